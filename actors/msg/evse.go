@@ -1,0 +1,72 @@
+package msg
+
+import (
+	"time"
+
+	"github.com/voltyard/voltyard/hal"
+	"github.com/voltyard/voltyard/hal/si"
+)
+
+// EVSEReport is the whole state of one own EVSE. EVSE to balancer and to its station role, on every change and at least
+// once a second while a vehicle is connected.
+type EVSEReport struct {
+	EVSE      string
+	Seq       uint64 // counts the reports of this incarnation
+	Pilot     hal.Pilot
+	Plugged   bool
+	Charging  bool // the contactor is closed and the vehicle may draw
+	Fault     string
+	Protocol  Protocol
+	Stage     SessionStage
+	EVCCID    string
+	Token     string   // who pays, for display
+	Auth      bool     // authorised to charge
+	Done      bool     // the vehicle wants nothing more
+	Phases    int      // phases the vehicle loads, 0 when unknown
+	Min, Max  si.Amps  // AC: per phase, what the vehicle can take
+	MaxPower  si.Watts // DC: what the vehicle can take now
+	SoC       si.Percent
+	Wanted    si.WattHours
+	Departure time.Time // zero when unknown
+	Meter     hal.MeterReading
+	Energy    si.WattHours // of this session
+	Setpoint  si.Amps      // what the EVSE has told the vehicle, per phase (AC) or total (DC)
+	GrantSeq  uint64       // last grant in force
+	Since     time.Time    // when the vehicle came
+}
+
+// Authorize asks a station role whether a token may charge at an EVSE. EVSE to station.
+type Authorize struct {
+	EVSE  string
+	Token string // RFID or eMAID; empty where the site charges without authorisation
+	Kind  string // OCPP idToken type, or "NoAuthorization"
+}
+
+// Authorized answers Authorize, and comes unasked for a remote start. Station to EVSE.
+type Authorized struct {
+	EVSE     string
+	Accepted bool
+	Token    string
+	Remote   bool
+}
+
+// StopCharging asks an EVSE to end the session of the vehicle: a remote stop, a revoked token, a reset.
+type StopCharging struct {
+	EVSE string
+	Why  string
+}
+
+// Unlock asks an EVSE to release its connector; Unlocked answers. Station to EVSE.
+type Unlock struct{ EVSE string }
+
+// Unlocked answers Unlock. EVSE to station.
+type Unlocked struct {
+	EVSE string
+	OK   bool
+}
+
+// Operative sets an EVSE in or out of service. Station to EVSE.
+type Operative struct {
+	EVSE string
+	On   bool
+}

@@ -1,0 +1,145 @@
+package msg
+
+import (
+	"net/netip"
+	"time"
+
+	"github.com/voltyard/voltyard/hal"
+	"github.com/voltyard/voltyard/hal/si"
+)
+
+// The border between an EVSE actor and its children, the port and the session. Gen is the generation in the child's name;
+// an EVSE ignores messages of another generation than the one it has.
+
+// Protocol names what a vehicle speaks, as in the key of the session statistics.
+type Protocol string
+
+// Protocols a session can end up with. The value is the key in statistics, API and trace.
+const (
+	ProtocolPilot  Protocol = "iec61851"
+	ProtocolDIN    Protocol = "din70121-dc"
+	ProtocolV2AC   Protocol = "iso15118-2-ac"
+	ProtocolV2DC   Protocol = "iso15118-2-dc"
+	ProtocolV20AC  Protocol = "iso15118-20-ac"
+	ProtocolV20DC  Protocol = "iso15118-20-dc"
+	ProtocolV20ACB Protocol = "iso15118-20-ac-bpt"
+	ProtocolV20DCB Protocol = "iso15118-20-dc-bpt"
+)
+
+// SessionListening: the session accepts its one vehicle at these addresses; a zero address is not offered.
+// Sent by the session to its EVSE, which passes it on to the port for SDP answers.
+type SessionListening struct {
+	Gen   uint64
+	Plain netip.AddrPort
+	TLS   netip.AddrPort
+}
+
+// PortLink says whether the power line to the vehicle is up (always true where SLAC is off). Port to EVSE.
+type PortLink struct {
+	Gen uint64
+	Up  bool
+}
+
+// SessionStage is how far a vehicle session has come, for display.
+type SessionStage string
+
+// Stages in the order in which a session passes them.
+const (
+	StageListening SessionStage = "listening"
+	StageSetup     SessionStage = "setup"
+	StageAuth      SessionStage = "authorization"
+	StageParams    SessionStage = "parameters"
+	StageCable     SessionStage = "cable-check"
+	StagePreCharge SessionStage = "pre-charge"
+	StageCharging  SessionStage = "charging"
+	StageWelding   SessionStage = "welding-detection"
+	StageStopped   SessionStage = "stopped"
+)
+
+// SessionState tells the EVSE about progress. Session to EVSE, on every change.
+type SessionState struct {
+	Gen      uint64
+	Protocol Protocol
+	Stage    SessionStage
+	EVCCID   string // the vehicle's identifier as upper-case hexadecimal, empty until known
+}
+
+// SessionAuthorize asks for authorisation of external identification (EIM) or of a contract. Session to EVSE;
+// the answer is SessionAuthorized, any time later.
+type SessionAuthorize struct {
+	Gen    uint64
+	EMAID  string // empty for EIM
+	EVCCID string
+}
+
+// SessionAuthorized answers SessionAuthorize. EVSE to session.
+type SessionAuthorized struct {
+	Gen      uint64
+	Accepted bool
+}
+
+// SessionNeeds is what the vehicle said about itself. Zero values mean it did not say. Session to EVSE, on every change.
+type SessionNeeds struct {
+	Gen        uint64
+	Phases     int           // AC phases the vehicle asks for, 1 or 3
+	MinCurrent si.Amps       // AC: per phase; DC: total
+	MaxCurrent si.Amps       // AC: per phase; DC: total
+	MaxPower   si.Watts      // DC
+	MaxVoltage si.Volts      // DC
+	Energy     si.WattHours  // what it still wants
+	Capacity   si.WattHours  // of the battery
+	SoC        si.Percent    // -1 when unknown
+	Departure  time.Duration // from now; 0 when unknown
+}
+
+// SessionContactor asks to close or open the contactor; the answer is SessionContactorIs. Session to EVSE.
+type SessionContactor struct {
+	Gen   uint64
+	Close bool
+}
+
+// SessionContactorIs reports the contactor's feedback, on request and on every change. EVSE to session.
+type SessionContactorIs struct {
+	Gen    uint64
+	Closed bool
+}
+
+// SessionDC asks the EVSE to run its DC power module. The EVSE clamps it to the grant at once. Session to EVSE.
+type SessionDC struct {
+	Gen   uint64
+	Mode  hal.ModuleMode
+	Volts si.Volts
+	Amps  si.Amps
+}
+
+// SessionPresent is what the EVSE measures and may give right now. EVSE to session, on every change and at least every
+// 250 ms while a vehicle is connected; the session answers the vehicle from the last one it has.
+type SessionPresent struct {
+	Gen        uint64
+	Pilot      hal.Pilot     // state of the control pilot
+	Closed     bool          // contactor feedback
+	Volts      si.Volts      // DC at the outlet
+	Amps       si.Amps       // DC at the outlet
+	Isolation  hal.Isolation // result of the last insulation test
+	Energy     si.WattHours  // meter register, import
+	MaxCurrent si.Amps       // AC: per phase now granted; DC: total now granted; 0 means pause
+	MaxPower   si.Watts      // now granted, W
+	MaxVoltage si.Volts      // DC: of the power module
+	MinVoltage si.Volts
+	MinCurrent si.Amps
+	Ready      bool // the module can deliver / the EVSE can charge
+}
+
+// SessionStop asks the session to end the charging with the vehicle in good order. EVSE to session.
+type SessionStop struct {
+	Gen uint64
+	Why string
+}
+
+// SessionEnded is the last word of a session. Session to EVSE, once.
+type SessionEnded struct {
+	Gen   uint64
+	OK    bool   // the vehicle went through SessionStop
+	Class string // failure class: discovery, tls, certificate, exi, sequence, timeout, hardware; empty when OK
+	Why   string
+}
