@@ -57,6 +57,7 @@ type ModuleLimits struct {
 	MinAmps, MaxAmps   si.Amps
 	MaxWatts           si.Watts
 	MaxExportWatts     si.Watts // 0 when it cannot take energy back
+	Efficiency         float64  // DC power out over AC power in at full load, over 0 to 1
 }
 
 // PowerModule is the DC side of a DC EVSE, with its insulation monitor.
