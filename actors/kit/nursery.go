@@ -77,7 +77,7 @@ func (n *Nursery) Stop(ctx actor.Context, name string) {
 	}
 	c.keep, c.stopping = false, true
 	n.timers.Stop(respawn + name)
-	ctx.Stop(c.pid)
+	ctx.Poison(c.pid) // after what is in its mailbox
 }
 
 // StopInOrder ends the named children one after the other, each after the one before it is gone, then calls done in the
