@@ -1,0 +1,111 @@
+package configs
+
+import (
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/voltyard/voltyard/site/topology"
+)
+
+var update = flag.Bool("update", false, "rewrite the expected messages of testdata/*.bad.yaml")
+
+func TestDemoAndExamplesAreGood(t *testing.T) {
+	all := Examples()
+	all["demo"] = Demo()
+	if len(all) != 4 {
+		t.Fatalf("%d sites, want the demo and three examples", len(all))
+	}
+	for name, src := range all {
+		s, err := Parse(src, ".")
+		if err != nil {
+			t.Errorf("%s:\n%v", name, err)
+			continue
+		}
+		desc, err := s.Topology()
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+		} else if _, err := topology.New(desc); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// Each testdata/NAME.bad.yaml is refused with exactly the text in NAME.txt.
+func TestBadSitesAreRefusedWithLineCaretAndAdvice(t *testing.T) {
+	files, _ := filepath.Glob("testdata/*.bad.yaml")
+	if len(files) < 10 {
+		t.Fatalf("only %d bad sites", len(files))
+	}
+	for _, file := range files {
+		t.Run(filepath.Base(file), func(t *testing.T) {
+			src, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, err = Parse(src, "testdata")
+			if err == nil {
+				t.Fatal("it was accepted")
+			}
+			golden := strings.TrimSuffix(file, ".bad.yaml") + ".txt"
+			got := err.Error() + "\n"
+			if *update {
+				if err := os.WriteFile(golden, []byte(got), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, err := os.ReadFile(golden)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if d := cmp.Diff(string(want), got); d != "" {
+				t.Error(d)
+			}
+		})
+	}
+}
+
+func TestZeroIsALimitAndAbsenceIsNot(t *testing.T) {
+	s, err := Parse([]byte("site: {id: x}\nnodes: [{id: root, max_export_w: 0}]\n"), ".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	desc, _ := s.Topology()
+	if n := desc.Nodes[0]; n.MaxExport == nil || *n.MaxExport != 0 || n.MaxImport != nil || n.Fuse != nil {
+		t.Errorf("%+v", n)
+	}
+}
+
+func TestSecretIsOneLine(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "secret")
+	for content, ok := range map[string]bool{"abc\n": true, "abc": true, "": false, "a\nb\n": false} {
+		if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		s, err := Secret(file)
+		if (err == nil) != ok || (ok && s != "abc") {
+			t.Errorf("%q: %q, %v", content, s, err)
+		}
+		if err != nil && strings.Contains(err.Error(), "a\nb") {
+			t.Error("the error shows the secret")
+		}
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	f.Add(string(Demo()))
+	for _, e := range Examples() {
+		f.Add(string(e))
+	}
+	f.Fuzz(func(t *testing.T, src string) {
+		if s, err := Parse([]byte(src), "."); err == nil {
+			if _, err := s.Topology(); err != nil {
+				t.Errorf("a valid site without a tree: %v", err)
+			}
+		}
+	})
+}

@@ -1,0 +1,153 @@
+package configs
+
+// Site is a whole site file.
+type Site struct {
+	Site     Info          `yaml:"site" doc:"What the site is."`
+	Nodes    []Node        `yaml:"nodes" doc:"The tree of fuses and limits. One node has no parent: the grid connection."`
+	Meters   []Meter       `yaml:"meters,omitempty" doc:"Meters of nodes."`
+	EVSEs    []EVSE        `yaml:"evses,omitempty" doc:"The site's own EVSEs."`
+	Stations *Stations     `yaml:"stations,omitempty" doc:"Third-party charging stations that connect to the local controller."`
+	CSMS     *CSMS         `yaml:"csms,omitempty" doc:"The operator's charging station management system."`
+	MQTT     *MQTT         `yaml:"mqtt,omitempty" doc:"The building's message broker."`
+	Limits   []LimitSource `yaml:"limits,omitempty" doc:"Who may limit the site from outside. Without this list: dso, bems and operator, without failsafe."`
+	Storage  Storage       `yaml:"storage,omitempty" doc:"Where the site keeps what must survive a power cut."`
+	HTTP     HTTP          `yaml:"http,omitempty" doc:"The API, the page and the metrics."`
+	Log      Log           `yaml:"log,omitempty" doc:"What is logged, and how."`
+}
+
+// Info names the site.
+type Info struct {
+	ID       string  `yaml:"id" doc:"Identifies the site in MQTT topics and logs: letters, digits, - and _."`
+	TimeZone string  `yaml:"time_zone,omitempty" doc:"IANA name, for schedules. Default UTC."`
+	VoltageV float64 `yaml:"voltage_v,omitempty" doc:"Nominal voltage, phase to neutral, V. Default 230."`
+	Phases   int     `yaml:"phases,omitempty" doc:"1 or 3. Default 3."`
+}
+
+// Node is a fuse, a contract, a meter, or just a name for what hangs beneath it.
+type Node struct {
+	ID          string     `yaml:"id" doc:"Unique name."`
+	Parent      string     `yaml:"parent,omitempty" doc:"The node above; absent for the grid connection."`
+	FuseA       *PhaseAmps `yaml:"fuse_a,omitempty" doc:"Fuse, A per phase: one number, or three for L1, L2, L3."`
+	MaxImportW  *float64   `yaml:"max_import_w,omitempty" doc:"Largest import, W. 0 is a limit."`
+	MaxExportW  *float64   `yaml:"max_export_w,omitempty" doc:"Largest export, W, as a positive number. 0 is a limit."`
+	ContractW   *float64   `yaml:"contract_w,omitempty" doc:"Largest average over a quarter of an hour, W."`
+	ImbalanceA  *float64   `yaml:"imbalance_a,omitempty" doc:"Largest difference between two phases, A."`
+	ReactS      float64    `yaml:"react_s,omitempty" doc:"How long limits may be exceeded after an outside change, s. Default 1 for fuses, 5 for power."`
+	Meter       string     `yaml:"meter,omitempty" doc:"The meter that measures everything through this node."`
+	BackgroundA *PhaseAmps `yaml:"background_a,omitempty" doc:"Unmanaged load, A per phase: the worst case while the meter is silent, or always where there is none."`
+}
+
+// Meter is a meter of a node.
+type Meter struct {
+	ID     string  `yaml:"id" doc:"Name that nodes refer to."`
+	Driver string  `yaml:"driver" doc:"sim: sum of what is simulated under the node." enum:"sim"`
+	StaleS float64 `yaml:"stale_s,omitempty" doc:"Older readings count as missing, s. Default 5."`
+}
+
+// EVSE is one outlet that the site drives itself.
+type EVSE struct {
+	ID       string   `yaml:"id" doc:"Unique name: letters, digits, - and _."`
+	Node     string   `yaml:"node" doc:"The node it hangs on."`
+	Type     string   `yaml:"type" doc:"Alternating or direct current at the outlet." enum:"ac,dc"`
+	Phases   int      `yaml:"phases,omitempty" doc:"1 or 3. Default 3."`
+	Rotation string   `yaml:"rotation,omitempty" doc:"How its phases are wired: RST is straight, STR has its L1 on the grid's L2." enum:"RST,STR,TRS,RTS,SRT,TSR"`
+	MaxA     float64  `yaml:"max_a,omitempty" doc:"AC: largest current, A per phase."`
+	MaxW     float64  `yaml:"max_w,omitempty" doc:"DC: largest power drawn from the grid, W."`
+	FloorA   *float64 `yaml:"floor_a,omitempty" doc:"AC: what it may keep when the balancer is silent, A per phase. 0 or at least 6. Default 0."`
+	FloorW   *float64 `yaml:"floor_w,omitempty" doc:"DC: what it may keep when the balancer is silent, W. Default 0."`
+	Weight   float64  `yaml:"weight,omitempty" doc:"Share against others when power is short. Default 1."`
+	Priority int      `yaml:"priority,omitempty" doc:"Who is served when not all can be; higher first."`
+	Auth     string   `yaml:"auth,omitempty" doc:"free: anyone charges. rfid: a card first. remote: the CSMS starts it. Default free." enum:"free,rfid,remote"`
+	HAL      string   `yaml:"hal" doc:"Driver of its hardware." enum:"sim"`
+	Port     *Port    `yaml:"port,omitempty" doc:"Communication with the vehicle by ISO 15118; absent: pilot duty cycle only."`
+	Station  string   `yaml:"station,omitempty" doc:"OCPP identity under which the CSMS sees it. EVSEs with the same identity are EVSEs of one station. Default the site id, a dash and the EVSE id."`
+}
+
+// Port is the communication port of an EVSE.
+type Port struct {
+	Interface string `yaml:"interface" doc:"Network interface of the power-line modem, or lo."`
+	SLAC      string `yaml:"slac,omitempty" doc:"off: the interface is plain Ethernet. Default off." enum:"off"`
+	SDPPort   int    `yaml:"sdp_port,omitempty" doc:"UDP port of the SECC discovery protocol. Default 15118."`
+}
+
+// Stations says which third-party stations may connect, and how.
+type Stations struct {
+	Listen    string    `yaml:"listen" doc:"Address for their websocket connections, host:port."`
+	Path      string    `yaml:"path,omitempty" doc:"URL path before the identity. Default /ocpp."`
+	Accept    string    `yaml:"accept,omitempty" doc:"listed: only those of the list. any: others too, on this node with the fallback. Default listed." enum:"listed,any"`
+	Node      string    `yaml:"node,omitempty" doc:"The node of stations that are not listed."`
+	MaxOthers int       `yaml:"max_others,omitempty" doc:"How many stations that are not listed may connect; each has its fallback reserved. Default 4."`
+	MaxA      float64   `yaml:"max_a,omitempty" doc:"Largest current of one that is not listed, A per phase. Default 32."`
+	FallbackA float64   `yaml:"fallback_a,omitempty" doc:"What a station does by itself when it hears nothing, A per phase. Default 6."`
+	Offline   string    `yaml:"offline,omitempty" doc:"When the CSMS is gone. answer: the controller answers and queues. close: the stations are disconnected. Default answer." enum:"answer,close"`
+	List      []Station `yaml:"list,omitempty" doc:"The stations that are known."`
+}
+
+// Station is a third-party station that is known.
+type Station struct {
+	ID           string   `yaml:"id" doc:"OCPP identity."`
+	Node         string   `yaml:"node" doc:"The node it hangs on."`
+	Phases       int      `yaml:"phases,omitempty" doc:"1 or 3. Default 3."`
+	Rotation     string   `yaml:"rotation,omitempty" doc:"How its phases are wired." enum:"RST,STR,TRS,RTS,SRT,TSR"`
+	MaxA         float64  `yaml:"max_a" doc:"Largest current of the whole station, A per phase."`
+	FallbackA    *float64 `yaml:"fallback_a,omitempty" doc:"What it does by itself when it hears nothing, A per phase."`
+	Weight       float64  `yaml:"weight,omitempty" doc:"Share against others when power is short. Default 1."`
+	Priority     int      `yaml:"priority,omitempty" doc:"Who is served when not all can be; higher first."`
+	Levels       int      `yaml:"levels,omitempty" doc:"Stack levels it can hold, 1 or more. Default 2."`
+	PasswordFile string   `yaml:"password_file,omitempty" doc:"File with the password it must show (security profile 1). Absent: it is passed on to the CSMS."`
+}
+
+// CSMS is the operator's cloud.
+type CSMS struct {
+	URL          string `yaml:"url" doc:"ws:// or wss:// address before the identity."`
+	Identity     string `yaml:"identity,omitempty" doc:"The controller's own OCPP identity. Default the site id."`
+	PasswordFile string `yaml:"password_file,omitempty" doc:"File with the password of the controller and its own stations."`
+	CAFile       string `yaml:"ca_file,omitempty" doc:"Roots that the CSMS's certificate must chain to. Default those of the system."`
+	CertFile     string `yaml:"cert_file,omitempty" doc:"Client certificate (security profile 3)."`
+	KeyFile      string `yaml:"key_file,omitempty" doc:"Key of the client certificate."`
+}
+
+// MQTT is the building's broker.
+type MQTT struct {
+	URL          string `yaml:"url" doc:"tcp://host:port or ssl://host:port."`
+	ClientID     string `yaml:"client_id,omitempty" doc:"Default voltyard- and the site id."`
+	Username     string `yaml:"username,omitempty" doc:"User name at the broker."`
+	PasswordFile string `yaml:"password_file,omitempty" doc:"File with the password at the broker."`
+	CAFile       string `yaml:"ca_file,omitempty" doc:"Roots that the broker's certificate must chain to."`
+	CertFile     string `yaml:"cert_file,omitempty" doc:"Client certificate."`
+	KeyFile      string `yaml:"key_file,omitempty" doc:"Key of the client certificate."`
+}
+
+// LimitSource may limit the site from outside.
+type LimitSource struct {
+	Source   string    `yaml:"source" doc:"Name in the topic limit/<source>/set."`
+	Priority int       `yaml:"priority,omitempty" doc:"Only decides who is named when two are equally strict."`
+	ReactS   float64   `yaml:"react_s,omitempty" doc:"How long the site may stay over a limit of this source after it came, s. Default 5."`
+	SilenceS float64   `yaml:"silence_s,omitempty" doc:"The failsafe applies when the source says nothing for this long, s. Default never."`
+	Failsafe *Failsafe `yaml:"failsafe,omitempty" doc:"What applies when a limit of this source expires without a new one."`
+}
+
+// Failsafe is a limit for when a source is silent.
+type Failsafe struct {
+	Node     string     `yaml:"node,omitempty" doc:"Default the grid connection."`
+	ImportW  *float64   `yaml:"import_w,omitempty" doc:"W"`
+	ExportW  *float64   `yaml:"export_w,omitempty" doc:"W, as a positive number."`
+	CurrentA *PhaseAmps `yaml:"current_a,omitempty" doc:"A per phase."`
+}
+
+// Storage is the data directory.
+type Storage struct {
+	Dir string `yaml:"dir,omitempty" doc:"Data directory. Default /var/lib/voltyard."`
+}
+
+// HTTP is the local web server.
+type HTTP struct {
+	Listen    string `yaml:"listen,omitempty" doc:"host:port. Default 127.0.0.1:8080. Empty host listens everywhere; then token_file is needed."`
+	TokenFile string `yaml:"token_file,omitempty" doc:"File with the bearer token that all but loopback clients must show."`
+}
+
+// Log says what is logged.
+type Log struct {
+	Level  string `yaml:"level,omitempty" doc:"Default info." enum:"debug,info,warn,error"`
+	Format string `yaml:"format,omitempty" doc:"json: one object a line. text: for people. Default json." enum:"json,text"`
+}
