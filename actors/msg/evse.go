@@ -21,7 +21,9 @@ type EVSEReport struct {
 	EVCCID    string
 	Token     string   // who pays, for display
 	Auth      bool     // authorised to charge
+	Wants     bool     // it would charge if it were allowed to
 	Done      bool     // the vehicle wants nothing more
+	Operative bool     // in service
 	Phases    int      // phases the vehicle loads, 0 when unknown
 	Min, Max  si.Amps  // AC: per phase, what the vehicle can take
 	MaxPower  si.Watts // DC: what the vehicle can take now
@@ -40,6 +42,13 @@ type Authorize struct {
 	EVSE  string
 	Token string // RFID or eMAID; empty where the site charges without authorisation
 	Kind  string // OCPP idToken type, or "NoAuthorization"
+}
+
+// Token is a card or code that was shown at an EVSE's reader. Reader to EVSE.
+type Token struct {
+	EVSE string
+	ID   string
+	Kind string // OCPP idToken type, such as ISO14443
 }
 
 // Authorized answers Authorize, and comes unasked for a remote start. Station to EVSE.

@@ -127,7 +127,10 @@ type SessionPresent struct {
 	MaxVoltage si.Volts      // DC: of the power module
 	MinVoltage si.Volts
 	MinCurrent si.Amps
-	Ready      bool // the module can deliver / the EVSE can charge
+	Ready      bool    // the module can deliver / the EVSE can charge
+	RatedAmps  si.Amps // what the hardware can do: AC per phase, DC total
+	RatedWatts si.Watts
+	Phases     int // AC phases the EVSE can use now
 }
 
 // SessionStop asks the session to end the charging with the vehicle in good order. EVSE to session.

@@ -1,0 +1,96 @@
+package msg
+
+import (
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+
+	"github.com/voltyard/voltyard/hal"
+	"github.com/voltyard/voltyard/hal/si"
+	"github.com/voltyard/voltyard/site/lease"
+	"github.com/voltyard/voltyard/site/limits"
+)
+
+// Grant permits an own EVSE, or a third-party station, to draw. Balancer to EVSE or controller. The receiver takes it only
+// if its Seq is higher than that of the last one it took.
+type Grant struct{ lease.Grant }
+
+// GrantAck confirms a grant: the draw of the EVSE or station cannot exceed it any more. EVSE or controller to balancer.
+type GrantAck struct {
+	EVSE string
+	Seq  uint64
+	// Refused says that a station did not take its profile; the grant is not in force.
+	Refused bool
+}
+
+// EVSEOpened says that an own EVSE has begun anew with its contactor open. EVSE to balancer, once at its start.
+type EVSEOpened struct{ EVSE string }
+
+// Cap bounds what one EVSE may be granted, beneath all other limits: what the operator's charging profiles allow.
+// Station role to balancer, on every change. A nil value is no limit, 0 is a pause.
+type Cap struct {
+	EVSE    string
+	Source  string // who says so, for display: "csms"
+	Current *si.Amps
+	Power   *si.Watts
+}
+
+// StationReport is the state of a third-party station. Controller to balancer, on every change and with every reading.
+type StationReport struct {
+	Station   string
+	Connected bool
+	Wants     bool       // at least one vehicle is connected and would charge
+	Phases    int        // phases in use, 0 when unknown
+	Current   *si.Phases // measured at the station's own terminals; nil when it does not say
+	Power     si.Watts
+	Energy    si.WattHours // of the running transactions
+	At        time.Time    // of the reading
+	State     string       // of its first connector, for display
+	EVs       int          // vehicles connected
+}
+
+// StationHeld says what a third-party station may hold since an earlier run of the controller. Controller to balancer at
+// start, for every station it has a record of.
+type StationHeld struct {
+	Station string
+	Hold    lease.Hold
+}
+
+// ApplyLimit asks the balancer to keep a limit from outside. The answer is one LimitAnswer at once and, if it lowered
+// something, a second one when every set-point has followed.
+type ApplyLimit struct {
+	Limit    limits.Limit
+	Received time.Time
+	Reply    *actor.PID
+}
+
+// ReleaseLimit asks the balancer to lift a limit from outside; answered like ApplyLimit.
+type ReleaseLimit struct {
+	Source   string
+	ID       string
+	Issued   time.Time
+	Retained bool
+	Received time.Time
+	Reply    *actor.PID
+}
+
+// LimitAnswer is the fate of a limit from outside. ReachedAt is zero in the first answer.
+type LimitAnswer struct {
+	Source    string
+	ID        string
+	Accepted  bool
+	Code      limits.Code
+	Text      string
+	AppliedAt time.Time
+	ReachedAt time.Time
+}
+
+// NodeReading is what a node's meter measured. The meter's poller to the balancer; Err means that there is no reading.
+type NodeReading struct {
+	Node    string
+	Reading hal.MeterReading
+	Err     error
+}
+
+// Tick has the balancer decide at least once a second.
+type Tick struct{}
