@@ -32,6 +32,11 @@ type EVSEReport struct {
 	Departure time.Time // zero when unknown
 	Meter     hal.MeterReading
 	Energy    si.WattHours // of this session
+	Stopped   bool         // the charging was ended from outside, until the vehicle leaves
+	Stale     bool         // the meter does not answer; Meter and Draw are old
+	Draw      si.Phases    // taken from the grid now, at its own terminals; with the losses of a power module
+	Limit     si.Amps      // permitted now, per phase
+	LimitW    si.Watts     // permitted now, from the grid
 	Setpoint  si.Amps      // what the EVSE has told the vehicle, per phase (AC) or total (DC)
 	GrantSeq  uint64       // last grant in force
 	Since     time.Time    // when the vehicle came
