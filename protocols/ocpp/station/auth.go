@@ -1,0 +1,222 @@
+package station
+
+import (
+	"strings"
+	"time"
+
+	"github.com/voltyard/voltyard/protocols/ocpp/rpc"
+	"github.com/voltyard/voltyard/protocols/ocpp/v201"
+)
+
+// cached is an entry of the authorisation cache (C10): never more than what a decision needs.
+type cached struct {
+	Status  v201.AuthorizationStatusEnum
+	Group   string
+	Expires time.Time
+}
+
+func (e *evse) same(t v201.IdToken) bool {
+	return e.token != nil && t.Type == e.token.Type && strings.EqualFold(e.token.IdToken, t.IdToken) // C01.FR.20: case-insensitive
+}
+
+// presented handles a token at an EVSE: the begin or, while a transaction runs, the end.
+func (s *Station) presented(e *evse, t v201.IdToken) {
+	if t.Type == "" || !s.model.flag("AuthCtrlr", "Enabled") {
+		t = v201.IdToken{Type: v201.IdTokenNoAuthorization}
+	}
+	if e.auth {
+		if t.Type == v201.IdTokenNoAuthorization {
+			s.emit(Permit{EVSE: e.n, Allowed: true, Token: deref(e.token)})
+			return
+		}
+		if e.same(t) { // E08.FR.01, E07
+			s.stopLocal(e, v201.ReasonLocal)
+			return
+		}
+		if m := s.model.value("AuthCtrlr", "MasterPassGroupId"); m == "" && e.group == "" {
+			s.emit(Permit{EVSE: e.n, Allowed: true, Token: deref(e.token)})
+			return
+		}
+		s.decide(t, func(info v201.IdTokenInfo) { // C01.FR.03, C16: may the second token stop it?
+			g := info.GroupIdToken
+			switch {
+			case info.Status != v201.AuthorizationStatusAccepted || g == nil:
+			case e.group != "" && g.IdToken == e.group:
+				s.stopLocal(e, v201.ReasonLocal)
+			case g.IdToken == s.model.value("AuthCtrlr", "MasterPassGroupId"):
+				s.stopLocal(e, v201.ReasonMasterPass)
+			}
+		})
+		return
+	}
+	if !e.operative || e.faulted != "" {
+		s.emit(Permit{EVSE: e.n, Token: t})
+		return
+	}
+	if t.Type == v201.IdTokenNoAuthorization { // C02
+		s.authorise(e, t, "", nil)
+		return
+	}
+	if id := s.reservedFor(e); id != 0 && !s.resv[id].fits(t, "") && s.resv[id].Group == "" {
+		s.note(false, "EVSE %d is reserved for another token", e.n)
+		s.emit(Permit{EVSE: e.n, Token: t})
+		return
+	}
+	e.pending = &t
+	s.decide(t, func(info v201.IdTokenInfo) {
+		if e.pending == nil || e.pending.IdToken != t.IdToken || e.auth {
+			return
+		}
+		e.pending = nil
+		group := ""
+		if info.GroupIdToken != nil {
+			group = info.GroupIdToken.IdToken
+		}
+		if id := s.reservedFor(e); id != 0 && !s.resv[id].fits(t, group) { // H03
+			info.Status = v201.AuthorizationStatusInvalid
+		}
+		if info.Status != v201.AuthorizationStatusAccepted || group != "" && group == s.model.value("AuthCtrlr", "MasterPassGroupId") {
+			s.emit(Permit{EVSE: e.n, Token: t}) // C16.FR.03: a master pass cannot start
+			return
+		}
+		s.authorise(e, t, group, nil)
+	})
+}
+
+func (s *Station) stopLocal(e *evse, reason v201.ReasonEnum) {
+	if e.tx != nil {
+		e.tx.Reason = reason
+		s.revoke(e, v201.TriggerReasonStopAuthorized, "stopped by token")
+		return
+	}
+	s.deauthorise(e)
+}
+
+// authorise lets an EVSE charge; remote is the id of a remote start.
+func (s *Station) authorise(e *evse, t v201.IdToken, group string, remote *int) {
+	e.auth, e.token, e.group, e.remote = true, &t, group, remote
+	if id := s.reservedFor(e); id != 0 {
+		e.resv = id
+	}
+	s.emit(Permit{EVSE: e.n, Allowed: true, Token: t, Remote: remote != nil})
+	if !e.plugged {
+		if d := s.model.seconds("TxCtrlr", "EVConnectionTimeOut"); d > 0 {
+			e.plugBy = s.now.Add(d)
+		}
+	}
+	s.evaluate(e, v201.TriggerReasonAuthorized)
+}
+
+// deauthorise takes a permission back.
+func (s *Station) deauthorise(e *evse) {
+	had := e.auth || e.token != nil
+	e.auth, e.token, e.group, e.remote, e.plugBy, e.startProf = false, nil, "", nil, time.Time{}, nil
+	if had {
+		s.emit(Permit{EVSE: e.n})
+	}
+}
+
+// authDue ends authorisations whose vehicle did not come (E03.FR.05).
+func (s *Station) authDue() {
+	for _, e := range s.evses {
+		if e.plugBy.IsZero() || s.now.Before(e.plugBy) {
+			continue
+		}
+		e.plugBy, e.auth = time.Time{}, false
+		s.endTx(e, v201.TriggerReasonEVConnectTimeout, v201.ReasonTimeout)
+		s.deauthorise(e)
+	}
+}
+
+// decide finds out whether a token is accepted: from the local list, the cache, the CSMS, or the offline rules (C01,
+// C10 to C14), and calls done with the result now or later.
+func (s *Station) decide(t v201.IdToken, done func(v201.IdTokenInfo)) {
+	local, known := s.locally(t)
+	accepted := known && local.Status == v201.AuthorizationStatusAccepted
+	if s.Accepted() {
+		if accepted && s.model.flag("AuthCtrlr", "LocalPreAuthorize") { // C10.FR.03, C14.FR.02
+			done(local)
+			return
+		}
+		if t.Type == v201.IdTokenCentral { // C04.FR.06: came from the CSMS
+			done(v201.IdTokenInfo{Status: v201.AuthorizationStatusAccepted})
+			return
+		}
+		s.call(&v201.AuthorizeRequest{IdToken: t}, func(res rpc.Message, why string) {
+			if r, ok := res.(*v201.AuthorizeResponse); ok {
+				s.learn(t, r.IdTokenInfo)
+				done(r.IdTokenInfo)
+				return
+			}
+			done(s.offline(t))
+		})
+		return
+	}
+	done(s.offline(t))
+}
+
+// offline is the decision without the CSMS.
+func (s *Station) offline(t v201.IdToken) v201.IdTokenInfo {
+	refused := v201.IdTokenInfo{Status: v201.AuthorizationStatusUnknown}
+	local, known := s.locally(t)
+	if known && (local.Status != v201.AuthorizationStatusAccepted || s.model.flag("AuthCtrlr", "LocalAuthorizeOffline")) {
+		return local // C13.FR.01, C13.FR.02
+	}
+	if !known && s.model.flag("AuthCtrlr", "OfflineTxForUnknownIdEnabled") { // C15.FR.02
+		return v201.IdTokenInfo{Status: v201.AuthorizationStatusAccepted}
+	}
+	return refused
+}
+
+// locally looks a token up in the local list and then in the cache (C13.FR.01: the list has priority).
+func (s *Station) locally(t v201.IdToken) (v201.IdTokenInfo, bool) {
+	if s.model.flag("LocalAuthListCtrlr", "Enabled") {
+		if info, ok := s.list.Entries[listKey(t)]; ok {
+			if !info.CacheExpiryDateTime.IsZero() && s.now.After(info.CacheExpiryDateTime) {
+				info.Status = v201.AuthorizationStatusExpired
+			}
+			return info, true
+		}
+	}
+	if c, ok := s.cache[listKey(t)]; ok && s.model.flag("AuthCacheCtrlr", "Enabled") {
+		info := v201.IdTokenInfo{Status: c.Status}
+		if c.Group != "" {
+			info.GroupIdToken = &v201.IdToken{IdToken: c.Group, Type: v201.IdTokenCentral}
+		}
+		if !c.Expires.IsZero() && s.now.After(c.Expires) {
+			return info, false
+		}
+		return info, true
+	}
+	return v201.IdTokenInfo{}, false
+}
+
+// learn keeps what the CSMS said about a token (C10.FR.04); the oldest of too many go.
+func (s *Station) learn(t v201.IdToken, info v201.IdTokenInfo) {
+	const most = 1000
+	if !s.model.flag("AuthCacheCtrlr", "Enabled") || t.Type == v201.IdTokenNoAuthorization || t.Type == v201.IdTokenCentral {
+		return
+	}
+	key := listKey(t)
+	c := cached{Status: info.Status, Expires: info.CacheExpiryDateTime}
+	if info.GroupIdToken != nil {
+		c.Group = info.GroupIdToken.IdToken
+	}
+	if life := s.model.seconds("AuthCacheCtrlr", "LifeTime"); c.Expires.IsZero() && life > 0 {
+		c.Expires = s.now.Add(life)
+	}
+	if _, known := s.cache[key]; !known && len(s.cache) >= most {
+		drop, at := "", time.Time{}
+		for k, v := range s.cache { // the one that ends first; ties by name, to be deterministic
+			if drop == "" || v.Expires.Before(at) || v.Expires.Equal(at) && k < drop {
+				drop, at = k, v.Expires
+			}
+		}
+		delete(s.cache, drop)
+		s.saves.put(keyCache+drop, nil)
+	}
+	s.cache[key] = c
+	s.save(keyCache+key, c)
+}
+
+func listKey(t v201.IdToken) string { return string(t.Type) + "/" + strings.ToLower(t.IdToken) }

@@ -1,0 +1,199 @@
+// Package station is the charging-station role of OCPP 2.0.1 as a machine without I/O: what a station says to its CSMS
+// and does on its behalf. The EVSEs are events and effects: plugged, token presented, energy flows on the one side,
+// permission, limit, stop, unlock on the other. The site's own EVSEs, the local controller's own identity (a station
+// without EVSEs) and the simulated stations all run it.
+//
+// Whoever drives it feeds one event at a time to Step and carries out the effects in order. What has to survive a
+// restart comes out as Save; answers that promise durability are written only after the Stored that follows.
+package station
+
+import (
+	"time"
+
+	"github.com/voltyard/voltyard/hal/si"
+	"github.com/voltyard/voltyard/protocols/ocpp/profile"
+	"github.com/voltyard/voltyard/protocols/ocpp/v201"
+)
+
+// Config describes a station.
+type Config struct {
+	Identity  string
+	Vendor    string // at most 50 characters
+	Model     string // at most 20
+	Serial    string // at most 25
+	Firmware  string // at most 50
+	EVSEs     []EVSEConfig
+	Rating    profile.Rating // of the whole station
+	Reason    v201.BootReasonEnum
+	Share     bool              // divide the station's own maximum among its EVSEs in use
+	Variables map[string]string // initial values by "Component.Variable", over the defaults
+	Chain     []string          // identities of stations behind this one (component LocalController), when it is a controller
+	Control   bool              // it is a local controller
+	NewID     func() string     // source of message and transaction ids, at most 36 characters, never twice the same
+}
+
+// EVSEConfig describes an EVSE with one connector; EVSEs are numbered from 1 in the order of the list.
+type EVSEConfig struct {
+	ConnectorType string // as in the standard's list, cType2 or cCCS2 for instance
+	Rating        profile.Rating
+	DC            bool
+	PhaseSwitch   bool
+}
+
+// Event goes into the machine.
+type Event interface{ event() }
+
+type (
+	// Connected says that the websocket to the CSMS is open.
+	Connected struct{}
+	// Disconnected says that it is closed.
+	Disconnected struct{}
+	// Message is a text message from the CSMS; Raw belongs to the machine from then on.
+	Message struct{ Raw []byte }
+	// Tick says that the Deadline has come.
+	Tick struct{}
+	// Stored answers Save.
+	Stored struct {
+		Token uint64
+		Err   error
+	}
+
+	// Plugged says that a vehicle is connected to the EVSE.
+	Plugged struct{ EVSE int }
+	// Unplugged says that it is gone.
+	Unplugged struct{ EVSE int }
+	// Presented is a token shown at the EVSE. Without a type it is free of authorisation.
+	Presented struct {
+		EVSE  int
+		Token v201.IdToken
+	}
+	// Flow says what the energy transfer does: Charging, SuspendedEV, SuspendedEVSE or EVConnected.
+	Flow struct {
+		EVSE   int
+		State  v201.ChargingStateEnum
+		Phases int // in use, 0 when unknown
+	}
+	// Reading is a reading of the EVSE's meter.
+	Reading struct {
+		EVSE   int
+		Energy si.WattHours // import register
+		Export si.WattHours // export register
+		Power  si.Watts
+		Amps   si.Phases
+		Volts  [3]si.Volts
+		SoC    float64 // %, negative when unknown
+	}
+	// StoppedByEV says that the vehicle ended the session itself.
+	StoppedByEV struct{ EVSE int }
+	// Fault says that an EVSE cannot be used; an empty Code lifts it.
+	Fault struct {
+		EVSE int
+		Code string
+	}
+	// Unlocked answers Unlock.
+	Unlocked struct {
+		EVSE int
+		OK   bool
+	}
+)
+
+func (Connected) event()    {}
+func (Disconnected) event() {}
+func (Message) event()      {}
+func (Tick) event()         {}
+func (Stored) event()       {}
+func (Plugged) event()      {}
+func (Unplugged) event()    {}
+func (Presented) event()    {}
+func (Flow) event()         {}
+func (Reading) event()      {}
+func (StoppedByEV) event()  {}
+func (Fault) event()        {}
+func (Unlocked) event()     {}
+
+// Effect comes out of the machine.
+type Effect interface{ effect() }
+
+// Op is one write: Value nil deletes the key. Keys are of this station alone.
+type Op struct {
+	Key   string
+	Value []byte
+}
+
+type (
+	// Write sends a text message to the CSMS.
+	Write struct{ Raw []byte }
+	// Hangup closes the connection, to be dialled again.
+	Hangup struct{ Why string }
+	// Deadline asks for a Tick; the zero time cancels it.
+	Deadline struct{ At time.Time }
+	// Save asks to write all Ops or none; Stored with Token must follow.
+	Save struct {
+		Ops   []Op
+		Token uint64
+	}
+
+	// Permit tells whether the EVSE may charge, in answer to Presented and whenever that changes.
+	Permit struct {
+		EVSE    int
+		Allowed bool
+		Token   v201.IdToken
+		Remote  bool
+	}
+	// Limit is what the EVSE may draw, on every change.
+	Limit struct {
+		EVSE  int
+		Limit profile.Limit
+	}
+	// StationLimit is what the station may draw in all, on every change.
+	StationLimit struct{ Limit profile.Limit }
+	// Stop asks to end the energy transfer in good order.
+	Stop struct {
+		EVSE int
+		Why  string
+	}
+	// Unlock asks to release the connector; Unlocked must follow.
+	Unlock struct{ EVSE int }
+	// Operative sets an EVSE in or out of service.
+	Operative struct {
+		EVSE int
+		On   bool
+	}
+	// Reboot asks to start the machine (or one EVSE) anew; what was saved is its memory.
+	Reboot struct{ EVSE int }
+	// Password is the new Basic-auth password that the CSMS has set; the next connection uses it.
+	Password struct{ New string }
+	// Started and Ended report transactions, for statistics.
+	Started struct {
+		EVSE int
+		Tx   string
+	}
+	// Ended reports the end of a transaction.
+	Ended struct {
+		EVSE   int
+		Tx     string
+		Reason v201.ReasonEnum
+		Energy si.WattHours
+	}
+	// Note is a line for the log. Bad ones count as OCPP errors.
+	Note struct {
+		What string
+		Bad  bool
+	}
+)
+
+func (Write) effect()        {}
+func (Hangup) effect()       {}
+func (Deadline) effect()     {}
+func (Save) effect()         {}
+func (Permit) effect()       {}
+func (Limit) effect()        {}
+func (StationLimit) effect() {}
+func (Stop) effect()         {}
+func (Unlock) effect()       {}
+func (Operative) effect()    {}
+func (Reboot) effect()       {}
+func (Password) effect()     {}
+func (Started) effect()      {}
+func (Ended) effect()        {}
+func (Note) effect()         {}

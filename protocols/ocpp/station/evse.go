@@ -1,0 +1,164 @@
+package station
+
+import (
+	"strconv"
+	"time"
+
+	"github.com/voltyard/voltyard/protocols/ocpp/profile"
+	"github.com/voltyard/voltyard/protocols/ocpp/v201"
+)
+
+func itoa(n int) string { return strconv.Itoa(n) }
+
+// evse is what the machine knows of one EVSE and its connector 1.
+type evse struct {
+	n         int
+	cfg       EVSEConfig
+	plugged   bool
+	operative bool
+	offAfter  bool // goes out of service when the transaction ends
+	faulted   string
+	flow      v201.ChargingStateEnum
+	phases    int
+	auth      bool
+	token     *v201.IdToken // authorised
+	group     string
+	remote    *int             // remoteStartId of the request that authorised
+	pending   *v201.IdToken    // being authorised
+	startProf *profile.Profile // of RequestStartTransaction, until the transaction exists
+	plugBy    time.Time        // authorised, and a vehicle has to come until then
+	resv      int              // reservation that the authorised token uses
+	last      Reading
+	hasLast   bool
+	tx        *transaction
+	reported  v201.ConnectorStatusEnum
+	limit     profile.Limit
+	limited   bool // limit was told
+	unlockID  string
+	departed  bool // the vehicle ended the session; it must leave before another one starts
+}
+
+// status is the connector's state as StatusNotification has it.
+func (e *evse) status() v201.ConnectorStatusEnum {
+	switch {
+	case e.faulted != "":
+		return v201.ConnectorStatusFaulted
+	case !e.operative:
+		return v201.ConnectorStatusUnavailable
+	case e.plugged || e.tx != nil:
+		return v201.ConnectorStatusOccupied
+	case e.resv != 0 && !e.auth:
+		return v201.ConnectorStatusReserved
+	}
+	return v201.ConnectorStatusAvailable
+}
+
+// statusChanged reports the connector's state if it is new.
+func (s *Station) statusChanged(e *evse) {
+	if s.Accepted() && e.status() != e.reported {
+		s.sendStatus(e)
+	}
+}
+
+func (s *Station) sendStatus(e *evse) {
+	e.reported = e.status()
+	s.call(&v201.StatusNotificationRequest{Timestamp: s.now, ConnectorStatus: e.reported, EvseId: e.n, ConnectorId: 1}, nil)
+}
+
+func (s *Station) plugged(e *evse) {
+	if e.plugged {
+		return
+	}
+	e.plugged, e.departed, e.plugBy = true, false, time.Time{}
+	if e.tx != nil && e.tx.restored {
+		e.tx.restored = false
+		s.emit(Permit{EVSE: e.n, Allowed: e.auth, Token: deref(e.token)})
+		s.statusChanged(e)
+		return
+	}
+	s.statusChanged(e)
+	s.evaluate(e, v201.TriggerReasonCablePluggedIn)
+}
+
+func (s *Station) unplugged(e *evse) {
+	restored := e.tx != nil && e.tx.restored
+	if !e.plugged && !restored {
+		return
+	}
+	e.plugged, e.flow, e.departed = false, "", false
+	if restored { // the vehicle left while the station was off
+		e.tx.restored = false
+		s.endTx(e, v201.TriggerReasonEVCommunicationLost, v201.ReasonPowerLoss)
+	} else {
+		if e.tx != nil && e.tx.Reason == "" {
+			e.tx.Reason = v201.ReasonEVDisconnected
+		}
+		if s.model.flag("TxCtrlr", "StopTxOnEVSideDisconnect") {
+			e.auth = false // E09.FR.01
+		}
+		s.evaluate(e, v201.TriggerReasonEVCommunicationLost)
+	}
+	if e.tx == nil || !e.auth {
+		s.deauthorise(e)
+	}
+	s.statusChanged(e)
+	s.idle(e)
+}
+
+func (s *Station) flow(e *evse, f Flow) {
+	if f.Phases > 0 {
+		e.phases = f.Phases
+	}
+	if e.flow == f.State {
+		return
+	}
+	e.flow = f.State
+	s.evaluate(e, v201.TriggerReasonChargingStateChanged)
+}
+
+func (s *Station) stoppedByEV(e *evse) {
+	e.departed = true
+	if e.tx == nil {
+		s.deauthorise(e)
+		return
+	}
+	e.tx.Reason = v201.ReasonStoppedByEV
+	e.auth = false
+	if !s.stops("Authorized", "PowerPathClosed", "EnergyTransfer") { // E15.FR.05
+		s.update(e, v201.TriggerReasonStopAuthorized, nil)
+		s.deauthorise(e)
+		return
+	}
+	s.endTx(e, v201.TriggerReasonStopAuthorized, v201.ReasonStoppedByEV) // E15.FR.04
+	s.deauthorise(e)
+}
+
+func (s *Station) fault(e *evse, code string) {
+	if e.faulted == code {
+		return
+	}
+	e.faulted = code
+	if code != "" && e.tx != nil {
+		e.tx.Reason = v201.ReasonOther
+		s.emit(Stop{e.n, code})
+		s.endTx(e, v201.TriggerReasonAbnormalCondition, v201.ReasonOther)
+		s.deauthorise(e)
+	}
+	s.statusChanged(e)
+}
+
+// idle runs what waited for the end of a transaction.
+func (s *Station) idle(e *evse) {
+	if e.offAfter && e.tx == nil {
+		e.offAfter = false
+		s.setOperative(e, false)
+	}
+	s.resetIfIdle()
+}
+
+func deref(t *v201.IdToken) v201.IdToken {
+	if t == nil {
+		return v201.IdToken{}
+	}
+	return *t
+}

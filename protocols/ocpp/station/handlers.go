@@ -1,0 +1,47 @@
+package station
+
+import (
+	"github.com/voltyard/voltyard/protocols/ocpp/rpc"
+	"github.com/voltyard/voltyard/protocols/ocpp/v201"
+)
+
+// handlers answer the requests of the CSMS; what is not in here is answered NotSupported.
+var handlers map[string]handler
+
+func init() {
+	handlers = map[string]handler{
+		v201.ActionCancelReservation:       on(cancelReservation),
+		v201.ActionChangeAvailability:      on(changeAvailability),
+		v201.ActionClearCache:              on(clearCache),
+		v201.ActionClearChargingProfile:    on(clearChargingProfile),
+		v201.ActionCostUpdated:             on(costUpdated),
+		v201.ActionDataTransfer:            on(dataTransfer),
+		v201.ActionGetBaseReport:           on(getBaseReport),
+		v201.ActionGetChargingProfiles:     on(getChargingProfiles),
+		v201.ActionGetCompositeSchedule:    on(getCompositeSchedule),
+		v201.ActionGetLocalListVersion:     on(getLocalListVersion),
+		v201.ActionGetReport:               on(getReport),
+		v201.ActionGetTransactionStatus:    on(getTransactionStatus),
+		v201.ActionGetVariables:            on(getVariables),
+		v201.ActionRequestStartTransaction: on(requestStart),
+		v201.ActionRequestStopTransaction:  on(requestStop),
+		v201.ActionReserveNow:              on(reserveNow),
+		v201.ActionReset:                   on(reset),
+		v201.ActionSendLocalList:           on(sendLocalList),
+		v201.ActionSetChargingProfile:      on(setChargingProfile),
+		v201.ActionSetVariables:            on(setVariables),
+		v201.ActionTriggerMessage:          on(triggerMessage),
+		v201.ActionUnlockConnector:         on(unlockConnector),
+	}
+}
+
+// dataTransfer knows no vendor (P01.FR.05).
+func dataTransfer(*Station, *v201.DataTransferRequest) (rpc.Message, error) {
+	return &v201.DataTransferResponse{Status: v201.DataTransferStatusUnknownVendorId}, nil
+}
+
+// costUpdated takes note of the running cost; there is no display to show it on (I02).
+func costUpdated(s *Station, q *v201.CostUpdatedRequest) (rpc.Message, error) {
+	s.note(false, "transaction %s costs %.2f so far", q.TransactionId, q.TotalCost)
+	return &v201.CostUpdatedResponse{}, nil
+}

@@ -1,0 +1,300 @@
+package station
+
+import (
+	"github.com/voltyard/voltyard/protocols/ocpp/profile"
+	"github.com/voltyard/voltyard/protocols/ocpp/rpc"
+	"github.com/voltyard/voltyard/protocols/ocpp/v201"
+)
+
+func info(code string) *v201.StatusInfo { return &v201.StatusInfo{ReasonCode: code} }
+
+func requestStart(s *Station, q *v201.RequestStartTransactionRequest) (rpc.Message, error) {
+	refuse := func(code string) (rpc.Message, error) {
+		return &v201.RequestStartTransactionResponse{Status: v201.RequestStartStopStatusRejected, StatusInfo: info(code)}, nil
+	}
+	if s.boot.status != v201.RegistrationStatusAccepted { // B02.FR.05
+		return refuse("CSNotAccepted")
+	}
+	e := s.startable(q)
+	if e == nil {
+		return refuse("UnknownEvse")
+	}
+	if q.ChargingProfile != nil {
+		p := profile.From201(e.n, q.ChargingProfile)
+		if p.Purpose != profile.Tx || q.EvseId == nil { // K05.FR.02, F01.FR.11
+			return refuse("InvalidProfile")
+		}
+		p.TxID = "pending" // the transaction's id is not known yet, F01.FR.09
+		if reason := s.store.Check(p, s.rules(e.cfg), func(int) string { return "pending" }); reason != profile.None {
+			return refuse(string(reason)) // K05.FR.05
+		}
+		e.startProf = &p
+	}
+	group := ""
+	if q.GroupIdToken != nil {
+		group = q.GroupIdToken.IdToken
+	}
+	res := &v201.RequestStartTransactionResponse{Status: v201.RequestStartStopStatusAccepted}
+	if e.tx != nil {
+		res.TransactionId = e.tx.ID // F01.FR.13
+	}
+	id := q.RemoteStartId
+	s.then(func() {
+		if !s.model.flag("AuthCtrlr", "AuthorizeRemoteStart") { // F01.FR.02
+			s.authorise(e, q.IdToken, group, &id)
+			return
+		}
+		s.decide(q.IdToken, func(i v201.IdTokenInfo) { // F01.FR.01
+			if i.Status == v201.AuthorizationStatusAccepted && !e.auth {
+				s.authorise(e, q.IdToken, group, &id)
+			}
+		})
+	})
+	return res, nil
+}
+
+// startable finds the EVSE for a remote start: the one asked for, else one with a vehicle, else a free one.
+func (s *Station) startable(q *v201.RequestStartTransactionRequest) *evse {
+	group := ""
+	if q.GroupIdToken != nil {
+		group = q.GroupIdToken.IdToken
+	}
+	var free *evse
+	for _, e := range s.evses {
+		if q.EvseId != nil && *q.EvseId != e.n || e.auth || e.faulted != "" || !e.operative || e.departed {
+			continue
+		}
+		if id := s.reservedFor(e); id != 0 && !s.resv[id].fits(q.IdToken, group) { // F01.FR.21
+			continue
+		}
+		if e.plugged || q.EvseId != nil {
+			return e
+		}
+		if free == nil {
+			free = e
+		}
+	}
+	return free
+}
+
+func requestStop(s *Station, q *v201.RequestStopTransactionRequest) (rpc.Message, error) {
+	for _, e := range s.evses {
+		if e.tx == nil || e.tx.ID != q.TransactionId {
+			continue
+		}
+		s.then(func() {
+			if e.tx != nil && e.tx.ID == q.TransactionId { // F03.FR.03
+				e.tx.Reason = v201.ReasonRemote
+				s.revoke(e, v201.TriggerReasonRemoteStop, "stopped by the operator")
+			}
+		})
+		return &v201.RequestStopTransactionResponse{Status: v201.RequestStartStopStatusAccepted}, nil
+	}
+	return &v201.RequestStopTransactionResponse{Status: v201.RequestStartStopStatusRejected, StatusInfo: info("TxNotFound")}, nil // F03.FR.08
+}
+
+func getTransactionStatus(s *Station, q *v201.GetTransactionStatusRequest) (rpc.Message, error) {
+	res := &v201.GetTransactionStatusResponse{MessagesInQueue: s.queue.Has(q.TransactionId)}
+	if q.TransactionId != "" { // E14.FR.01 to FR.08
+		ongoing := false
+		for _, e := range s.evses {
+			ongoing = ongoing || e.tx != nil && e.tx.ID == q.TransactionId
+		}
+		res.OngoingIndicator = &ongoing
+	}
+	return res, nil
+}
+
+func unlockConnector(s *Station, q *v201.UnlockConnectorRequest) (rpc.Message, error) {
+	status := func(st v201.UnlockStatusEnum) (rpc.Message, error) {
+		return &v201.UnlockConnectorResponse{Status: st}, nil
+	}
+	e := s.evse(q.EvseId)
+	switch {
+	case e == nil || q.ConnectorId != 1: // F05.FR.03
+		return status(v201.UnlockStatusUnknownConnector)
+	case e.tx != nil && e.auth: // F05.FR.02
+		return status(v201.UnlockStatusOngoingAuthorizedTransaction)
+	case e.unlockID != "":
+		return status(v201.UnlockStatusUnlockFailed)
+	}
+	e.unlockID = s.incoming
+	s.emit(Unlock{e.n})
+	return nil, nil
+}
+
+func (s *Station) unlocked(e *evse, ok bool) {
+	if e.unlockID == "" {
+		return
+	}
+	st := v201.UnlockStatusUnlockFailed
+	if ok {
+		st = v201.UnlockStatusUnlocked
+	}
+	s.answer(e.unlockID, &v201.UnlockConnectorResponse{Status: st})
+	e.unlockID = ""
+	s.update(e, v201.TriggerReasonUnlockCommand, nil)
+}
+
+func changeAvailability(s *Station, q *v201.ChangeAvailabilityRequest) (rpc.Message, error) {
+	targets := s.evses
+	if q.Evse != nil && q.Evse.Id != 0 {
+		e := s.evse(q.Evse.Id)
+		if e == nil || q.Evse.ConnectorId != nil && *q.Evse.ConnectorId != 1 {
+			return &v201.ChangeAvailabilityResponse{Status: v201.ChangeAvailabilityStatusRejected, StatusInfo: info("UnknownEvse")}, nil
+		}
+		targets = []*evse{e}
+	}
+	on := q.OperationalStatus == v201.OperationalStatusOperative
+	status := v201.ChangeAvailabilityStatusAccepted
+	for _, e := range targets {
+		if !on && e.tx != nil { // G03.FR.05, G04.FR.06
+			status = v201.ChangeAvailabilityStatusScheduled
+			e.offAfter = true
+			continue
+		}
+		e.offAfter = false
+		s.saveOperative(e, on)
+		s.then(func() { s.setOperative(e, on) })
+	}
+	return &v201.ChangeAvailabilityResponse{Status: status}, nil
+}
+
+func (s *Station) saveOperative(e *evse, on bool) {
+	s.save(keyEVSE+itoa(e.n), savedEVSE{Operative: on}) // G03.FR.07: over a restart, too
+}
+
+func (s *Station) setOperative(e *evse, on bool) {
+	if e.operative == on {
+		return
+	}
+	e.operative = on
+	s.saveOperative(e, on)
+	s.emit(Operative{e.n, on})
+	if !on && e.auth {
+		s.deauthorise(e)
+	}
+	s.statusChanged(e)
+	if on {
+		s.evaluate(e, v201.TriggerReasonCablePluggedIn)
+	}
+}
+
+func reset(s *Station, q *v201.ResetRequest) (rpc.Message, error) {
+	status := func(st v201.ResetStatusEnum) (rpc.Message, error) { return &v201.ResetResponse{Status: st}, nil }
+	if q.EvseId != nil && (s.evse(*q.EvseId) == nil || !s.model.flag("EVSE", "AllowReset")) { // B11.FR.10
+		return status(v201.ResetStatusRejected)
+	}
+	busy := false
+	for _, e := range s.affected(q) {
+		busy = busy || e.tx != nil
+	}
+	s.resetting = q
+	if busy && q.Type == v201.ResetOnIdle { // B12.FR.01, B12.FR.03
+		return status(v201.ResetStatusScheduled)
+	}
+	s.then(func() {
+		for _, e := range s.affected(q) {
+			if e.tx != nil { // B12.FR.04
+				s.emit(Stop{e.n, "reset"})
+				s.endTx(e, v201.TriggerReasonResetCommand, v201.ReasonImmediateReset)
+				s.deauthorise(e)
+			}
+		}
+		s.resetIfIdle()
+	})
+	return status(v201.ResetStatusAccepted)
+}
+
+func (s *Station) affected(q *v201.ResetRequest) []*evse {
+	if q.EvseId != nil {
+		return []*evse{s.evse(*q.EvseId)}
+	}
+	return s.evses
+}
+
+func (s *Station) resetIfIdle() {
+	if s.resetting == nil {
+		return
+	}
+	n := 0
+	for _, e := range s.affected(s.resetting) {
+		if e.tx != nil {
+			return
+		}
+	}
+	if s.resetting.EvseId != nil {
+		n = *s.resetting.EvseId
+	}
+	s.resetting = nil
+	s.emit(Reboot{n})
+}
+
+func triggerMessage(s *Station, q *v201.TriggerMessageRequest) (rpc.Message, error) {
+	status := func(st v201.TriggerMessageStatusEnum) (rpc.Message, error) {
+		return &v201.TriggerMessageResponse{Status: st}, nil
+	}
+	targets := s.evses
+	if q.Evse != nil && q.Evse.Id > 0 {
+		e := s.evse(q.Evse.Id)
+		if e == nil {
+			return status(v201.TriggerMessageStatusRejected)
+		}
+		targets = []*evse{e}
+	}
+	switch q.RequestedMessage {
+	case v201.MessageTriggerBootNotification:
+		if s.boot.status == v201.RegistrationStatusAccepted { // F06.FR.17
+			return status(v201.TriggerMessageStatusRejected)
+		}
+		s.then(func() { s.sendBoot(v201.BootReasonTriggered) })
+	case v201.MessageTriggerHeartbeat:
+		s.then(func() { s.call(&v201.HeartbeatRequest{}, nil) })
+	case v201.MessageTriggerStatusNotification:
+		if q.Evse == nil || q.Evse.ConnectorId == nil || *q.Evse.ConnectorId != 1 { // F06.FR.12
+			return status(v201.TriggerMessageStatusRejected)
+		}
+		s.then(func() { s.sendStatus(targets[0]) })
+	case v201.MessageTriggerMeterValues:
+		var send []*evse
+		for _, e := range targets {
+			if e.hasLast {
+				send = append(send, e)
+			}
+		}
+		if send == nil {
+			return status(v201.TriggerMessageStatusRejected)
+		}
+		s.then(func() {
+			for _, e := range send { // F06.FR.06
+				if v := s.values(e, v201.ReadingContextTrigger, s.model.value("AlignedDataCtrlr", "Measurands")); v != nil {
+					s.call(&v201.MeterValuesRequest{EvseId: e.n, MeterValue: v}, nil)
+				}
+			}
+		})
+	case v201.MessageTriggerTransactionEvent:
+		var send []*evse
+		for _, e := range targets {
+			if e.tx != nil {
+				send = append(send, e)
+			}
+		}
+		if send == nil { // F06.FR.07
+			return status(v201.TriggerMessageStatusRejected)
+		}
+		s.then(func() {
+			for _, e := range send {
+				s.update(e, v201.TriggerReasonTrigger, s.sampled(e, v201.ReadingContextTrigger, "TxUpdatedMeasurands"))
+			}
+		})
+	case v201.MessageTriggerFirmwareStatusNotification:
+		s.then(func() {
+			s.call(&v201.FirmwareStatusNotificationRequest{Status: v201.FirmwareStatusIdle}, nil) // F06.FR.16 via L01.FR.25
+		})
+	case v201.MessageTriggerLogStatusNotification:
+		s.then(func() { s.call(&v201.LogStatusNotificationRequest{Status: v201.UploadLogStatusIdle}, nil) })
+	default:
+		return status(v201.TriggerMessageStatusNotImplemented) // F06.FR.08
+	}
+	return status(v201.TriggerMessageStatusAccepted)
+}

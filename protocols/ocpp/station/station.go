@@ -1,0 +1,199 @@
+package station
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/voltyard/voltyard/protocols/ocpp/profile"
+	"github.com/voltyard/voltyard/protocols/ocpp/rpc"
+	"github.com/voltyard/voltyard/protocols/ocpp/txqueue"
+	"github.com/voltyard/voltyard/protocols/ocpp/v201"
+)
+
+// Station is the machine. Make it with New.
+type Station struct {
+	cfg   Config
+	now   time.Time // of the current Step
+	out   []Effect
+	rpc   *rpc.Endpoint
+	queue *txqueue.Queue
+	model *model
+	store profile.Store
+	evses []*evse // evses[0] is EVSE 1
+	boot  bootState
+	list  localList
+	cache map[string]cached
+	resv  map[int]reservation
+	conns connection
+	calls map[uint64]pending
+	saves saver
+	key   uint64 // last key of a call
+
+	after        []func() // follows the answer being written
+	incoming     string   // id of the request being answered
+	beat         time.Time
+	aligned      time.Time
+	dead         time.Time // deadline last asked for
+	rpcDead      time.Time
+	queueDead    time.Time
+	limitDead    time.Time
+	stationLimit profile.Limit
+	resetting    *v201.ResetRequest // waits for transactions to end
+	tickets      uint64             // for txqueue
+}
+
+type connection struct {
+	up       bool
+	lostAt   time.Time
+	everSent bool // status was reported since the start
+}
+
+// New returns the machine with what an earlier one saved, by key.
+func New(cfg Config, saved map[string][]byte, now time.Time) (*Station, error) {
+	if cfg.NewID == nil || cfg.Identity == "" {
+		return nil, fmt.Errorf("station: identity and a source of ids are required")
+	}
+	if cfg.Reason == "" {
+		cfg.Reason = v201.BootReasonPowerUp
+	}
+	s := &Station{cfg: cfg, now: now, rpc: rpc.New(rpc.Config{Version: rpc.V201}), model: newModel(cfg), calls: map[uint64]pending{},
+		cache: map[string]cached{}, resv: map[int]reservation{}}
+	s.saves.open = map[uint64]batch{}
+	if r := &s.cfg.Rating; r.Max == 0 && r.Power == 0 {
+		for _, c := range cfg.EVSEs { // its EVSEs together
+			r.Max += c.Rating.Max
+			r.Power += c.Rating.Power
+			r.Phases, r.Volts = max(r.Phases, c.Rating.Phases), c.Rating.Volts
+		}
+	}
+	for i, c := range cfg.EVSEs {
+		s.evses = append(s.evses, &evse{n: i + 1, cfg: c, operative: true})
+	}
+	if err := s.restore(saved); err != nil {
+		return nil, fmt.Errorf("station %s: %w", cfg.Identity, err)
+	}
+	return s, nil
+}
+
+// Step takes one event and appends what has to be done to out.
+func (s *Station) Step(now time.Time, ev Event, out []Effect) []Effect {
+	s.now, s.out = now, out
+	switch ev := ev.(type) {
+	case Connected:
+		s.connected()
+	case Disconnected:
+		s.disconnected()
+	case Message:
+		s.stepRPC(rpc.Received{Raw: ev.Raw})
+	case Tick:
+		s.tick()
+	case Stored:
+		s.stored(ev)
+	case Plugged:
+		s.with(ev.EVSE, (*Station).plugged)
+	case Unplugged:
+		s.with(ev.EVSE, (*Station).unplugged)
+	case Presented:
+		s.with(ev.EVSE, func(s *Station, e *evse) { s.presented(e, ev.Token) })
+	case Flow:
+		s.with(ev.EVSE, func(s *Station, e *evse) { s.flow(e, ev) })
+	case Reading:
+		s.with(ev.EVSE, func(s *Station, e *evse) { s.reading(e, ev) })
+	case StoppedByEV:
+		s.with(ev.EVSE, (*Station).stoppedByEV)
+	case Fault:
+		s.with(ev.EVSE, func(s *Station, e *evse) { s.fault(e, ev.Code) })
+	case Unlocked:
+		s.with(ev.EVSE, func(s *Station, e *evse) { s.unlocked(e, ev.OK) })
+	}
+	s.limits()
+	s.flush()
+	s.deadline()
+	out, s.out = s.out, nil
+	return out
+}
+
+func (s *Station) emit(e Effect) { s.out = append(s.out, e) }
+
+func (s *Station) note(bad bool, format string, args ...any) {
+	s.emit(Note{What: fmt.Sprintf(format, args...), Bad: bad})
+}
+
+// with runs f for EVSE n, if there is one.
+func (s *Station) with(n int, f func(*Station, *evse)) {
+	if e := s.evse(n); e != nil {
+		f(s, e)
+	}
+}
+
+func (s *Station) evse(n int) *evse {
+	if n < 1 || n > len(s.evses) {
+		return nil
+	}
+	return s.evses[n-1]
+}
+
+// tick runs everything that is due.
+func (s *Station) tick() {
+	s.stepRPC(rpc.Tick{})
+	s.stepQueue(txqueue.Tick{})
+	s.bootDue()
+	s.heartbeatDue()
+	s.meterDue()
+	s.authDue()
+	s.reservationsDue()
+	s.savesDue()
+}
+
+// deadline asks for the next Tick when it changed.
+func (s *Station) deadline() {
+	var at time.Time
+	sooner := func(t time.Time) {
+		if !t.IsZero() && (at.IsZero() || t.Before(at)) {
+			at = t
+		}
+	}
+	sooner(s.rpcDead)
+	sooner(s.queueDead)
+	sooner(s.limitDead)
+	sooner(s.boot.next)
+	sooner(s.beat)
+	sooner(s.aligned)
+	sooner(s.saves.retry)
+	for _, e := range s.evses {
+		sooner(e.plugBy)
+		if e.tx != nil {
+			sooner(e.tx.sampleAt)
+		}
+	}
+	for _, r := range s.resv {
+		sooner(r.Expires)
+	}
+	if !at.IsZero() && !at.After(s.now) {
+		at = s.now.Add(time.Millisecond)
+	}
+	if !at.Equal(s.dead) {
+		s.dead = at
+		s.emit(Deadline{at})
+	}
+}
+
+// Accepted reports whether the CSMS has accepted the station and the connection is up.
+func (s *Station) Accepted() bool {
+	return s.conns.up && s.boot.status == v201.RegistrationStatusAccepted
+}
+
+// Unacknowledged is the number of transaction messages that the CSMS does not have yet.
+func (s *Station) Unacknowledged() int { return s.queue.Len() }
+
+// Transaction returns the id of the running transaction of an EVSE, "" for none.
+func (s *Station) Transaction(evse int) string {
+	if e := s.evse(evse); e != nil && e.tx != nil {
+		return e.tx.ID
+	}
+	return ""
+}
+
+// fullName is the key of a variable in Config.Variables.
+func fullName(component, variable string) string { return strings.ToLower(component + "." + variable) }
