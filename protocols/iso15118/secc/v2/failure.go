@@ -1,0 +1,55 @@
+package v2
+
+import (
+	"github.com/voltyard/voltyard/protocols/iso15118/v2"
+)
+
+// failure is the response that matches a request, with nothing to say but the code. Fields that the schema demands hold
+// harmless values.
+func (m *Machine) failure(req v2.BodyElement, code v2.ResponseCode) v2.BodyElement {
+	switch req.(type) {
+	case *v2.SessionSetupReq:
+		return &v2.SessionSetupRes{ResponseCode: code, EVSEID: m.cfg.EVSEID}
+	case *v2.ServiceDiscoveryReq:
+		return &v2.ServiceDiscoveryRes{ResponseCode: code, PaymentOptionList: v2.PaymentOptionList{PaymentOption: []v2.PaymentOption{v2.PaymentOptionExternalPayment}},
+			ChargeService: m.chargeService()}
+	case *v2.ServiceDetailReq:
+		return &v2.ServiceDetailRes{ResponseCode: code, ServiceID: req.(*v2.ServiceDetailReq).ServiceID}
+	case *v2.PaymentServiceSelectionReq:
+		return &v2.PaymentServiceSelectionRes{ResponseCode: code}
+	case *v2.PaymentDetailsReq:
+		return &v2.PaymentDetailsRes{ResponseCode: code, GenChallenge: make([]byte, 16), EVSETimeStamp: m.now.Unix()}
+	case *v2.AuthorizationReq:
+		return &v2.AuthorizationRes{ResponseCode: code, EVSEProcessing: v2.EVSEProcessingFinished}
+	case *v2.ChargeParameterDiscoveryReq:
+		return &v2.ChargeParameterDiscoveryRes{ResponseCode: code, EVSEProcessing: v2.EVSEProcessingFinished, EVSEChargeParameter: m.chargeParameter()}
+	case *v2.CableCheckReq:
+		return &v2.CableCheckRes{ResponseCode: code, DCEVSEStatus: m.dcStatus(), EVSEProcessing: v2.EVSEProcessingFinished}
+	case *v2.PreChargeReq:
+		return &v2.PreChargeRes{ResponseCode: code, DCEVSEStatus: m.dcStatus(), EVSEPresentVoltage: v2.Volts(m.present.Volts)}
+	case *v2.PowerDeliveryReq:
+		return &v2.PowerDeliveryRes{ResponseCode: code, EVSEStatus: m.status()}
+	case *v2.ChargingStatusReq:
+		return &v2.ChargingStatusRes{ResponseCode: code, EVSEID: m.cfg.EVSEID, SAScheduleTupleID: tupleID, ACEVSEStatus: m.acStatus()}
+	case *v2.CurrentDemandReq:
+		return &v2.CurrentDemandRes{ResponseCode: code, DCEVSEStatus: m.dcStatus(), EVSEID: m.cfg.EVSEID, SAScheduleTupleID: tupleID,
+			EVSEPresentVoltage: v2.Volts(m.present.Volts), EVSEPresentCurrent: v2.Amps(m.present.Amps)}
+	case *v2.MeteringReceiptReq:
+		return &v2.MeteringReceiptRes{ResponseCode: code, EVSEStatus: m.status()}
+	case *v2.WeldingDetectionReq:
+		return &v2.WeldingDetectionRes{ResponseCode: code, DCEVSEStatus: m.dcStatus(), EVSEPresentVoltage: v2.Volts(m.present.Volts)}
+	case *v2.SessionStopReq:
+		return &v2.SessionStopRes{ResponseCode: code}
+	case *v2.CertificateInstallationReq:
+		return &v2.CertificateInstallationRes{ResponseCode: code, SAProvisioningCertificateChain: emptyChain(), ContractSignatureCertChain: emptyChain(),
+			ContractSignatureEncryptedPrivateKey: v2.ContractSignatureEncryptedPrivateKey{ID: "id2", Value: []byte{0}},
+			DHpublickey:                          v2.DiffieHellmanPublickey{ID: "id3", Value: []byte{0}}, EMAID: v2.EMAID{ID: "id4", Value: "ZZ00000000000000"[:14]}}
+	case *v2.CertificateUpdateReq:
+		return &v2.CertificateUpdateRes{ResponseCode: code, SAProvisioningCertificateChain: emptyChain(), ContractSignatureCertChain: emptyChain(),
+			ContractSignatureEncryptedPrivateKey: v2.ContractSignatureEncryptedPrivateKey{ID: "id2", Value: []byte{0}},
+			DHpublickey:                          v2.DiffieHellmanPublickey{ID: "id3", Value: []byte{0}}, EMAID: v2.EMAID{ID: "id4", Value: "ZZ00000000000000"[:14]}}
+	}
+	return nil // a response, or an abstract element: nothing matches
+}
+
+func emptyChain() v2.CertificateChain { return v2.CertificateChain{Certificate: []byte{0}} }
