@@ -47,7 +47,7 @@ func TestDecide(t *testing.T) {
 		"lease gone":                    {basic, func(s *situation) { s.Permit = permit{Open: true} }, false, hal.DriveX1, 0, 0},
 		"pause before closing":          {basic, func(s *situation) { s.Permit.Amps = 5 }, false, hal.DriveX1, 0, 0},
 		"pause while charging":          {basic, func(s *situation) { s.Permit.Amps, s.Closed = 5, true }, true, hal.DriveX1, 0, 0},
-		"pause, vehicle does not leave": {basic, func(s *situation) { s.Permit.Amps, s.Closed, s.Now = 5, true, t0.Add(6 * time.Second) }, false, hal.DriveX1, 0, 0},
+		"pause, vehicle does not leave": {basic, func(s *situation) { s.Permit.Amps, s.Closed, s.Now = 5, true, t0.Add(6*time.Second) }, false, hal.DriveX1, 0, 0},
 		"short circuit of the pilot":    {basic, func(s *situation) { s.Pilot = hal.PilotE }, false, hal.DriveX1, 0, 0},
 		"more than the hardware can":    {basic, func(s *situation) { s.Permit.Amps = 63 }, true, hal.DrivePWM, si.Duty(32 / 0.6), 0},
 		"falling back":                  {basic, func(s *situation) { s.Mode = modeFallback }, false, hal.DriveX1, 0, 0},
