@@ -185,3 +185,31 @@ func To16(p *Profile) v16.ChargingProfile {
 	}
 	return c
 }
+
+// From16 converts a profile of OCPP 1.6 that is set at a connector.
+func From16(connector int, c *v16.ChargingProfile) Profile {
+	p := Profile{ID: c.ChargingProfileId, EVSE: connector, Stack: c.StackLevel, ValidFrom: c.ValidFrom, ValidTo: c.ValidTo}
+	p.Purpose = purposes16[c.ChargingProfilePurpose]
+	switch c.ChargingProfileKind {
+	case v16.ChargingProfileKindRecurring:
+		p.Kind, p.Recurrence = Recurring, Day
+		if c.RecurrencyKind == v16.RecurrencyKindWeekly {
+			p.Recurrence = Week
+		}
+	case v16.ChargingProfileKindRelative:
+		p.Kind = Relative
+	}
+	s := Schedule{Start: c.ChargingSchedule.StartSchedule, Duration: seconds(c.ChargingSchedule.Duration)}
+	if c.ChargingSchedule.ChargingRateUnit == v16.ChargingRateUnitW {
+		s.Unit = Watts
+	}
+	for _, q := range c.ChargingSchedule.ChargingSchedulePeriod {
+		per := Period{Start: secs(q.StartPeriod), Limit: q.Limit}
+		if q.NumberPhases != nil {
+			per.Phases = *q.NumberPhases
+		}
+		s.Periods = append(s.Periods, per)
+	}
+	p.Schedules = []Schedule{s}
+	return p
+}

@@ -29,7 +29,7 @@ func set(t *testing.T, s *Store, p Profile, want Reason) {
 func TestRulesForSetting(t *testing.T) {
 	var s Store
 	set(t, &s, flat(1, 0, 0, TxDefault, 16), None)
-	set(t, &s, flat(1, 0, 0, TxDefault, 10), None)            // same id replaces, K01.FR.05
+	set(t, &s, flat(1, 0, 0, TxDefault, 10), None)             // same id replaces, K01.FR.05
 	set(t, &s, flat(2, 1, 0, TxDefault, 10), DuplicateProfile) // K01.FR.53
 	set(t, &s, flat(2, 1, 1, TxDefault, 10), None)
 	set(t, &s, flat(3, 0, 1, TxDefault, 10), DuplicateProfile) // K01.FR.52

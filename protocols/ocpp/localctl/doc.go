@@ -1,0 +1,149 @@
+// Package localctl is what an OCPP local controller does for one station behind it, as a machine without I/O: it relays
+// the station's connection to the CSMS byte for byte, puts calls of its own in between, keeps the site's limit installed
+// in the station, and, when the CSMS is gone and the site wants it so, answers in its place and delivers the transaction
+// messages later. Only the controller actor drives it.
+//
+// What does not pass unchanged, and nothing else:
+//   - SetNetworkProfile is refused, unless allowed: it would lead the station away from the controller;
+//   - GetTransactionStatus is answered with messagesInQueue when the controller holds messages of the transaction;
+//   - transaction events that were taken while the CSMS was gone are delivered with the offline mark, under new ids;
+//   - the missed BootNotification and the last state of each connector are delivered again after that.
+//
+// Frames that are no OCPP at all pass unchanged, too, and are counted. Answers to calls of our own never reach the CSMS.
+package localctl
+
+import (
+	"time"
+
+	"github.com/voltyard/voltyard/hal/si"
+	"github.com/voltyard/voltyard/protocols/ocpp/rpc"
+)
+
+// Config describes a station and how it is treated.
+type Config struct {
+	Identity string
+	Version  rpc.Version
+	Stay     bool          // answer in the CSMS's place while it is gone; never with OCPP 1.6
+	Fallback si.Amps       // per phase, installed without end; what the station may draw when the controller is gone
+	Phases   int           // of the station's supply, 1 or 3; 0 counts as 3
+	Volts    si.Volts      // nominal
+	MaxAmps  si.Amps       // of the station's supply, for folding the CSMS's own limits; 0 for 63 A
+	Levels   int           // 1 for a station with a single stack level; 0 to ask it
+	Whole    bool          // the station takes whole amperes only
+	Timeout  time.Duration // of a call; 0 for 30 s
+	Settle   time.Duration // how long a station may take to follow a lower limit; 0 for 6 s
+	Network  bool          // let SetNetworkProfile pass
+	NewID    func() string // source of message ids, at most 36 characters, never twice the same
+}
+
+// Event goes into the machine.
+type Event interface{ event() }
+
+type (
+	// StationUp says that the station is connected; StationDown that it is not any more.
+	StationUp struct{}
+	// StationDown is the end of the station's connection.
+	StationDown struct{}
+	// CSMSUp says that the connection to the CSMS is open; CSMSDown that it is not any more.
+	CSMSUp struct{}
+	// CSMSDown is the end of the connection to the CSMS.
+	CSMSDown struct{}
+	// FromStation is a message of the station; Raw belongs to the machine from then on.
+	FromStation struct{ Raw []byte }
+	// FromCSMS is a message of the CSMS.
+	FromCSMS struct{ Raw []byte }
+	// Tick says that the Deadline has come.
+	Tick struct{}
+	// Stored answers Save.
+	Stored struct {
+		Token uint64
+		Err   error
+	}
+	// Grant is the site's limit for the station: A per phase. Until zero means no end.
+	Grant struct {
+		Seq    uint64
+		Amps   si.Amps
+		Phases int // that may be used; 0 for as many as there are
+		Until  time.Time
+	}
+)
+
+func (StationUp) event()   {}
+func (StationDown) event() {}
+func (CSMSUp) event()      {}
+func (CSMSDown) event()    {}
+func (FromStation) event() {}
+func (FromCSMS) event()    {}
+func (Tick) event()        {}
+func (Stored) event()      {}
+func (Grant) event()       {}
+
+// Effect comes out of the machine.
+type Effect interface{ effect() }
+
+// Op is one write: Value nil deletes the key.
+type Op struct {
+	Key   string
+	Value []byte
+}
+
+type (
+	// ToStation sends a message to the station.
+	ToStation struct{ Raw []byte }
+	// ToCSMS sends a message to the CSMS.
+	ToCSMS struct{ Raw []byte }
+	// CloseStation closes the station's connection.
+	CloseStation struct{ Why string }
+	// CloseCSMS closes the connection to the CSMS, to be dialled again.
+	CloseCSMS struct{ Why string }
+	// Deadline asks for a Tick; the zero time cancels it.
+	Deadline struct{ At time.Time }
+	// Save asks to write all Ops or none; Stored with Token must follow.
+	Save struct {
+		Ops   []Op
+		Token uint64
+	}
+	// Ack says that the grant with this Seq is in force: the station cannot draw more any more. Refused says that the
+	// station did not take it.
+	Ack struct {
+		Seq     uint64
+		Refused bool
+	}
+	// Seen reports what the station draws, on every change.
+	Seen struct{ State State }
+	// Note is a line for the log; Bad ones count as OCPP errors.
+	Note struct {
+		What string
+		Bad  bool
+	}
+	// Counted reports messages: relayed CALLs, and ones of our own, by action.
+	Counted struct {
+		Action string
+		Own    bool
+	}
+)
+
+func (ToStation) effect()    {}
+func (ToCSMS) effect()       {}
+func (CloseStation) effect() {}
+func (CloseCSMS) effect()    {}
+func (Deadline) effect()     {}
+func (Save) effect()         {}
+func (Ack) effect()          {}
+func (Seen) effect()         {}
+func (Note) effect()         {}
+func (Counted) effect()      {}
+
+// State is what is known of a station by its own messages.
+type State struct {
+	Wants    bool      // a vehicle is connected and would charge
+	EVs      int       // vehicles connected
+	Phases   int       // in use, 0 when unknown
+	Measured bool      // Amps and Power were reported
+	Amps     si.Phases // import, all EVSEs together
+	Power    si.Watts
+	Energy   si.WattHours // of the running transactions
+	At       time.Time    // of the last reading
+	Status   string       // of the first connector
+	Over     bool         // draws more than the limit that it accepted
+}

@@ -1,0 +1,211 @@
+package localctl
+
+import (
+	"encoding/json"
+	"strings"
+
+	"github.com/voltyard/voltyard/protocols/ocpp/profile"
+	"github.com/voltyard/voltyard/protocols/ocpp/rpc"
+	"github.com/voltyard/voltyard/protocols/ocpp/v16"
+	"github.com/voltyard/voltyard/protocols/ocpp/v201"
+)
+
+// observe reads a call of the station to learn what it does. What does not fit the schema is passed on all the same and
+// only not understood.
+func (r *Relay) observe(f rpc.Frame) {
+	if f.Action != "BootNotification" && r.csms.up && !r.ready && r.station.up && f.Action != "" {
+		r.accepted() // it reconnected without booting again, which it may only once accepted
+	}
+	if r.cfg.Version == rpc.V16 {
+		r.observe16(f)
+		return
+	}
+	switch f.Action {
+	case v201.ActionStatusNotification:
+		var q v201.StatusNotificationRequest
+		if r.understand(f, &q) {
+			r.seen.status(r, q.EvseId, q.ConnectorId, string(q.ConnectorStatus))
+		}
+	case v201.ActionTransactionEvent:
+		var q v201.TransactionEventRequest
+		if r.understand(f, &q) {
+			r.seen.event(r, &q)
+		}
+	case v201.ActionMeterValues:
+		var q v201.MeterValuesRequest
+		if r.understand(f, &q) {
+			r.seen.values(r, q.EvseId, q.MeterValue)
+		}
+	}
+}
+
+func (r *Relay) understand(f rpc.Frame, m rpc.Message) bool {
+	if err := m.UnmarshalJSON(f.Payload); err != nil {
+		r.note(true, "%s of the station is passed on, but not understood: %v", f.Action, err)
+		return false
+	}
+	return true
+}
+
+// observeResponse reads the CSMS's answer to a call of the station, after it was passed on.
+func (r *Relay) observeResponse(c *call, f rpc.Frame) {
+	if f.Type != rpc.CallResult {
+		return
+	}
+	switch c.action {
+	case "BootNotification":
+		var res struct{ Status string }
+		if json.Unmarshal(f.Payload, &res) == nil && res.Status == "Accepted" {
+			r.accepted()
+		}
+	case v201.ActionAuthorize:
+		var q v201.AuthorizeRequest
+		var res v201.AuthorizeResponse
+		if r.cfg.Version != rpc.V16 && q.UnmarshalJSON(c.payload) == nil && res.UnmarshalJSON(f.Payload) == nil {
+			r.learn(q.IdToken, res.IdTokenInfo)
+		}
+	case v201.ActionTransactionEvent:
+		var q v201.TransactionEventRequest
+		var res v201.TransactionEventResponse
+		if q.UnmarshalJSON(c.payload) == nil && q.IdToken != nil && res.UnmarshalJSON(f.Payload) == nil && res.IdTokenInfo != nil {
+			r.learn(*q.IdToken, *res.IdTokenInfo)
+		}
+	}
+}
+
+// observeAnswer reads the station's answer to a call of the CSMS and returns what is passed on in its place.
+func (r *Relay) observeAnswer(c *call, f rpc.Frame, raw []byte) []byte {
+	if f.Type != rpc.CallResult {
+		return raw
+	}
+	switch c.action {
+	case "SetChargingProfile":
+		if accepted(f.Payload) {
+			r.theirProfile(c)
+		}
+	case "ClearChargingProfile":
+		if accepted(f.Payload) {
+			r.theirClear(c)
+		}
+	case v201.ActionGetTransactionStatus: // E14: the controller's queue counts, too
+		var q v201.GetTransactionStatusRequest
+		var res v201.GetTransactionStatusResponse
+		if q.UnmarshalJSON(c.payload) == nil && res.UnmarshalJSON(f.Payload) == nil && !res.MessagesInQueue && r.queue.Has(q.TransactionId) {
+			res.MessagesInQueue = true
+			return rpc.AppendResult(nil, f.ID, res.AppendJSON(nil))
+		}
+	}
+	return raw
+}
+
+func accepted(payload []byte) bool {
+	var res struct{ Status string }
+	return json.Unmarshal(payload, &res) == nil && res.Status == "Accepted"
+}
+
+// theirProfile remembers a station limit of the CSMS and folds it into ours.
+func (r *Relay) theirProfile(c *call) {
+	var p profile.Profile
+	if r.cfg.Version == rpc.V16 {
+		var q v16.SetChargingProfileRequest
+		if q.UnmarshalJSON(c.payload) != nil || q.CsChargingProfiles.ChargingProfilePurpose != v16.ChargingProfilePurposeChargePointMaxProfile {
+			return
+		}
+		p = profile.From16(q.ConnectorId, &q.CsChargingProfiles)
+	} else {
+		var q v201.SetChargingProfileRequest
+		if q.UnmarshalJSON(c.payload) != nil || q.ChargingProfile.ChargingProfilePurpose != v201.ChargingProfilePurposeChargingStationMaxProfile {
+			return
+		}
+		p = profile.From201(0, &q.ChargingProfile)
+	}
+	rules := profile.Rules{EVSEs: 0, MaxStack: 1 << 30, PhaseSwitch: true, Replace16: r.cfg.Version == rpc.V16, MaxProfiles: 64}
+	gone, reason := r.theirs.Set(p, rules, func(int) string { return "" })
+	if reason != profile.None {
+		r.note(true, "the station took profile %d of the CSMS, which is not understood here: %s", p.ID, reason)
+	} else {
+		q := profile.To201(&p)
+		r.saves.ops = append(r.saves.ops, Op{keyTheirs + itoa(p.ID), q.AppendJSON(nil)})
+		for _, id := range gone {
+			r.saves.ops = append(r.saves.ops, Op{keyTheirs + itoa(id), nil})
+		}
+	}
+	r.reinstall()
+}
+
+// theirClear forgets what the CSMS cleared; its criteria may have matched our profiles, too.
+func (r *Relay) theirClear(c *call) {
+	var f profile.Filter
+	if r.cfg.Version == rpc.V16 {
+		var q v16.ClearChargingProfileRequest
+		if q.UnmarshalJSON(c.payload) != nil {
+			return
+		}
+		if q.Id != nil {
+			f.IDs = []int{*q.Id}
+		}
+		f.EVSE, f.Stack = q.ConnectorId, q.StackLevel
+		if purpose, ok := profile.PurposeOf16(q.ChargingProfilePurpose); ok {
+			f.Purpose = &purpose
+		}
+	} else {
+		var q v201.ClearChargingProfileRequest
+		if q.UnmarshalJSON(c.payload) != nil {
+			return
+		}
+		if q.ChargingProfileId != nil {
+			f.IDs = []int{*q.ChargingProfileId}
+		} else if k := q.ChargingProfileCriteria; k != nil {
+			f.EVSE, f.Stack = k.EvseId, k.StackLevel
+			if purpose, ok := profile.PurposeOf201(k.ChargingProfilePurpose); ok {
+				f.Purpose = &purpose
+			}
+		}
+	}
+	for _, id := range r.theirs.Clear(f) {
+		r.saves.ops = append(r.saves.ops, Op{keyTheirs + itoa(id), nil})
+	}
+	if f.Purpose == nil || *f.Purpose == profile.StationMax {
+		r.reinstall()
+	}
+}
+
+func (r *Relay) observe16(f rpc.Frame) {
+	switch f.Action {
+	case v16.ActionStatusNotification:
+		var q v16.StatusNotificationRequest
+		if !r.understand(f, &q) {
+			return
+		}
+		status := string(q.Status)
+		switch q.Status {
+		case v16.StatusNotificationStatusPreparing, v16.StatusNotificationStatusCharging, v16.StatusNotificationStatusSuspendedEV,
+			v16.StatusNotificationStatusSuspendedEVSE, v16.StatusNotificationStatusFinishing:
+			status = "Occupied"
+		}
+		r.seen.status(r, q.ConnectorId, 1, status)
+		r.seen.wants16(r, q.ConnectorId, string(q.Status))
+	case v16.ActionMeterValues:
+		var q v16.MeterValuesRequest
+		if r.understand(f, &q) {
+			r.seen.values16(r, q.ConnectorId, q.MeterValue)
+		}
+	case v16.ActionStopTransaction:
+		var q v16.StopTransactionRequest
+		if r.understand(f, &q) {
+			r.seen.stop16(r, q.TransactionId)
+		}
+	}
+}
+
+func isPhase(p string) int {
+	switch {
+	case strings.HasPrefix(p, "L1"):
+		return 0
+	case strings.HasPrefix(p, "L2"):
+		return 1
+	case strings.HasPrefix(p, "L3"):
+		return 2
+	}
+	return -1
+}

@@ -1,0 +1,278 @@
+package localctl
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/voltyard/voltyard/protocols/ocpp/profile"
+	"github.com/voltyard/voltyard/protocols/ocpp/rpc"
+	"github.com/voltyard/voltyard/protocols/ocpp/txqueue"
+	"github.com/voltyard/voltyard/protocols/ocpp/v201"
+)
+
+// Relay is the machine for one station. Make it with New.
+type Relay struct {
+	cfg      Config
+	now      time.Time
+	out      []Effect
+	station  lane // CALLs to the station
+	csms     lane // CALLs to the CSMS
+	queue    *txqueue.Queue
+	local    local
+	limit    limiter
+	seen     seen
+	theirs   profile.Store // the CSMS's own limits for the whole station
+	saves    saver
+	ready    bool      // the station was accepted and takes calls of ours
+	replay   bool      // messages taken meanwhile go to the CSMS before new ones
+	queueDue time.Time // of the queue
+	dead     time.Time
+}
+
+// New returns the machine with what an earlier one saved, by key.
+func New(cfg Config, saved map[string][]byte, now time.Time) (*Relay, error) {
+	if cfg.NewID == nil || cfg.Version == 0 {
+		return nil, fmt.Errorf("local controller for %q: version and a source of ids are required", cfg.Identity)
+	}
+	if cfg.Timeout <= 0 {
+		cfg.Timeout = 30 * time.Second
+	}
+	if cfg.Settle <= 0 {
+		cfg.Settle = 6 * time.Second
+	}
+	if cfg.Phases != 1 {
+		cfg.Phases = 3
+	}
+	if cfg.MaxAmps <= 0 {
+		cfg.MaxAmps = 63
+	}
+	cfg.Stay = cfg.Stay && cfg.Version != rpc.V16
+	r := &Relay{cfg: cfg, now: now}
+	r.station = lane{timeout: cfg.Timeout, write: func(raw []byte) { r.emit(ToStation{raw}) }}
+	r.csms = lane{timeout: cfg.Timeout, write: func(raw []byte) { r.emit(ToCSMS{raw}) }}
+	r.saves.open = map[uint64]batch{}
+	r.seen.evses = map[int]*evseSeen{}
+	r.local.status = map[[2]int]string{}
+	r.local.cache = map[string]v201.IdTokenInfo{}
+	return r, r.restore(saved)
+}
+
+// Step takes one event and appends what has to be done to out.
+func (r *Relay) Step(now time.Time, ev Event, out []Effect) []Effect {
+	r.now, r.out = now, out
+	switch ev := ev.(type) {
+	case StationUp:
+		r.station.up, r.ready = true, false
+	case StationDown:
+		r.stationDown()
+	case CSMSUp:
+		r.csms.up = true
+		r.resume()
+	case CSMSDown:
+		r.csmsDown()
+	case FromStation:
+		r.fromStation(ev.Raw)
+	case FromCSMS:
+		r.fromCSMS(ev.Raw)
+	case Grant:
+		r.grant(ev)
+	case Stored:
+		r.stored(ev)
+	case Tick:
+		r.tick()
+	}
+	r.flush()
+	r.deadline()
+	out, r.out = r.out, nil
+	return out
+}
+
+func (r *Relay) emit(e Effect) { r.out = append(r.out, e) }
+
+func (r *Relay) note(bad bool, format string, args ...any) {
+	r.emit(Note{What: fmt.Sprintf(format, args...), Bad: bad})
+}
+
+// fromStation takes a message of the station.
+func (r *Relay) fromStation(raw []byte) {
+	f, err := rpc.Parse(raw)
+	if err != nil {
+		r.note(true, "from the station: %v", err)
+		if fe := err.(*rpc.FrameError); !r.csms.up && r.cfg.Stay && fe.Reply {
+			r.emit(ToStation{rpc.AppendError(nil, r.cfg.Version, fe.ReplyID, fe.Code, fe.What)})
+			return
+		}
+		r.pass(&r.csms, raw)
+		return
+	}
+	switch f.Type {
+	case rpc.Call:
+		r.emit(Counted{Action: f.Action})
+		r.observe(f)
+		switch {
+		case r.absorbs(f):
+			r.answerLocally(f)
+		case !r.csms.submit(r.now, &call{id: f.ID, action: f.Action, payload: f.Payload, raw: raw}, false):
+			r.emit(ToStation{rpc.AppendError(nil, r.cfg.Version, f.ID, rpc.InternalError, "no connection to the CSMS")})
+		}
+	case rpc.CallResult, rpc.CallError:
+		c, ours := r.station.answered(r.now, f.ID)
+		switch {
+		case c != nil && c.own:
+			r.finish(c, f)
+		case ours:
+			r.note(false, "a late answer to a call of our own was dropped")
+		default:
+			if c != nil {
+				raw = r.observeAnswer(c, f, raw)
+			}
+			r.pass(&r.csms, raw)
+		}
+		r.station.pump(r.now)
+	default:
+		r.pass(&r.csms, raw)
+	}
+}
+
+// fromCSMS takes a message of the CSMS.
+func (r *Relay) fromCSMS(raw []byte) {
+	f, err := rpc.Parse(raw)
+	if err != nil {
+		r.note(true, "from the CSMS: %v", err)
+		r.pass(&r.station, raw)
+		return
+	}
+	switch f.Type {
+	case rpc.Call:
+		r.emit(Counted{Action: f.Action})
+		if f.Action == v201.ActionSetNetworkProfile && r.cfg.Version >= rpc.V201 && !r.cfg.Network {
+			r.note(false, "SetNetworkProfile was refused: the station stays behind the controller")
+			r.emit(ToCSMS{rpc.AppendResult(nil, f.ID, []byte(`{"status":"Rejected"}`))})
+			return
+		}
+		if !r.station.submit(r.now, &call{id: f.ID, action: f.Action, payload: f.Payload, raw: raw}, false) {
+			r.emit(ToCSMS{rpc.AppendError(nil, r.cfg.Version, f.ID, rpc.InternalError, "the station takes no call now")})
+		}
+	case rpc.CallResult, rpc.CallError:
+		c, ours := r.csms.answered(r.now, f.ID)
+		switch {
+		case c != nil && c.own:
+			r.finish(c, f)
+		case ours:
+			r.note(false, "a late answer of the CSMS was dropped")
+		default:
+			r.pass(&r.station, raw)
+			if c != nil {
+				r.observeResponse(c, f)
+			}
+		}
+		r.csms.pump(r.now)
+	default:
+		r.pass(&r.station, raw)
+	}
+}
+
+// pass sends a message on unchanged.
+func (r *Relay) pass(l *lane, raw []byte) {
+	if l.up {
+		l.write(raw)
+	}
+}
+
+// ask sends a call of our own.
+func (r *Relay) ask(l *lane, key string, urgent bool, action string, payload []byte, done func(answer)) bool {
+	r.emit(Counted{Action: action, Own: true})
+	return l.submit(r.now, &call{id: r.cfg.NewID(), action: action, payload: payload, own: true, key: key, done: done}, urgent)
+}
+
+func (r *Relay) finish(c *call, f rpc.Frame) {
+	if c.done == nil {
+		return
+	}
+	if f.Type == rpc.CallResult {
+		c.done(answer{payload: f.Payload})
+		return
+	}
+	r.note(true, "%s was answered %s %s", c.action, f.Code, f.Description)
+	c.done(answer{code: f.Code, what: f.Description})
+}
+
+func (r *Relay) stationDown() {
+	sent, waiting := r.station.cut()
+	r.ready = false
+	for _, c := range append(sent, waiting...) {
+		switch {
+		case c.own && c.done != nil:
+			c.done(answer{what: "the station is gone"})
+		case !c.own && r.csms.up: // the CSMS need not wait for its timeout
+			r.emit(ToCSMS{rpc.AppendError(nil, r.cfg.Version, c.id, rpc.GenericError, "the station is gone")})
+		}
+	}
+	r.seen.gone(r)
+	if r.csms.up { // OCPP 2.0.1 part 4, 6.3
+		r.emit(CloseCSMS{"the station is gone"})
+	}
+}
+
+func (r *Relay) csmsDown() {
+	if !r.csms.up {
+		return
+	}
+	sent, waiting := r.csms.cut()
+	r.queueStep(txqueue.Offline{})
+	r.replay = false
+	for _, c := range append(sent, waiting...) {
+		switch {
+		case c.own:
+			if c.done != nil {
+				c.done(answer{what: "the CSMS is gone"})
+			}
+		case r.cfg.Stay && r.station.up:
+			r.answerLocally(rpc.Frame{Type: rpc.Call, ID: c.id, Action: c.action, Payload: c.payload})
+		}
+	}
+	if !r.cfg.Stay && r.station.up { // part 4, 6.3
+		r.emit(CloseStation{"the CSMS is gone"})
+	}
+}
+
+func (r *Relay) tick() {
+	for _, l := range []*lane{&r.station, &r.csms} {
+		c := l.expire(r.now)
+		if c != nil {
+			r.note(true, "%s was not answered in time", c.action)
+			if l == &r.csms {
+				r.emit(CloseCSMS{"no answer to " + c.action})
+			}
+			if c.done != nil {
+				c.done(answer{what: "timed out"})
+			}
+		}
+		l.pump(r.now)
+	}
+	if !r.queueDue.IsZero() && !r.now.Before(r.queueDue) {
+		r.queueDue = time.Time{}
+		r.queueStep(txqueue.Tick{})
+	}
+	r.limitDue()
+	r.savesDue()
+}
+
+func (r *Relay) deadline() {
+	var at time.Time
+	for _, t := range []time.Time{r.station.next(), r.csms.next(), r.queueDue, r.limit.next(), r.saves.retry} {
+		if !t.IsZero() && (at.IsZero() || t.Before(at)) {
+			at = t
+		}
+	}
+	if !at.IsZero() && !at.After(r.now) {
+		at = r.now.Add(time.Millisecond)
+	}
+	if !at.Equal(r.dead) {
+		r.dead = at
+		r.emit(Deadline{at})
+	}
+}
+
+// Unacknowledged is the number of messages that the CSMS does not have yet.
+func (r *Relay) Unacknowledged() int { return r.queue.Len() }

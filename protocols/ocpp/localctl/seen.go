@@ -1,0 +1,251 @@
+package localctl
+
+import (
+	"maps"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/voltyard/voltyard/hal/si"
+	"github.com/voltyard/voltyard/protocols/ocpp/v16"
+	"github.com/voltyard/voltyard/protocols/ocpp/v201"
+)
+
+func itoa(n int) string { return strconv.Itoa(n) }
+
+// seen is what the station's own messages tell about it.
+type seen struct {
+	evses map[int]*evseSeen
+	at    time.Time // of the last reading
+	last  State
+}
+
+type evseSeen struct {
+	occupied map[int]bool // connectors
+	status   string       // of connector 1
+	tx       string
+	charging bool
+	wants    bool
+	phases   int
+	measured bool
+	amps     si.Phases
+	power    si.Watts
+	first    si.WattHours
+	energy   si.WattHours
+	hasFirst bool
+}
+
+const maxEVSEs = 64
+
+func (s *seen) evse(n int) *evseSeen {
+	e := s.evses[n]
+	if e == nil {
+		e = &evseSeen{occupied: map[int]bool{}}
+		if len(s.evses) < maxEVSEs {
+			s.evses[n] = e
+		}
+	}
+	return e
+}
+
+func (s *seen) running(tx string) bool {
+	for _, e := range s.evses {
+		if e.tx == tx {
+			return true
+		}
+	}
+	return false
+}
+
+func (s *seen) status(r *Relay, evse, connector int, status string) {
+	if evse == 0 {
+		return
+	}
+	e := s.evse(evse)
+	e.occupied[min(connector, 16)] = status == "Occupied"
+	if connector == 1 {
+		e.status = status
+	}
+	if status == "Available" {
+		e.wants, e.charging, e.amps, e.power = false, false, si.Phases{}, 0
+	}
+	s.report(r)
+}
+
+func (s *seen) event(r *Relay, q *v201.TransactionEventRequest) {
+	n := 0
+	if q.Evse != nil {
+		n = q.Evse.Id
+	} else {
+		for k, e := range s.evses {
+			if e.tx == q.TransactionInfo.TransactionId {
+				n = k
+			}
+		}
+	}
+	if n == 0 {
+		return
+	}
+	e := s.evse(n)
+	if e.tx != q.TransactionInfo.TransactionId {
+		e.tx, e.hasFirst, e.energy, e.first = q.TransactionInfo.TransactionId, false, 0, 0
+	}
+	if q.NumberOfPhasesUsed != nil {
+		e.phases = *q.NumberOfPhasesUsed
+	}
+	switch q.TransactionInfo.ChargingState {
+	case v201.ChargingStateCharging, v201.ChargingStateSuspendedEVSE:
+		e.wants, e.charging = true, q.TransactionInfo.ChargingState == v201.ChargingStateCharging
+	case v201.ChargingStateEVConnected:
+		e.wants, e.charging = q.EventType != v201.TransactionEventEnded, false
+	case v201.ChargingStateSuspendedEV, v201.ChargingStateIdle:
+		e.wants, e.charging = false, false
+	}
+	s.sample(e, q.MeterValue)
+	if q.EventType == v201.TransactionEventEnded {
+		*e = evseSeen{occupied: e.occupied, status: e.status, measured: e.measured}
+	} else if !e.charging {
+		e.amps, e.power = si.Phases{}, 0
+	}
+	s.report(r)
+}
+
+func (s *seen) values(r *Relay, evse int, mv []v201.MeterValue) {
+	if evse == 0 {
+		return
+	}
+	s.sample(s.evse(evse), mv)
+	s.report(r)
+}
+
+func (s *seen) sample(e *evseSeen, mv []v201.MeterValue) {
+	for i := range mv {
+		var amps si.Phases
+		var hasAmps bool
+		for _, v := range mv[i].SampledValue {
+			scale := 1.0
+			if u := v.UnitOfMeasure; u != nil {
+				if u.Unit == "kW" || u.Unit == "kWh" {
+					scale = 1000
+				}
+				for m := 0; u.Multiplier != nil && m < min(*u.Multiplier, 9); m++ {
+					scale *= 10
+				}
+				for m := 0; u.Multiplier != nil && m > max(*u.Multiplier, -9); m-- {
+					scale /= 10
+				}
+			}
+			s.take(e, string(v.Measurand), string(v.Phase), v.Value*scale, &amps, &hasAmps)
+		}
+		if hasAmps {
+			e.amps, e.measured = amps, true
+		}
+		s.at = mv[i].Timestamp
+	}
+}
+
+func (s *seen) take(e *evseSeen, measurand, phase string, value float64, amps *si.Phases, hasAmps *bool) {
+	switch measurand {
+	case "", "Energy.Active.Import.Register":
+		if phase != "" {
+			return
+		}
+		if !e.hasFirst {
+			e.first, e.hasFirst = si.WattHours(value), true
+		}
+		e.energy = si.WattHours(value) - e.first
+	case "Power.Active.Import":
+		if phase == "" {
+			e.power = si.Watts(value)
+		}
+	case "Current.Import":
+		if p := isPhase(phase); p >= 0 {
+			amps[p], *hasAmps = si.Amps(value), true
+		} else if phase == "" {
+			*amps, *hasAmps = si.Same(si.Amps(value)), true
+			if e.phases == 1 {
+				*amps = si.Phases{si.Amps(value)}
+			}
+		}
+	}
+}
+
+func (s *seen) wants16(r *Relay, connector int, status string) {
+	if connector == 0 {
+		return
+	}
+	e := s.evse(connector)
+	e.charging = status == "Charging"
+	e.wants = e.charging || status == "SuspendedEVSE" || status == "Preparing"
+	if !e.charging {
+		e.amps, e.power = si.Phases{}, 0
+	}
+	s.report(r)
+}
+
+func (s *seen) values16(r *Relay, connector int, mv []v16.MeterValue) {
+	if connector == 0 {
+		return
+	}
+	e := s.evse(connector)
+	for i := range mv {
+		var amps si.Phases
+		var hasAmps bool
+		for _, v := range mv[i].SampledValue {
+			f, err := strconv.ParseFloat(v.Value, 64)
+			if err != nil || !si.Finite(si.Watts(f)) {
+				continue
+			}
+			if v.Unit == v16.UnitKWh || v.Unit == v16.UnitKW {
+				f *= 1000
+			}
+			s.take(e, string(v.Measurand), string(v.Phase), f, &amps, &hasAmps)
+		}
+		if hasAmps {
+			e.amps, e.measured = amps, true
+		}
+		s.at = mv[i].Timestamp
+	}
+	s.report(r)
+}
+
+func (s *seen) stop16(r *Relay, _ int) { s.report(r) }
+
+func (s *seen) gone(r *Relay) {
+	for _, e := range s.evses {
+		e.measured = false // what it draws is not known any more
+	}
+	s.report(r)
+}
+
+func (s *seen) measured() bool { return s.last.Measured }
+
+func (s *seen) highest() si.Amps { return s.last.Amps.Highest() }
+
+// report emits the sum of all EVSEs when it changed.
+func (s *seen) report(r *Relay) {
+	st := State{At: s.at, Over: !r.limit.overAt.IsZero()}
+	for _, n := range slices.Sorted(maps.Keys(s.evses)) {
+		e := s.evses[n]
+		if st.Status == "" {
+			st.Status = e.status
+		}
+		for _, o := range e.occupied {
+			if o {
+				st.EVs++
+			}
+		}
+		st.Wants = st.Wants || e.wants
+		if e.wants {
+			st.Phases = max(st.Phases, e.phases)
+		}
+		st.Measured = st.Measured || e.measured
+		st.Amps = st.Amps.Add(e.amps)
+		st.Power += e.power
+		st.Energy += e.energy
+	}
+	if st != s.last {
+		s.last = st
+		r.emit(Seen{st})
+	}
+}
