@@ -1,0 +1,298 @@
+package exi
+
+import (
+	"encoding/binary"
+	"math/big"
+	"math/bits"
+	"strconv"
+	"unicode/utf8"
+)
+
+// Encoder writes one EXI stream, appending to a buffer the caller provides.
+// Like the Decoder it keeps its first error; what is written after it is
+// discarded by [Encoder.Finish].
+type Encoder struct {
+	acc  uint64 // bits not yet in dst, the oldest on top
+	n    uint   // number of bits in acc
+	dst  []byte
+	base int
+	leaf string
+	err  *Error
+}
+
+// Reset prepares e to append a stream to dst, beginning with the header.
+func (e *Encoder) Reset(dst []byte) {
+	*e = Encoder{dst: append(dst, Header), base: len(dst)}
+}
+
+// Finish pads the last byte and returns the extended buffer. After an error it
+// returns the buffer as it was handed to Reset.
+func (e *Encoder) Finish() ([]byte, error) {
+	if e.err != nil {
+		return e.dst[:e.base], e.err
+	}
+	for e.flush(); e.n > 0; e.n = 0 {
+		e.dst = append(e.dst, byte(e.acc>>56))
+	}
+	return e.dst, nil
+}
+
+// Bits writes the low n bits of v, n at most 57.
+func (e *Encoder) Bits(v uint64, n uint) {
+	if e.n+n > 64 {
+		e.flush()
+	}
+	e.acc |= v << (64 - e.n - n)
+	e.n += n
+}
+
+// flush moves whole bytes to dst and leaves at most seven bits.
+func (e *Encoder) flush() {
+	k := e.n >> 3
+	if cap(e.dst)-len(e.dst) >= 8 {
+		at := len(e.dst)
+		binary.BigEndian.PutUint64(e.dst[at:at+8], e.acc)
+		e.dst = e.dst[:at+int(k)]
+	} else {
+		for i := range k {
+			e.dst = append(e.dst, byte(e.acc>>(56-8*i)))
+		}
+	}
+	e.acc <<= 8 * k
+	e.n &= 7
+}
+
+// At notes the element or attribute about to be written.
+func (e *Encoder) At(name string) { e.leaf = name }
+
+// Missing records that something the schema requires is not there.
+func (e *Encoder) Missing(what string) { e.fail(ErrMissing, what, "") }
+
+// TooMany records that an element occurs more often than the schema allows.
+func (e *Encoder) TooMany(what string, limit int) {
+	e.fail(ErrTooMany, what, "at most "+strconv.Itoa(limit))
+}
+
+func (e *Encoder) fail(reason error, detail, expected string) {
+	if e.err == nil {
+		e.err = &Error{Err: reason, Bit: (len(e.dst)-e.base)*8 + int(e.n), Path: e.leaf, Detail: detail, Expected: expected}
+	}
+}
+
+// Event writes the code of a production in a state with n productions.
+func (e *Encoder) Event(code, n uint32) { e.Bits(uint64(code), uint(bits.Len32(n))) }
+
+// small writes a simple element whose value has n bits.
+func (e *Encoder) small(v uint64, n uint) { e.Bits(v<<1, n+2) }
+
+// Bool writes a boolean element.
+func (e *Encoder) Bool(v bool) {
+	if v {
+		e.small(1, 1)
+	} else {
+		e.small(0, 1)
+	}
+}
+
+// BoolAttr is Bool for an attribute.
+func (e *Encoder) BoolAttr(v bool) {
+	if v {
+		e.Bits(1, 1)
+	} else {
+		e.Bits(0, 1)
+	}
+}
+
+// Enum writes an enumerated element of count values.
+func (e *Encoder) Enum(v uint8, count uint32) {
+	e.checkIndex(v, count)
+	e.small(uint64(v), width(count-1))
+}
+
+// EnumAttr is Enum for an attribute.
+func (e *Encoder) EnumAttr(v uint8, count uint32) {
+	e.checkIndex(v, count)
+	e.Bits(uint64(v), width(count-1))
+}
+
+func (e *Encoder) checkIndex(v uint8, count uint32) {
+	if uint32(v) >= count {
+		e.fail(ErrValue, "enumeration index "+strconv.Itoa(int(v)), "at most "+strconv.Itoa(int(count-1)))
+	}
+}
+
+// Ranged writes an integer element restricted to lo..hi, hi-lo below 4096.
+func (e *Encoder) Ranged(v, lo, hi int) {
+	if v < lo || v > hi {
+		e.outOfRange(int64(v), int64(lo), int64(hi))
+		return
+	}
+	e.small(uint64(v-lo), width(uint32(hi-lo)))
+}
+
+// RangedAttr is Ranged for an attribute.
+func (e *Encoder) RangedAttr(v, lo, hi int) {
+	if v < lo || v > hi {
+		e.outOfRange(int64(v), int64(lo), int64(hi))
+		return
+	}
+	e.Bits(uint64(v-lo), width(uint32(hi-lo)))
+}
+
+func (e *Encoder) outOfRange(v, lo, hi int64) {
+	e.fail(ErrValue, strconv.FormatInt(v, 10), strconv.FormatInt(lo, 10)+" to "+strconv.FormatInt(hi, 10))
+}
+
+// Unsigned writes an element holding an unsigned integer.
+func (e *Encoder) Unsigned(v uint64) {
+	e.Bits(0, 1)
+	e.varint(v)
+	e.Bits(0, 1)
+}
+
+// UnsignedAttr is Unsigned for an attribute.
+func (e *Encoder) UnsignedAttr(v uint64) { e.varint(v) }
+
+// Signed writes an element holding a signed integer.
+func (e *Encoder) Signed(v int64) {
+	e.Bits(0, 1)
+	e.SignedAttr(v)
+	e.Bits(0, 1)
+}
+
+// SignedAttr is Signed for an attribute.
+func (e *Encoder) SignedAttr(v int64) {
+	if v < 0 {
+		e.Bits(1, 1)
+		v = -(v + 1)
+	} else {
+		e.Bits(0, 1)
+	}
+	e.varint(uint64(v))
+}
+
+// varint writes groups of seven bits, least significant first.
+func (e *Encoder) varint(v uint64) {
+	for v >= 0x80 {
+		e.Bits(v&0x7f|0x80, 8)
+		v >>= 7
+	}
+	e.Bits(v, 8)
+}
+
+// Integer writes an element holding an integer of any size.
+func (e *Encoder) Integer(v Integer) {
+	e.Bits(0, 1)
+	e.IntegerAttr(v)
+	e.Bits(0, 1)
+}
+
+// IntegerAttr is Integer for an attribute.
+func (e *Encoder) IntegerAttr(v Integer) {
+	if v.big == nil {
+		e.SignedAttr(v.small)
+		return
+	}
+	m := v.big
+	if m.Sign() < 0 {
+		e.Bits(1, 1)
+		m = new(big.Int).Not(m)
+	} else {
+		e.Bits(0, 1)
+	}
+	groups := (m.BitLen() + 6) / 7
+	octets := m.Bytes()
+	at := func(i int) uint { // the octet of weight 256^i
+		if i >= len(octets) {
+			return 0
+		}
+		return uint(octets[len(octets)-1-i])
+	}
+	for g := range groups {
+		bit := g * 7
+		v := (at(bit/8) | at(bit/8+1)<<8) >> (bit % 8) & 0x7f
+		if g < groups-1 {
+			v |= 0x80
+		}
+		e.Bits(uint64(v), 8)
+	}
+}
+
+// Binary writes an element holding octets.
+func (e *Encoder) Binary(v []byte) {
+	e.Bits(0, 1)
+	e.BinaryAttr(v)
+	e.Bits(0, 1)
+}
+
+// BinaryAttr is Binary for an attribute.
+func (e *Encoder) BinaryAttr(v []byte) {
+	e.varint(uint64(len(v)))
+	for len(v) >= 4 {
+		e.Bits(uint64(binary.BigEndian.Uint32(v)), 32)
+		v = v[4:]
+	}
+	for _, b := range v {
+		e.Bits(uint64(b), 8)
+	}
+}
+
+// Short writes an element holding at most a few octets.
+func (e *Encoder) Short(v ShortBytes) {
+	e.Bits(0, 1)
+	e.ShortAttr(v)
+	e.Bits(0, 1)
+}
+
+// ShortAttr is Short for an attribute.
+func (e *Encoder) ShortAttr(v ShortBytes) {
+	if v.long != "" {
+		e.BinaryAttr([]byte(v.long))
+		return
+	}
+	e.varint(uint64(v.n))
+	w, n := binary.BigEndian.Uint64(v.b[:]), 8*uint(v.n)
+	if n > 32 {
+		e.Bits(w>>32, 32)
+		e.Bits(w&0xffffffff>>(64-n), n-32)
+	} else {
+		e.Bits(w>>(64-n), n)
+	}
+}
+
+// Text writes an element holding a string, always literally.
+func (e *Encoder) Text(v string) {
+	e.Bits(0, 1)
+	e.TextAttr(v)
+	e.Bits(0, 1)
+}
+
+// TextAttr is Text for an attribute.
+func (e *Encoder) TextAttr(v string) {
+	for i := range len(v) {
+		if v[i] >= utf8.RuneSelf {
+			e.unicode(v)
+			return
+		}
+	}
+	e.varint(uint64(len(v)) + 2)
+	for len(v) >= 4 {
+		e.Bits(uint64(v[0])<<24|uint64(v[1])<<16|uint64(v[2])<<8|uint64(v[3]), 32)
+		v = v[4:]
+	}
+	for i := range len(v) {
+		e.Bits(uint64(v[i]), 8)
+	}
+}
+
+// unicode writes a string with characters of any size.
+func (e *Encoder) unicode(v string) {
+	if !utf8.ValidString(v) {
+		e.fail(ErrValue, "string is not valid UTF-8", "")
+		return
+	}
+	e.varint(uint64(utf8.RuneCountInString(v)) + 2)
+	for _, r := range v {
+		e.varint(uint64(r))
+	}
+}

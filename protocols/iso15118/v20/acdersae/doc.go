@@ -1,0 +1,8 @@
+// Package acdersae holds the ISO 15118-20 messages for
+// AC charging of vehicles that act as distributed energy resources after SAE rules (Amendment 1).
+// Decode returns a Message, a sealed interface to switch on; the types of the
+// message header and of quantities are those of package common. It travels
+// under V2GTP payload type 0x8003.
+//
+// All types are generated; the state machines for ISO 15118-20 call the package.
+package acdersae
