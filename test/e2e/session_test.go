@@ -72,21 +72,18 @@ func TestVehiclesChargeOverISO15118(t *testing.T) {
 			return &tree{env: env, spawn: func(n *kit.Nursery, ctx actor.Context) {
 				n.Keep(ctx, "balancer", "balancer", func() actor.Actor { return &kittest.Probe{Answer: balancer} })
 				n.Keep(ctx, "station", "station-S", func() actor.Actor { return &kittest.Probe{Answer: station} })
-				sdp := 15119
 				for id, o := range outlets {
 					auth := evse.AuthFree
 					if id == "ac" {
 						auth = evse.AuthRFID
 					}
 					cfg := evse.Config{ID: id, Station: "S", DC: id == "dc", Phases: 3, MaxAmps: 32, MaxWatts: 53e3, Volts: 230, Auth: auth}
-					p := port.Config{EVSE: id, Interface: network.Loopback, SDPPort: sdp}
+					p := port.Config{EVSE: id, Interface: network.Loopback, SDPPort: outletPort[id]}
 					s := session.Config{EVSE: id, Interface: network.Loopback, SECC: secc.Config{DC: cfg.DC, EVSEID: "DE*VYD*E" + id, Volts: 230}}
-					sdp++
 					n.Keep(ctx, "evse", "evse-"+id, evse.New(env, cfg, o.HAL(), evse.Children{
 						Port:    func(gen uint64, pid *actor.PID) func() actor.Actor { return port.New(env, net, p, gen, pid) },
 						Session: func(gen uint64, pid *actor.PID) func() actor.Actor { return sessions.Make(s, gen, pid) },
 					}))
-					outletPort[id] = p.SDPPort
 				}
 			}}
 		})
@@ -119,4 +116,4 @@ func TestVehiclesChargeOverISO15118(t *testing.T) {
 	})
 }
 
-var outletPort = map[string]int{}
+var outletPort = map[string]int{"ac": 15119, "dc": 15120}
