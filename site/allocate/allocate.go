@@ -68,6 +68,7 @@ type Memory struct {
 	Export   si.Amps   // last discharge target per phase, positive
 	Changed  time.Time // when Import last changed
 	Raised   time.Time // when Import last rose
+	Uses     si.Amps   // a little more than the vehicle was seen to use at most; 0: unknown
 	Phases   int       // phases of the last target
 	Switched time.Time // when Phases last changed
 }

@@ -203,7 +203,7 @@ func (p *problem) turns(vs []*variable) (turn, overdue time.Duration) {
 	}
 	rounds := 1.0
 	for r := range need {
-		if need[r] <= p.left[r]+slack(p.left[r]) {
+		if big[r] <= 0 || need[r] <= p.left[r]+slack(p.left[r]) {
 			continue
 		}
 		// What is surely in use per round: all but one vehicle's part, and at least one vehicle; exact for equal ones.

@@ -31,7 +31,8 @@ type problem struct {
 
 	export  []float64 // per EVSE
 	expBind []int
-	waitFor []int // per EVSE that waits: the row that did not have room, -1
+	uses    []float64 // per EVSE: what its vehicle is known to use at most, 0: unknown
+	waitFor []int     // per EVSE that waits: the row that did not have room, -1
 }
 
 // variable is one EVSE that takes part in the filling.
@@ -79,6 +80,7 @@ func newProblem(s Snapshot) *problem {
 		}
 	}
 	p.varI = make([]int, t.EVSEs())
+	p.uses = make([]float64, t.EVSEs())
 	p.export = make([]float64, t.EVSEs())
 	p.expBind = make([]int, t.EVSEs())
 	p.waitFor = make([]int, t.EVSEs())
@@ -103,6 +105,24 @@ func (p *problem) wants(k int) (upTo float64, ok bool) {
 		upTo = min(upTo, float64(*e.Accepts))
 	}
 	return upTo, upTo > 0 && upTo >= float64(conf.Min)-eps
+}
+
+// learnUse keeps p.uses[k] up to date: a little more than the vehicle was seen to draw while it might have drawn more, 0
+// if it takes all it gets as far as is known. What was learnt holds until the vehicle draws more than that.
+func (p *problem) learnUse(k int) {
+	m := &p.ev[k].Memory
+	p.uses[k] = float64(m.Uses)
+	now, ok := p.fresh(k)
+	if !ok || p.o.UnusedAfter < 0 || m.Import <= 0 {
+		return
+	}
+	drawn := math.Max(0, float64(now.Highest()))
+	if p.uses[k] > 0 && drawn > p.uses[k]-1 {
+		p.uses[k] = 0
+	}
+	if drawn < float64(m.Import)-1 && p.s.Now.Sub(m.Raised) >= p.o.UnusedAfter {
+		p.uses[k] = math.Ceil(drawn) + 2
+	}
 }
 
 // fresh returns the measured currents of EVSE k, if there are any worth believing.
@@ -133,10 +153,8 @@ func (p *problem) makeVariable(k int, upTo float64, n int) variable {
 		v.max = max(v.min, floorTo(v.max, float64(p.o.Step)))
 	}
 	v.soft = v.max
-	if now, ok := p.fresh(k); ok && p.o.UnusedAfter >= 0 && m.Import > 0 && p.s.Now.Sub(m.Raised) >= p.o.UnusedAfter {
-		if drawn := float64(now.Highest()); drawn < float64(m.Import)-1 {
-			v.soft = min(v.max, max(v.min, math.Ceil(max(0, drawn))+2))
-		}
+	if p.learnUse(k); p.uses[k] > 0 {
+		v.soft = min(v.max, max(v.min, p.uses[k]))
 	}
 	p.setPhases(&v, n)
 	return v

@@ -147,6 +147,7 @@ func (p *problem) result() Result {
 			}
 		}
 		a.Memory = p.remember(m, a)
+		a.Memory.Uses = si.Amps(p.uses[k])
 		if i := p.varI[k]; i >= 0 && !a.Served && a.Memory.Waiting.IsZero() {
 			a.Memory.Waiting = p.s.Now
 		}

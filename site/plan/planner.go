@@ -1,0 +1,153 @@
+package plan
+
+import (
+	"math"
+	"slices"
+)
+
+// Preferences of a plan that trusts departures: a kilowatt-hour at the end of the horizon, or at the end of the vehicle's
+// stay, is worth this much less than one now. They settle who comes first where the total is the same.
+const (
+	worthOfEarly = 0.2
+	worthOfStay  = 0.2
+)
+
+// Fairness is the share of what plain max-min would have given a driver that a plan with learnt stays gives in any case.
+const Fairness = 0.75
+
+// lookAhead is how many slots a plan with learnt stays looks ahead.
+const lookAhead = 192
+
+// tooLittle is the need, in slots at full current, under which a vehicle is left to the filling-up after the plan.
+const tooLittle = 0.02
+
+// Planner decides, slot after slot, how much every vehicle should get now, with the rest of all stays in view.
+//
+// With Trust it takes departures as true. Without, a stated departure is only a hint: future slots count with the chance,
+// learnt from stays that have ended, that the vehicle is still there; and because such a plan would starve some for the good
+// of the sum, every driver gets at least Fairness times what plain max-min would have given until now.
+type Planner struct {
+	Trust  bool
+	PerDay int // slots per day
+	Stop   func() bool
+
+	solver Solver
+	stays  *Stays
+	known  map[int]*twin
+	Last   Solution // the latest plan
+	Of     []int    // ids of its vehicles
+}
+
+// twin is a vehicle as it would be if plain max-min had ruled from the beginning.
+type twin struct {
+	Car
+	need     float64
+	survival Survival
+}
+
+// NewPlanner returns a planner for slots of which perDay make a day.
+func NewPlanner(trust bool, perDay int) *Planner {
+	return &Planner{Trust: trust, PerDay: perDay, stays: &Stays{PerDay: perDay}, known: map[int]*twin{}}
+}
+
+// Gone tells that a vehicle left in slot now.
+func (p *Planner) Gone(now int, c *Car) {
+	p.stays.Add(c.Arrival, c.stated(), now-c.Arrival)
+	delete(p.known, c.ID)
+}
+
+func (c *Car) stated() int {
+	if c.Departure >= Never {
+		return 0
+	}
+	return max(1, c.Departure-c.Arrival)
+}
+
+// Decide sets the rates of all connected cars for slot now. Cars that need nothing more may be left out, but must be
+// reported to Gone when they leave.
+func (p *Planner) Decide(now int, net *Network, cars []*Car) {
+	if p.Trust {
+		p.trusting(now, net, cars)
+	} else {
+		p.learning(now, net, cars)
+	}
+}
+
+func (p *Planner) trusting(now int, net *Network, cars []*Car) {
+	horizon := 1
+	for _, c := range cars {
+		c.Rate = 0
+		horizon = max(horizon, min(c.Departure-now, 4*p.PerDay))
+	}
+	leaves := func(c *Car) int { return max(1, min(c.Departure-now, 4*p.PerDay)) }
+	p.solve(net, cars, leaves, func(c *Car, from, to int) float64 {
+		t := float64(from+to) / 2
+		return 1 - worthOfEarly*t/float64(horizon) - worthOfStay*t/float64(leaves(c))
+	}, func(c *Car, rate float64) { c.Rate = math.Min(c.Cap(), rate) })
+	order := slices.Clone(cars)
+	SortBy(order, func(c *Car) float64 { return float64(c.Departure) })
+	Greedy(net, order)
+}
+
+func (p *Planner) learning(now int, net *Network, cars []*Car) {
+	p.shadow(now, net, cars)
+	want := make(map[*Car]float64, len(cars))
+	p.solve(net, cars, func(*Car) int { return lookAhead }, func(c *Car, from, to int) float64 {
+		return p.known[c.ID].survival.Mean(now-c.Arrival, from, to)
+	}, func(c *Car, rate float64) { want[c] = rate })
+	wanted := make([]float64, len(cars))
+	for i, c := range cars {
+		wanted[i] = want[c]
+		t := p.known[c.ID]
+		owed := Fairness*(t.need-t.Left) - (t.need - c.Left)
+		c.Rate = math.Max(0, math.Min(c.Cap(), owed))
+	}
+	if v := net.Violation(Sums(net, cars)); v > 0 {
+		for _, c := range cars {
+			c.Rate /= (1 + v) * (1 + 1e-9)
+		}
+	}
+	LevelTo(net, cars, wanted)
+	Level(net, cars)
+}
+
+// shadow plays the coming slot for the vehicles as they would be under plain max-min.
+func (p *Planner) shadow(now int, net *Network, cars []*Car) {
+	for _, c := range cars {
+		if p.known[c.ID] == nil {
+			t := &twin{Car: *c, need: c.Left}
+			t.survival = p.stays.Estimate(c.Arrival, c.stated(), 3*p.PerDay)
+			p.known[c.ID] = t
+		}
+	}
+	all := make([]*Car, 0, len(p.known))
+	for _, t := range p.known {
+		all = append(all, &t.Car)
+	}
+	slices.SortFunc(all, func(a, b *Car) int { return a.ID - b.ID })
+	MaxMin(net, all)
+	for _, c := range all {
+		c.Left = math.Max(0, c.Left-c.Rate)
+	}
+}
+
+// solve plans for all cars that need more than a little and hands the first slot's rates to take.
+func (p *Planner) solve(net *Network, cars []*Car, leaves func(*Car) int, worth func(c *Car, from, to int) float64,
+	take func(c *Car, rate float64)) {
+	var vs []Vehicle
+	var which []*Car
+	p.Of = p.Of[:0]
+	for _, c := range cars {
+		if c.Left > tooLittle*c.Max {
+			vs = append(vs, Vehicle{Parts: c.Parts, Max: c.Max, Need: c.Left, Leaves: leaves(c)})
+			which = append(which, c)
+			p.Of = append(p.Of, c.ID)
+		}
+	}
+	p.Last = p.solver.Solve(&Problem{Net: net, Vehicles: vs, Stop: p.Stop, Worth: func(i, from, to int) float64 {
+		return worth(which[i], from, to)
+	}})
+	for i, c := range which {
+		take(c, p.Last.Rates[0][i])
+	}
+}
