@@ -136,6 +136,7 @@ func (Counted) effect()      {}
 
 // State is what is known of a station by its own messages.
 type State struct {
+	Ready    bool      // connected, accepted, and takes calls of the controller
 	Wants    bool      // a vehicle is connected and would charge
 	EVs      int       // vehicles connected
 	Phases   int       // in use, 0 when unknown

@@ -36,24 +36,44 @@ type Held struct {
 // level lower without one.
 type limiter struct {
 	levels   int    // stack levels of the station; 0 until known
-	asked    bool   // the station was asked for them
 	fallback bool   // the fallback is installed
-	grant    *Grant // last one
-	sent     uint64 // Seq of the grant under way
-	acked    uint64
-	inForce  si.Amps
+	grant    *Grant // the last one; its Seq is the one to acknowledge
+	stage    stage
+	until    time.Time // of the profile that the grant became
+	at       time.Time // since when it is in this stage
+	inForce  si.Amps   // what the station has accepted
 	hasLimit bool
-	ackAt    time.Time // of a lowering that the station was told
-	ackSeq   uint64
 	refresh  time.Time // when folded limits of the CSMS run out of horizon
-	held     Held
+	held     Held      // as stored
+	storing  int       // writes of held under way
 	overAt   time.Time // since when the station draws too much
+	settle   time.Duration
 }
 
+// stage is how far a grant has come.
+type stage uint8
+
+const (
+	idle     stage = iota // not sent: the station takes no calls yet
+	sending               // being stored or sent
+	settling              // accepted; the station may still be on its way down
+	inForce
+	refused
+)
+
+const (
+	// renewMargin is how much longer a grant must last than the profile installed for it to be worth a new one.
+	renewMargin = 30 * time.Second
+	// refusedPause is how long a refused profile is not sent again, however often it is granted.
+	refusedPause = 10 * time.Second
+)
+
 func (l *limiter) next() time.Time {
-	at := l.ackAt
-	if at.IsZero() || !l.refresh.IsZero() && l.refresh.Before(at) {
-		at = l.refresh
+	at := l.refresh
+	if l.stage == settling {
+		if t := l.at.Add(l.settle); at.IsZero() || t.Before(at) {
+			at = t
+		}
 	}
 	return at
 }
@@ -67,7 +87,8 @@ func (r *Relay) accepted() {
 		return
 	}
 	r.ready = true
-	r.limit.fallback = false
+	r.limit.fallback, r.limit.stage = false, idle
+	r.seen.report(r)
 	if r.cfg.Levels > 0 {
 		r.limit.levels = r.cfg.Levels
 	}
@@ -142,32 +163,50 @@ func (r *Relay) fallbackID() int {
 	return idFallback
 }
 
-// grant takes a limit of the balancer; only a later one than the last counts.
+// grant takes a limit of the balancer; only a later one than the last counts. One that only repeats what is under way or
+// in force is acknowledged with it: the claim that it makes covers the profile installed.
 func (r *Relay) grant(g Grant) {
-	if l := r.limit.grant; l != nil && g.Seq <= l.Seq {
+	l := &r.limit
+	old := l.grant
+	if old != nil && g.Seq <= old.Seq {
 		return
 	}
-	r.limit.grant = &g
-	r.limit.ackAt = time.Time{}
-	r.installGrant()
+	l.grant = &g
+	same := old != nil && l.stage != idle && old.Amps == g.Amps && r.end(g).IsZero() == l.until.IsZero() &&
+		!r.end(g).Before(l.until) && r.end(g).Sub(l.until) < renewMargin
+	switch {
+	case same && l.stage == inForce:
+		r.emit(Ack{Seq: g.Seq})
+	case same && l.stage == refused && r.now.Sub(l.at) < refusedPause:
+		r.emit(Ack{Seq: g.Seq, Refused: true})
+	case same && l.stage != refused: // its acknowledgement comes
+	default:
+		r.installGrant()
+	}
+}
+
+// end is until when a grant lasts in the station; zero for one without end.
+func (r *Relay) end(g Grant) time.Time {
+	if r.limit.levels == 1 || g.Amps <= r.cfg.Fallback {
+		return time.Time{}
+	}
+	return g.Until
 }
 
 func (r *Relay) installGrant() {
-	g := r.limit.grant
-	if g == nil || !r.ready || r.limit.levels == 0 {
+	l := &r.limit
+	g := l.grant
+	if g == nil || !r.ready || l.levels == 0 {
 		return
 	}
 	if !g.Until.IsZero() && !r.now.Before(g.Until) {
+		l.stage = idle
 		return // too old: the next one is on its way
 	}
-	until := g.Until
-	if r.limit.levels == 1 || g.Amps <= r.cfg.Fallback {
-		until = time.Time{}
-	}
-	seq, amps := g.Seq, g.Amps
-	p := r.profile(r.leaseID(), r.limit.levels-1, amps, until)
+	amps, until := g.Amps, r.end(*g)
+	l.stage, l.until, l.at = sending, until, r.now
 	h := Held{Amps: amps, Until: until}
-	if old := r.limit.held; old != (Held{}) && (old.Until.IsZero() || r.now.Before(old.Until)) {
+	if old := l.held; old != (Held{}) && (old.Until.IsZero() || r.now.Before(old.Until)) {
 		h.Amps = max(h.Amps, old.Amps) // until it is acknowledged, either may be in force
 		if old.Until.IsZero() || until.IsZero() {
 			h.Until = time.Time{}
@@ -175,73 +214,84 @@ func (r *Relay) installGrant() {
 			h.Until = old.Until
 		}
 	}
+	at := r.now
+	current := func() bool { return l.stage == sending && l.at.Equal(at) && l.grant.Amps == amps }
 	r.hold(h, func() {
-		if g := r.limit.grant; g == nil || g.Seq != seq {
-			return
+		if current() {
+			p := r.profile(r.leaseID(), l.levels-1, amps, until)
+			r.set("lease", p, func(ok bool) {
+				if current() {
+					r.granted(amps, until, ok)
+				}
+			})
 		}
-		r.set("lease", p, func(ok bool) { r.granted(seq, amps, until, ok) })
 	})
 }
 
 // hold makes durable what the station may hold, then goes on.
 func (r *Relay) hold(h Held, then func()) {
-	if h == r.limit.held {
+	l := &r.limit
+	if h == l.held && l.storing == 0 {
 		then()
 		return
 	}
-	r.limit.held = h
 	b, err := json.Marshal(h)
 	if err != nil {
 		r.note(true, "cannot store what the station holds: %v", err)
 		return
 	}
+	l.held = h
+	l.storing++
 	r.saves.ops = append(r.saves.ops, Op{keyHeld, b})
-	r.saves.then = append(r.saves.then, then)
+	r.saves.then = append(r.saves.then, func() { l.storing--; then() })
 }
 
-func (r *Relay) granted(seq uint64, amps si.Amps, until time.Time, ok bool) {
-	g := r.limit.grant
-	if g == nil || g.Seq != seq {
-		return
-	}
+func (r *Relay) granted(amps si.Amps, until time.Time, ok bool) {
+	l := &r.limit
+	l.at = r.now
 	if !ok {
+		l.stage = idle
 		if r.station.up {
-			r.emit(Ack{Seq: seq, Refused: true})
+			l.stage = refused
+			r.emit(Ack{Seq: l.grant.Seq, Refused: true})
 		}
 		return
 	}
-	lowered := !r.limit.hasLimit || amps < r.limit.inForce
-	r.limit.inForce, r.limit.hasLimit, r.limit.overAt = amps, true, time.Time{}
-	r.hold(Held{Amps: amps, Until: until}, func() {})
+	lowered := !l.hasLimit || amps < l.inForce
+	l.inForce, l.hasLimit, l.overAt = amps, true, time.Time{}
 	if lowered && !(r.seen.measured() && r.seen.highest() <= amps) {
-		r.limit.ackAt, r.limit.ackSeq = r.now.Add(r.cfg.Settle), seq
+		l.stage, l.settle = settling, r.cfg.Settle
 		return
 	}
-	r.limit.acked = seq
-	r.emit(Ack{Seq: seq})
+	r.confirm(amps, until)
+}
+
+// confirm acknowledges the grant: the station draws no more than it says.
+func (r *Relay) confirm(amps si.Amps, until time.Time) {
+	r.limit.stage, r.limit.at = inForce, r.now
+	r.emit(Ack{Seq: r.limit.grant.Seq})
+	r.hold(Held{Amps: amps, Until: until}, func() {})
 }
 
 // limitDue acknowledges a lowering once the station has had its time, and refreshes folded limits.
 func (r *Relay) limitDue() {
-	if at := r.limit.ackAt; !at.IsZero() && !r.now.Before(at) {
-		r.limit.ackAt = time.Time{}
-		switch {
-		case r.seen.measured() && r.seen.highest() > r.limit.inForce+1 && r.now.Sub(r.seen.at) < 2*r.cfg.Settle:
+	l := &r.limit
+	if l.stage == settling && !r.now.Before(l.at.Add(l.settle)) {
+		if r.seen.measured() && r.seen.highest() > l.inForce+1 && r.now.Sub(r.seen.at) < 2*r.cfg.Settle {
 			// It draws more than it accepted: not acknowledged, so the balancer keeps the old limit reserved.
-			r.limit.ackAt = r.now.Add(r.cfg.Settle)
-			if r.limit.overAt.IsZero() {
-				r.limit.overAt = r.now
-				r.note(true, "the station accepted %v and still draws %v", r.limit.inForce, r.seen.highest())
+			l.at = r.now
+			if l.overAt.IsZero() {
+				l.overAt = r.now
+				r.note(true, "the station accepted %v and still draws %v", l.inForce, r.seen.highest())
 			}
-			r.seen.report(r)
-		default:
-			r.limit.overAt = time.Time{}
-			r.limit.acked = r.limit.ackSeq
-			r.emit(Ack{Seq: r.limit.ackSeq})
+		} else {
+			l.overAt = time.Time{}
+			r.confirm(l.inForce, l.until)
 		}
+		r.seen.report(r)
 	}
-	if at := r.limit.refresh; !at.IsZero() && !r.now.Before(at) {
-		r.limit.refresh = time.Time{}
+	if at := l.refresh; !at.IsZero() && !r.now.Before(at) {
+		l.refresh = time.Time{}
 		r.reinstall()
 	}
 }

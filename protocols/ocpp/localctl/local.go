@@ -31,7 +31,8 @@ func (r *Relay) absorbs(f rpc.Frame) bool {
 }
 
 // answerLocally answers a call of the station in the CSMS's place.
-func (r *Relay) answerLocally(f rpc.Frame) {
+// sent says that the call went to the CSMS before, which may have it.
+func (r *Relay) answerLocally(f rpc.Frame, sent bool) {
 	if !strings.HasSuffix(f.Action, "-Signed") {
 		if info, known := v201.Actions[f.Action]; !known || info.Direction&rpc.FromStation == 0 {
 			r.refuse(f.ID, rpc.NotImplemented, "unknown action")
@@ -61,7 +62,7 @@ func (r *Relay) answerLocally(f rpc.Frame) {
 		}
 		r.reply(f.ID, &v201.StatusNotificationResponse{})
 	case v201.ActionTransactionEvent, v201.ActionTransactionEvent + "-Signed":
-		r.keepEvent(f)
+		r.keepEvent(f, sent)
 	case v201.ActionSecurityEventNotification: // A04.FR.02
 		r.keep(txqueue.Put{Kind: txqueue.Other, Action: f.Action, Payload: f.Payload}, func() { r.reply(f.ID, &v201.SecurityEventNotificationResponse{}) })
 	case v201.ActionDataTransfer, v201.ActionGet15118EVCertificate, v201.ActionGetCertificateStatus, v201.ActionSignCertificate,
@@ -81,7 +82,7 @@ func (r *Relay) refuse(id string, code rpc.Code, what string) {
 }
 
 // keepEvent queues a transaction event and answers it when it is durable.
-func (r *Relay) keepEvent(f rpc.Frame) {
+func (r *Relay) keepEvent(f rpc.Frame, sent bool) {
 	put := txqueue.Put{Kind: txqueue.Update, Action: f.Action, Payload: f.Payload}
 	res := &v201.TransactionEventResponse{}
 	var q v201.TransactionEventRequest
@@ -95,7 +96,7 @@ func (r *Relay) keepEvent(f rpc.Frame) {
 		case v201.TransactionEventEnded:
 			put.Kind = txqueue.End
 		}
-		if !strings.HasSuffix(f.Action, "-Signed") && !r.csms.up && q.Offline == nil {
+		if !strings.HasSuffix(f.Action, "-Signed") && !r.csms.up && !sent && q.Offline == nil {
 			q.Offline = new(true) // E11.FR.07: the station does not know that it is offline
 			put.Payload = q.AppendJSON(nil)
 		}
@@ -151,6 +152,9 @@ func (r *Relay) resume() {
 	boot := r.local.boot
 	r.ask(&r.csms, "boot", true, v201.ActionBootNotification, boot, func(a answer) {
 		var res v201.BootNotificationResponse
+		if a.what == gone {
+			return
+		}
 		if !a.ok() || res.UnmarshalJSON(a.payload) != nil || res.Status != v201.RegistrationStatusAccepted {
 			r.note(true, "the CSMS does not accept the station's boot; the connection is tried again")
 			r.emit(CloseCSMS{"boot not accepted"})

@@ -13,7 +13,7 @@ import (
 // observe reads a call of the station to learn what it does. What does not fit the schema is passed on all the same and
 // only not understood.
 func (r *Relay) observe(f rpc.Frame) {
-	if f.Action != "BootNotification" && r.csms.up && !r.ready && r.station.up && f.Action != "" {
+	if f.Action != "BootNotification" && !r.ready && r.station.up {
 		r.accepted() // it reconnected without booting again, which it may only once accepted
 	}
 	if r.cfg.Version == rpc.V16 {

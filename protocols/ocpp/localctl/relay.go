@@ -10,6 +10,9 @@ import (
 	"github.com/voltyard/voltyard/protocols/ocpp/v201"
 )
 
+// gone is how a call ends whose peer went away.
+const gone = "the connection is gone"
+
 // Relay is the machine for one station. Make it with New.
 type Relay struct {
 	cfg      Config
@@ -111,7 +114,7 @@ func (r *Relay) fromStation(raw []byte) {
 		r.observe(f)
 		switch {
 		case r.absorbs(f):
-			r.answerLocally(f)
+			r.answerLocally(f, false)
 		case !r.csms.submit(r.now, &call{id: f.ID, action: f.Action, payload: f.Payload, raw: raw}, false):
 			r.emit(ToStation{rpc.AppendError(nil, r.cfg.Version, f.ID, rpc.InternalError, "no connection to the CSMS")})
 		}
@@ -199,11 +202,11 @@ func (r *Relay) finish(c *call, f rpc.Frame) {
 
 func (r *Relay) stationDown() {
 	sent, waiting := r.station.cut()
-	r.ready = false
+	r.ready, r.limit.stage = false, idle
 	for _, c := range append(sent, waiting...) {
 		switch {
 		case c.own && c.done != nil:
-			c.done(answer{what: "the station is gone"})
+			c.done(answer{what: gone})
 		case !c.own && r.csms.up: // the CSMS need not wait for its timeout
 			r.emit(ToCSMS{rpc.AppendError(nil, r.cfg.Version, c.id, rpc.GenericError, "the station is gone")})
 		}
@@ -221,14 +224,14 @@ func (r *Relay) csmsDown() {
 	sent, waiting := r.csms.cut()
 	r.queueStep(txqueue.Offline{})
 	r.replay = false
-	for _, c := range append(sent, waiting...) {
+	for i, c := range append(sent, waiting...) {
 		switch {
 		case c.own:
 			if c.done != nil {
-				c.done(answer{what: "the CSMS is gone"})
+				c.done(answer{what: gone})
 			}
-		case r.cfg.Stay && r.station.up:
-			r.answerLocally(rpc.Frame{Type: rpc.Call, ID: c.id, Action: c.action, Payload: c.payload})
+		case r.cfg.Stay && r.station.up: // what was sent may have arrived, so it is never changed
+			r.answerLocally(rpc.Frame{Type: rpc.Call, ID: c.id, Action: c.action, Payload: c.payload}, i < len(sent))
 		}
 	}
 	if !r.cfg.Stay && r.station.up { // part 4, 6.3
