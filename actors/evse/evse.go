@@ -70,7 +70,8 @@ type EVSE struct {
 	module   hal.ModuleState
 	limits   hal.ModuleLimits
 	decision decision
-	ack      pendingAck
+	ack      uint64    // grant in force that is not confirmed yet; 0: none
+	lowered  time.Time // when the vehicle was last offered less than before
 	over     time.Time // since when the vehicle draws more than it is offered
 	reported reportKey
 }
@@ -98,12 +99,6 @@ type vehicle struct {
 	close    bool // the session asks for the contactor
 	setpoint hal.ModuleSetpoint
 	want     bool // the session waits for an authorisation
-}
-
-// pendingAck is a grant that is in force but not yet confirmed.
-type pendingAck struct {
-	seq  uint64
-	from time.Time
 }
 
 const (
@@ -155,7 +150,7 @@ func (e *EVSE) Receive(ctx actor.Context) {
 		if !e.lease.take(m.Grant, now) {
 			return
 		}
-		e.ack = pendingAck{m.Seq, now}
+		e.ack = m.Seq
 	case msg.Authorized:
 		e.authorized(ctx, m)
 	case msg.Token:
@@ -308,12 +303,16 @@ func (e *EVSE) act(ctx actor.Context, now time.Time) {
 	if e.hw.Module != nil && fault == hal.FaultNone {
 		fault = e.module.Fault
 	}
+	offered := e.decision.Offer
 	e.decision = decide(situation{
 		Now: now, DC: e.cfg.DC, Mode: e.mode, Pilot: e.input.Pilot, Fault: fault,
 		Operative: e.operative || e.input.Pilot.Connected(), Auth: e.auth, Stopped: e.stopped, CutOff: e.cutOff, Permit: p,
 		MaxAmps: e.cfg.MaxAmps, Closed: e.input.Closed, NoOffer: e.noOffer,
 		WantClose: e.close, Module: e.setpoint, Limits: e.limits,
 	})
+	if e.decision.Offer < offered {
+		e.lowered = now
+	}
 	if err := e.hw.Board.Set(e.decision.Out); err != nil {
 		e.log.Error().Err(err).Msg("board does not take its output; its watchdog opens the contactor")
 	}
@@ -323,7 +322,7 @@ func (e *EVSE) act(ctx actor.Context, now time.Time) {
 			e.log.Error().Err(moduleErr).Msg("power module does not take its set-point")
 		}
 	}
-	e.confirm(ctx, now, p, moduleErr)
+	e.confirm(ctx, now, moduleErr)
 	if e.gen != 0 {
 		e.tellSession(ctx, e.present(p))
 	}
@@ -381,8 +380,8 @@ func (e *EVSE) advance(ctx actor.Context, now time.Time) {
 }
 
 // confirm acknowledges the grant in force once the vehicle cannot exceed it any more.
-func (e *EVSE) confirm(ctx actor.Context, now time.Time, p permit, moduleErr error) {
-	if e.ack.seq == 0 {
+func (e *EVSE) confirm(ctx actor.Context, now time.Time, moduleErr error) {
+	if e.ack == 0 {
 		return
 	}
 	switch {
@@ -391,11 +390,11 @@ func (e *EVSE) confirm(ctx actor.Context, now time.Time, p permit, moduleErr err
 		if moduleErr != nil {
 			return
 		}
-	case now.Sub(e.ack.from) < settleTime || e.stale || e.meter.Current.Highest() > e.decision.Offer+tolerance:
+	case now.Sub(e.lowered) < settleTime || e.stale || e.meter.Current.Highest() > e.decision.Offer+tolerance:
 		return // the vehicle is on its way
 	}
-	ctx.Send(e.env.At(msg.Balancer), msg.GrantAck{EVSE: e.cfg.ID, Seq: e.ack.seq})
-	e.ack = pendingAck{}
+	ctx.Send(e.env.At(msg.Balancer), msg.GrantAck{EVSE: e.cfg.ID, Seq: e.ack})
+	e.ack = 0
 }
 
 // shutdown leaves the outlet safe. It also runs when the actor has failed.

@@ -1,6 +1,7 @@
 package evse
 
 import (
+	"math"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -22,6 +23,7 @@ type reportKey struct {
 	grant    uint64
 	accepts  si.Amps
 	acceptsW si.Watts
+	draw     [3]int // in half amperes
 }
 
 // report tells balancer and station role about the EVSE: at once when something has changed, else once a second while a
@@ -30,6 +32,9 @@ func (e *EVSE) report(ctx actor.Context, now time.Time, p permit) {
 	r := e.describe(p)
 	key := reportKey{pilot: r.Pilot, closed: r.Charging, auth: r.Auth, wants: r.Wants, fault: hal.Fault(r.Fault), stage: r.Stage,
 		grant: e.lease.grant.Seq, accepts: r.Max, acceptsW: r.MaxPower}
+	for i, a := range r.Draw {
+		key.draw[i] = int(math.Round(float64(a) * 2))
+	}
 	every := time.Second
 	if !r.Plugged {
 		every = 5 * time.Second

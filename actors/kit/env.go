@@ -13,6 +13,7 @@ type Env struct {
 	System  *actor.ActorSystem
 	Log     zerolog.Logger
 	Metrics *Metrics
+	Born    time.Time // when the process began its work
 }
 
 // NewEnv makes an actor system whose own log goes to log at warning level and above.
@@ -25,7 +26,7 @@ func NewEnv(log zerolog.Logger) *Env {
 		actor.WithDeadLetterThrottleInterval(10*time.Millisecond),
 		actor.WithDeadLetterThrottleCount(1),
 	)
-	return &Env{System: sys, Log: log, Metrics: NewMetrics()}
+	return &Env{System: sys, Log: log, Metrics: NewMetrics(), Born: time.Now()}
 }
 
 // At returns the address of the local actor with this name (see actors/msg); it does not say whether the actor lives.

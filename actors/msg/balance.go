@@ -11,9 +11,16 @@ import (
 	"github.com/voltyard/voltyard/site/limits"
 )
 
-// Grant permits an own EVSE, or a third-party station, to draw. Balancer to EVSE or controller. The receiver takes it only
+// Grant permits an own EVSE to draw. Balancer to EVSE. The receiver takes it only
 // if its Seq is higher than that of the last one it took.
 type Grant struct{ lease.Grant }
+
+// StationGrant permits a third-party station to draw. Balancer to controller. Hold is the worst case of everything the
+// station may hold once the grant is out; the controller stores it before it sends the profile.
+type StationGrant struct {
+	lease.Grant
+	Hold lease.Hold
+}
 
 // GrantAck confirms a grant: the draw of the EVSE or station cannot exceed it any more. EVSE or controller to balancer.
 type GrantAck struct {

@@ -1,0 +1,394 @@
+package balancer
+
+import (
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+	"github.com/rs/zerolog"
+
+	"github.com/voltyard/voltyard/actors/kit"
+	"github.com/voltyard/voltyard/actors/msg"
+	"github.com/voltyard/voltyard/hal/si"
+	"github.com/voltyard/voltyard/site/allocate"
+	"github.com/voltyard/voltyard/site/lease"
+	"github.com/voltyard/voltyard/site/limits"
+	"github.com/voltyard/voltyard/site/topology"
+)
+
+// Times of the balancer.
+const (
+	atLeast      = time.Second           // between two decisions
+	gather       = 20 * time.Millisecond // changes that come together are decided together
+	silentEVSE   = 5 * time.Second       // an own EVSE that says nothing for so long cannot be reached
+	staleDraw    = 3 * time.Second       // an own EVSE's measurement older than this does not count
+	staleStation = 90 * time.Second      // the same for third-party stations, which send at their interval
+	patience     = 10 * time.Second      // a grant without acknowledgement for so long: others make room
+	auditBucket  = "audit"
+)
+
+// Config is the site as the balancer sees it.
+type Config struct {
+	Site     string
+	Tree     *topology.Tree
+	Names    map[string]string // own EVSE -> OCPP identity of its station, for display
+	Sources  []limits.Source
+	Meters   map[string]time.Duration // node with a meter -> age at which its reading is stale
+	Allocate allocate.Options
+	Lease    lease.Options
+	Unlisted string // prefix of the places for third-party stations that are not listed
+}
+
+// Balancer is the actor.
+type Balancer struct {
+	env  *kit.Env
+	cfg  Config
+	view *kit.Cell[msg.SiteView]
+	log  zerolog.Logger
+
+	timers  *kit.Timers
+	tree    *topology.Tree
+	book    *limits.Book
+	ledger  *lease.Ledger
+	evses   map[string]*evse
+	station map[string]*station
+	places  map[string]string // third-party station that is not listed -> its place
+	meters  map[string]*meter
+	since   map[limitKey]time.Time
+	asked   []*request // limits whose effect is awaited
+	result  allocate.Result
+	seq     uint32
+	metrics *metrics
+}
+
+// evse is what is known about an own EVSE.
+type evse struct {
+	report   msg.EVSEReport
+	heard    time.Time
+	memory   allocate.Memory
+	caps     map[string]msg.Cap // by source
+	lost     bool
+	granted  lease.Grant
+	explain  string
+	reported bool
+	moved    time.Time // when its draw, or what it may draw, last changed
+}
+
+// station is what is known about a third-party station.
+type station struct {
+	report  msg.StationReport
+	heard   time.Time
+	memory  allocate.Memory
+	granted lease.Grant
+	explain string
+	seen    bool
+}
+
+// New returns the producer of the actor. view is where it publishes the picture of the site.
+func New(env *kit.Env, cfg Config, view *kit.Cell[msg.SiteView]) func() actor.Actor {
+	m := newMetrics(env)
+	return func() actor.Actor {
+		return &Balancer{env: env, cfg: cfg, view: view, tree: cfg.Tree, metrics: m, log: env.Log.With().Str("actor", "balancer").Logger(),
+			evses: map[string]*evse{}, station: map[string]*station{}, places: map[string]string{}, meters: map[string]*meter{},
+			since: map[limitKey]time.Time{}}
+	}
+}
+
+// Receive handles one message.
+func (b *Balancer) Receive(ctx actor.Context) {
+	now := time.Now()
+	switch m := ctx.Message().(type) {
+	case *actor.Started:
+		b.begin(ctx, now)
+	case kit.Fired:
+		if b.timers.Due(m) {
+			b.decide(ctx, now)
+		}
+	case msg.Tick:
+		b.decide(ctx, now)
+	case msg.EVSEReport:
+		b.heardEVSE(now, m)
+		b.soon()
+	case msg.EVSEOpened:
+		b.ledger.Opened(m.EVSE)
+		b.soon()
+	case msg.GrantAck:
+		id := b.place(m.EVSE)
+		if m.Refused {
+			b.ledger.Reject(id, m.Seq)
+		} else {
+			b.ledger.Ack(id, m.Seq)
+		}
+		b.soon()
+	case msg.Cap:
+		b.cap(m)
+		b.soon()
+	case msg.StationReport:
+		b.heardStation(now, m)
+		b.soon()
+	case msg.StationHeld:
+		b.ledger.Restore(b.place(m.Station), m.Hold)
+	case msg.NodeReading:
+		b.measured(now, m)
+		b.soon()
+	case msg.ApplyLimit:
+		b.apply(ctx, now, m)
+	case msg.ReleaseLimit:
+		b.release(ctx, now, m)
+	case *actor.Stopping:
+		b.timers.StopAll()
+	}
+}
+
+func (b *Balancer) begin(ctx actor.Context, now time.Time) {
+	b.timers = kit.NewTimers(ctx)
+	known := func(node string) bool { _, ok := b.tree.FindNode(node); return ok }
+	book, err := limits.NewBook(now, b.tree.Node(b.tree.Root()).ID, known, b.cfg.Sources...)
+	if err != nil {
+		panic(err) // the configuration was checked before
+	}
+	b.book = book
+	o := b.cfg.Lease
+	o.FirstSeq = uint64(now.Sub(b.env.Born)) // higher than that of any balancer before in this process
+	b.ledger = lease.New(b.tree, now, o)
+	for node := range b.cfg.Meters {
+		b.meters[node] = &meter{}
+	}
+	for i := range b.tree.EVSEs() {
+		if e := b.tree.EVSE(i); e.Station == nil {
+			b.evses[e.ID] = &evse{caps: map[string]msg.Cap{}, heard: now, report: msg.EVSEReport{EVSE: e.ID, SoC: -1}}
+		} else {
+			b.station[e.ID] = &station{}
+			b.ledger.Lost(e.ID) // until it has reported
+		}
+	}
+	b.decide(ctx, now)
+}
+
+// soon has changes that come together decided together.
+func (b *Balancer) soon() {
+	if !b.timers.Running("soon") {
+		b.timers.Set("soon", gather)
+	}
+}
+
+func (b *Balancer) heardEVSE(now time.Time, r msg.EVSEReport) {
+	e := b.evses[r.EVSE]
+	if e == nil {
+		return
+	}
+	d := r.Draw.Sub(e.report.Draw)
+	if max(d.Highest(), -d.Lowest()) > 0.5 || r.GrantSeq != e.report.GrantSeq && r.Limit != e.report.Limit {
+		e.moved = now
+	}
+	e.report, e.heard, e.reported = r, now, true
+	if e.lost {
+		e.lost = false
+		b.ledger.Found(r.EVSE)
+		b.log.Info().Str("evse", r.EVSE).Msg("EVSE is heard again")
+	}
+}
+
+func (b *Balancer) cap(c msg.Cap) {
+	if e := b.evses[c.EVSE]; e != nil {
+		if c.Current == nil && c.Power == nil {
+			delete(e.caps, c.Source)
+		} else {
+			e.caps[c.Source] = c
+		}
+	}
+}
+
+// place is the topology's id of a third-party station: its own, or the place it was given.
+func (b *Balancer) place(id string) string {
+	if p := b.places[id]; p != "" {
+		return p
+	}
+	return id
+}
+
+func (b *Balancer) heardStation(now time.Time, r msg.StationReport) {
+	id := b.place(r.Station)
+	s := b.station[id]
+	if s == nil {
+		id = b.assign(r.Station)
+		if s = b.station[id]; s == nil {
+			b.env.Metrics.BadInput.WithLabelValues("station", "no_place").Inc()
+			return
+		}
+	}
+	if r.Connected && (!s.seen || !s.report.Connected) {
+		b.ledger.Found(id)
+	}
+	if !r.Connected && s.report.Connected {
+		b.ledger.Lost(id)
+		b.log.Warn().Str("station", r.Station).Msg("station cannot be reached; what it may still draw stays reserved")
+	}
+	s.report, s.heard, s.seen = r, now, true
+}
+
+// assign gives a station that is not listed one of the places kept for such.
+func (b *Balancer) assign(id string) string {
+	if b.cfg.Unlisted == "" {
+		return ""
+	}
+	taken := map[string]bool{}
+	for _, p := range b.places {
+		taken[p] = true
+	}
+	for i := range b.tree.EVSEs() {
+		p := b.tree.EVSE(i).ID
+		if len(p) > len(b.cfg.Unlisted) && p[:len(b.cfg.Unlisted)] == b.cfg.Unlisted && !taken[p] {
+			b.places[id] = p
+			return p
+		}
+	}
+	return ""
+}
+
+// decide is the one place where the site's capacity is divided.
+func (b *Balancer) decide(ctx actor.Context, now time.Time) {
+	start := time.Now()
+	b.timers.Stop("soon")
+	changed, expires := b.book.Expire(now)
+	if changed {
+		b.audit(ctx, now, "limits expired", "", "", limits.Values{})
+	}
+	b.silent(now)
+	b.result = allocate.Allocate(b.snapshot(now))
+	targets, bounds := lease.FromResult(b.result)
+	grants := b.ledger.Plan(now, targets, bounds)
+	for _, g := range grants {
+		b.send(ctx, g)
+	}
+	for i := range b.result.EVSEs {
+		a := &b.result.EVSEs[i]
+		if e := b.evses[a.ID]; e != nil {
+			e.memory, e.explain = a.Memory, a.Binding.String()
+		} else if s := b.station[a.ID]; s != nil {
+			s.memory, s.explain = a.Memory, a.Binding.String()
+		}
+	}
+	b.reached(ctx, now, len(grants) > 0)
+	b.publish(now)
+	next := now.Add(atLeast)
+	for _, t := range []time.Time{b.ledger.Next(), expires} {
+		if !t.IsZero() && t.Before(next) {
+			next = t
+		}
+	}
+	b.timers.SetAt("next", maxTime(next, now.Add(gather)))
+	b.metrics.decide.Observe(time.Since(start).Seconds())
+}
+
+func maxTime(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+func (b *Balancer) send(ctx actor.Context, g lease.Grant) {
+	b.metrics.grants.Inc()
+	if e := b.evses[g.EVSE]; e != nil {
+		e.granted = g
+		ctx.Send(b.env.At(msg.EVSEName(g.EVSE)), msg.Grant{Grant: g})
+		return
+	}
+	if s := b.station[g.EVSE]; s != nil {
+		s.granted = g
+		if s.report.Station != "" {
+			g.EVSE = s.report.Station // the identity behind the place
+		}
+		hold, _ := b.ledger.Held(b.place(g.EVSE))
+		ctx.Send(b.env.At(msg.Controller), msg.StationGrant{Grant: g, Hold: hold})
+	}
+}
+
+// silent declares own EVSEs lost that say nothing.
+func (b *Balancer) silent(now time.Time) {
+	for id, e := range b.evses {
+		if !e.lost && now.Sub(e.heard) > silentEVSE {
+			e.lost = true
+			b.ledger.Lost(id)
+			b.log.Error().Str("evse", id).Msg("EVSE says nothing; what it may still draw stays reserved")
+		}
+	}
+}
+
+// snapshot is everything allocate looks at.
+func (b *Balancer) snapshot(now time.Time) allocate.Snapshot {
+	s := allocate.Snapshot{Tree: b.tree, Now: now, Limits: b.book.Effective(), Options: b.cfg.Allocate}
+	late := map[string]bool{}
+	for _, id := range b.ledger.Late(now, patience) {
+		late[id] = true
+	}
+	reserve := func(x *allocate.EVSE) {
+		imports, _ := b.ledger.Reserved(x.ID, now)
+		x.Reserved = &imports
+	}
+	for i := range b.tree.EVSEs() {
+		t := b.tree.EVSE(i)
+		x := allocate.EVSE{ID: t.ID}
+		if e := b.evses[t.ID]; e != nil {
+			x.Memory = e.memory
+			r := &e.report
+			x.Wants, x.Phases, x.Accepts = r.Wants, r.Phases, b.accepts(t, e)
+			if e.reported && !r.Stale && now.Sub(e.heard) < staleDraw {
+				x.Measured = &r.Draw
+			}
+			if e.lost || late[t.ID] {
+				reserve(&x)
+			}
+		} else {
+			st := b.station[t.ID]
+			x.Memory = st.memory
+			r := &st.report
+			x.Wants, x.Phases = r.Wants, r.Phases
+			if r.Current != nil && now.Sub(r.At) < staleStation {
+				x.Measured = r.Current
+			}
+			if !r.Connected || late[t.ID] {
+				reserve(&x)
+			}
+		}
+		s.EVSEs = append(s.EVSEs, x)
+	}
+	s.Meters = b.nodeMeters(now)
+	return s
+}
+
+// accepts is the most that vehicle and operator let an own EVSE draw, per phase; nil when nobody says.
+func (b *Balancer) accepts(t *topology.EVSE, e *evse) *si.Amps {
+	var most *si.Amps
+	lower := func(a si.Amps) {
+		if a >= 0 && (most == nil || a < *most) {
+			most = &a
+		}
+	}
+	perAmp := float64(b.perAmp(t))
+	if t.Kind == topology.DC {
+		if e.report.MaxPower > 0 {
+			lower(si.Amps(float64(e.report.MaxPower) / perAmp / 3))
+		}
+	} else if e.report.Max > 0 {
+		lower(e.report.Max)
+	}
+	for _, c := range e.caps {
+		if c.Current != nil {
+			lower(*c.Current)
+		}
+		if c.Power != nil {
+			phases := t.Phases
+			if e.report.Phases == 1 {
+				phases = 1
+			}
+			lower(si.Amps(float64(*c.Power) / perAmp / float64(phases)))
+		}
+	}
+	return most
+}
+
+func (b *Balancer) perAmp(t *topology.EVSE) si.Watts {
+	i, _ := b.tree.FindEVSE(t.ID)
+	return b.tree.PerAmp(i)
+}

@@ -1,0 +1,126 @@
+package balancer
+
+import (
+	"slices"
+	"time"
+
+	"github.com/voltyard/voltyard/actors/msg"
+	"github.com/voltyard/voltyard/hal"
+	"github.com/voltyard/voltyard/hal/si"
+	"github.com/voltyard/voltyard/site/allocate"
+)
+
+// meter is what is known from the meter of a node.
+//
+// The load that nobody controls is the meter's reading less what the EVSEs beneath were measured to draw. The two are not
+// taken at the same instant, so that a vehicle that ramps shows up as a phantom load, of either sign. A difference is
+// therefore taken over while nothing moves beneath the node, or when it has moved for longer than moving. The median of the
+// last three leaves out what is left of phantoms. A difference under zero is none: generation counts as relief only where it
+// is measured by itself, because what looks like it may be a reading that is late.
+type meter struct {
+	reading hal.MeterReading
+	heard   time.Time
+	taken   time.Time // when the last difference was taken over
+	ok      bool
+	rest    [3]si.Phases // the last differences
+	n       int
+}
+
+const (
+	calm   = 700 * time.Millisecond // how long an EVSE's draw must have been the same
+	moving = 3 * time.Second        // after this, a difference counts although something moves
+)
+
+func (b *Balancer) measured(now time.Time, m msg.NodeReading) {
+	x := b.meters[m.Node]
+	if x == nil {
+		return
+	}
+	if m.Err != nil {
+		b.log.Warn().Err(m.Err).Str("node", m.Node).Msg("meter does not answer")
+		return
+	}
+	c := m.Reading.Current
+	if !si.Finite(c[0], c[1], c[2]) || !si.Finite(m.Reading.Power) {
+		b.env.Metrics.BadInput.WithLabelValues("meter", "not_finite").Inc()
+		return
+	}
+	x.reading, x.heard, x.ok = m.Reading, now, true
+	if x.n > 2 && now.Sub(x.taken) < moving && !b.calm(m.Node, now) {
+		return
+	}
+	x.rest[x.n%3] = c.Sub(b.managed(m.Node)).Max(si.Phases{})
+	x.n++
+	x.taken = now
+}
+
+// calm reports whether every draw beneath a node has been the same for a while.
+func (b *Balancer) calm(node string, now time.Time) bool {
+	n, _ := b.tree.FindNode(node)
+	for _, i := range b.tree.Under(n) {
+		if e := b.evses[b.tree.EVSE(i).ID]; e != nil && now.Sub(e.moved) < calm {
+			return false
+		}
+	}
+	return true
+}
+
+// managed is what the EVSEs and stations beneath a node were last measured to draw, per grid phase.
+func (b *Balancer) managed(node string) si.Phases {
+	var sum si.Phases
+	n, ok := b.tree.FindNode(node)
+	if !ok {
+		return sum
+	}
+	for _, i := range b.tree.Under(n) {
+		id := b.tree.EVSE(i).ID
+		if e := b.evses[id]; e != nil {
+			sum = sum.Add(b.tree.ToGrid(i, e.report.Draw))
+		} else if s := b.station[id]; s != nil && s.report.Current != nil {
+			sum = sum.Add(b.tree.ToGrid(i, *s.report.Current))
+		}
+	}
+	return sum
+}
+
+func (b *Balancer) nodeMeters(now time.Time) []allocate.Meter {
+	var out []allocate.Meter
+	for node, x := range b.meters {
+		m := allocate.Meter{Node: node, Stale: b.stale(node, now)}
+		m.Current = x.background().Add(b.managed(node))
+		out = append(out, m)
+	}
+	slices.SortFunc(out, func(x, y allocate.Meter) int {
+		if x.Node < y.Node {
+			return -1
+		}
+		return 1
+	})
+	return out
+}
+
+func (b *Balancer) stale(node string, now time.Time) bool {
+	x := b.meters[node]
+	return x != nil && (!x.ok || now.Sub(x.heard) > b.cfg.Meters[node])
+}
+
+// background is the median of the last differences, phase by phase; the largest while there are fewer than three.
+func (x *meter) background() si.Phases {
+	var out si.Phases
+	if x.n == 0 {
+		return out
+	}
+	for p := range out {
+		var v []si.Amps
+		for i := range min(x.n, 3) {
+			v = append(v, x.rest[i][p])
+		}
+		slices.Sort(v)
+		if len(v) == 3 {
+			out[p] = v[1]
+		} else {
+			out[p] = v[len(v)-1]
+		}
+	}
+	return out
+}

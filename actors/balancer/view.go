@@ -1,0 +1,170 @@
+package balancer
+
+import (
+	"math"
+	"time"
+
+	"github.com/voltyard/voltyard/actors/msg"
+	"github.com/voltyard/voltyard/hal"
+	"github.com/voltyard/voltyard/hal/si"
+	"github.com/voltyard/voltyard/site/limits"
+)
+
+// publish makes a new picture of the site.
+func (b *Balancer) publish(now time.Time) {
+	v := &msg.SiteView{Site: b.cfg.Site, At: now.UTC(), Mode: "running", EVSEs: []msg.EVSEView{}, Stations: []msg.StationView{}}
+	effective := map[string]limits.Effective{}
+	for _, e := range b.book.Effective() {
+		effective[e.Node] = e
+		v.Limits = append(v.Limits, b.limitViews(e)...)
+	}
+	if v.Limits == nil {
+		v.Limits = []msg.LimitView{}
+	}
+	for i := range b.tree.Nodes() {
+		v.Nodes = append(v.Nodes, b.nodeView(i, effective, now))
+	}
+	for i := range b.tree.EVSEs() {
+		t := b.tree.EVSE(i)
+		if e := b.evses[t.ID]; e != nil {
+			v.EVSEs = append(v.EVSEs, b.evseView(t.ID, t.Node, e))
+		} else if s := b.station[t.ID]; s.seen || len(b.cfg.Unlisted) == 0 || len(t.ID) < len(b.cfg.Unlisted) || t.ID[:len(b.cfg.Unlisted)] != b.cfg.Unlisted {
+			v.Stations = append(v.Stations, stationView(t.ID, t.Node, s))
+		}
+	}
+	b.view.Store(v)
+}
+
+func (b *Balancer) nodeView(i int, effective map[string]limits.Effective, now time.Time) msg.NodeView {
+	n := b.tree.Node(i)
+	v := msg.NodeView{ID: n.ID, Parent: n.Parent, Stale: b.stale(n.ID, now)}
+	if m := b.meters[n.ID]; m != nil {
+		v.Metered, v.Current, v.Power = true, m.reading.Current, m.reading.Power
+	} else {
+		v.Current = b.managed(n.ID)
+		if n.Background != nil {
+			v.Current = v.Current.Add(*n.Background)
+		}
+		v.Power = v.Current.Power(b.tree.Voltage())
+	}
+	ext := effective[n.ID]
+	for p := range 3 {
+		limit := math.Inf(1)
+		if n.Fuse != nil {
+			limit = float64(n.Fuse[p])
+		}
+		if ext.Current[p] != nil && ext.Current[p].Value < limit {
+			limit = ext.Current[p].Value
+			v.LimitBy = ext.Current[p].Source
+		}
+		if !math.IsInf(limit, 0) {
+			v.LimitA[p] = &limit
+		}
+	}
+	lowest := func(own *si.Watts, outside *limits.Bound, by *string) *float64 {
+		var w *float64
+		if own != nil {
+			x := float64(*own)
+			w = &x
+		}
+		if outside != nil && (w == nil || outside.Value < *w) {
+			x := outside.Value
+			w, *by = &x, outside.Source
+		}
+		return w
+	}
+	var exportBy string
+	v.LimitW = lowest(n.MaxImport, ext.ImportW, &v.LimitBy)
+	v.ExportW = lowest(n.MaxExport, ext.ExportW, &exportBy)
+	return v
+}
+
+func (b *Balancer) evseView(id, node string, e *evse) msg.EVSEView {
+	r := &e.report
+	v := msg.EVSEView{ID: id, Node: node, Station: b.cfg.Names[id], Vehicle: r.EVCCID, Token: r.Token, Protocol: r.Protocol, Stage: r.Stage,
+		Phases: r.Phases, Limit: r.Limit, LimitW: r.LimitW, Current: r.Draw, Power: r.Meter.Power, Energy: r.Energy, Fault: r.Fault, State: stateOf(e)}
+	if r.Plugged {
+		v.LimitedBy = e.explain
+		since := r.Since.UTC()
+		v.Since = &since
+		if r.SoC >= 0 {
+			soc := r.SoC
+			v.SoC = &soc
+		}
+	}
+	return v
+}
+
+// stateOf puts the state of an EVSE in a word.
+func stateOf(e *evse) string {
+	r := &e.report
+	switch {
+	case e.lost:
+		return "unreachable"
+	case r.Fault != "":
+		return "faulted"
+	case r.Plugged && r.Stopped:
+		return "stopped"
+	case r.Plugged && r.Done:
+		return "done"
+	case r.Plugged && !r.Auth:
+		return "authorizing"
+	case r.Charging && r.Meter.Power > 50:
+		return "charging"
+	case r.Charging:
+		return "paused"
+	case r.Pilot == hal.PilotB || r.Plugged:
+		return "plugged"
+	case !r.Operative && e.reported:
+		return "unavailable"
+	}
+	return "available"
+}
+
+func stationView(id, node string, s *station) msg.StationView {
+	r := &s.report
+	v := msg.StationView{ID: id, Node: node, Connected: r.Connected, State: r.State, EVs: r.EVs, Limit: s.granted.Import.Highest(),
+		LimitedBy: s.explain, Power: r.Power, Energy: r.Energy}
+	if r.Station != "" {
+		v.ID = r.Station
+	}
+	if r.Current != nil {
+		v.Current = *r.Current
+	}
+	return v
+}
+
+// limitViews lists the limits from outside that bind at a node.
+func (b *Balancer) limitViews(e limits.Effective) []msg.LimitView {
+	by := map[limitKey]*msg.LimitView{}
+	var order []limitKey
+	get := func(x *limits.Bound) *msg.LimitView {
+		k := limitKey{x.Source, x.ID}
+		if by[k] == nil {
+			by[k] = &msg.LimitView{Source: x.Source, ID: x.ID, Node: e.Node, Since: b.since[k].UTC()}
+			order = append(order, k)
+		}
+		return by[k]
+	}
+	value := func(x *limits.Bound) *float64 { v := x.Value; return &v }
+	if e.ImportW != nil {
+		get(e.ImportW).ImportW = value(e.ImportW)
+	}
+	if e.ExportW != nil {
+		get(e.ExportW).ExportW = value(e.ExportW)
+	}
+	for p := range 3 {
+		if x := e.Current[p]; x != nil {
+			l := get(x)
+			if l.Current == nil {
+				l.Current = make([]float64, 3)
+			}
+			l.Current[p] = x.Value
+		}
+	}
+	var out []msg.LimitView
+	for _, k := range order {
+		out = append(out, *by[k])
+	}
+	return out
+}

@@ -1,0 +1,119 @@
+package ems
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+
+	"github.com/voltyard/voltyard/actors/balancer"
+	"github.com/voltyard/voltyard/actors/evse"
+	"github.com/voltyard/voltyard/actors/kit"
+	"github.com/voltyard/voltyard/actors/kit/network"
+	"github.com/voltyard/voltyard/actors/msg"
+	"github.com/voltyard/voltyard/actors/port"
+	"github.com/voltyard/voltyard/actors/recorder"
+	"github.com/voltyard/voltyard/actors/session"
+	"github.com/voltyard/voltyard/configs"
+	"github.com/voltyard/voltyard/hal"
+	"github.com/voltyard/voltyard/hal/si"
+	"github.com/voltyard/voltyard/protocols/iso15118/secc"
+	"github.com/voltyard/voltyard/site/allocate"
+	"github.com/voltyard/voltyard/site/topology"
+)
+
+// Parts is what a site is made of besides its description.
+type Parts struct {
+	Net     network.Network
+	Outlets map[string]hal.Outlet // by EVSE
+	Meters  map[string]hal.Meter  // by node
+	Store   recorder.Store
+	View    *kit.Cell[msg.SiteView] // where the picture of the site is published
+}
+
+// Assemble returns the actors of a site, in the order in which they start.
+func Assemble(env *kit.Env, s *configs.Site, p Parts) ([]Child, error) {
+	desc, err := s.Topology()
+	if err != nil {
+		return nil, err
+	}
+	tree, err := topology.New(desc)
+	if err != nil {
+		return nil, err
+	}
+	children := []Child{{"recorder", "recorder", recorder.New(env, p.Store)}}
+	bal := balancer.Config{Site: s.Site.ID, Tree: tree, Names: map[string]string{}, Sources: s.LimitSources(), Meters: map[string]time.Duration{},
+		Allocate: allocate.Options{Step: 0.1, Hysteresis: 0.5}}
+	if s.Stations != nil && s.Stations.Accept == "any" {
+		bal.Unlisted = configs.OtherPrefix
+	}
+	for _, e := range s.EVSEs {
+		bal.Names[e.ID] = e.Station
+	}
+	var pollers []Child
+	for _, n := range s.Nodes {
+		if n.Meter == "" {
+			continue
+		}
+		m := p.Meters[n.ID]
+		if m == nil {
+			return nil, fmt.Errorf("node %s: its meter %s has no driver", n.ID, n.Meter)
+		}
+		bal.Meters[n.ID] = staleAfter(s, n.Meter)
+		pollers = append(pollers, Child{"meter", "meter-" + n.ID, balancer.NewPoller(env, n.ID, m)})
+	}
+	children = append(children, Child{"balancer", "balancer", balancer.New(env, bal, p.View)})
+	children = append(children, pollers...)
+	sessions := session.NewFactory(env, p.Net)
+	for _, e := range s.EVSEs {
+		hw, ok := p.Outlets[e.ID]
+		if !ok {
+			return nil, fmt.Errorf("evse %s: driver %q is not there", e.ID, e.HAL)
+		}
+		children = append(children, Child{"evse", "evse-" + e.ID, makeEVSE(env, s, e, hw, p.Net, sessions)})
+	}
+	return children, nil
+}
+
+func staleAfter(s *configs.Site, meter string) time.Duration {
+	for _, m := range s.Meters {
+		if m.ID == meter {
+			return time.Duration(m.StaleS * float64(time.Second))
+		}
+	}
+	return 5 * time.Second
+}
+
+func makeEVSE(env *kit.Env, s *configs.Site, e configs.EVSE, hw hal.Outlet, n network.Network, sessions *session.Factory) func() actor.Actor {
+	cfg := evse.Config{ID: e.ID, Station: e.Station, DC: e.Type == "dc", Phases: e.Phases, MaxAmps: si.Amps(e.MaxA), MaxWatts: si.Watts(e.MaxW),
+		Volts: si.Volts(s.Site.VoltageV), FloorFor: topology.DefaultFloorFor, Auth: evse.Auth(e.Auth)}
+	if e.FloorA != nil {
+		cfg.Floor = si.Amps(*e.FloorA)
+	}
+	if e.FloorW != nil {
+		cfg.FloorW = si.Watts(*e.FloorW)
+	}
+	var kids evse.Children
+	if e.Port != nil {
+		pc := port.Config{EVSE: e.ID, Interface: e.Port.Interface, SDPPort: e.Port.SDPPort}
+		sc := session.Config{EVSE: e.ID, Interface: e.Port.Interface, SECC: secc.Config{DC: cfg.DC, EVSEID: evseid(e.Station, e.ID), Volts: cfg.Volts}}
+		kids.Port = func(gen uint64, pid *actor.PID) func() actor.Actor { return port.New(env, n, pc, gen, pid) }
+		kids.Session = func(gen uint64, pid *actor.PID) func() actor.Actor { return sessions.Make(sc, gen, pid) }
+	}
+	return evse.New(env, cfg, hw, kids)
+}
+
+// evseid is the EVSE's identifier towards vehicles, 7 to 37 characters (ISO 15118-2, annex H): country and operator codes of
+// test equipment, then the station and EVSE ids with what is not allowed left out.
+func evseid(station, id string) string {
+	out := []byte("ZZ*VYD*E")
+	for _, c := range []byte(station + "*" + id) {
+		switch {
+		case c >= '0' && c <= '9', c >= 'A' && c <= 'Z', c == '*':
+			out = append(out, c)
+		case c >= 'a' && c <= 'z':
+			out = append(out, c-'a'+'A')
+		}
+	}
+	return string(out[:min(len(out), 37)])
+}
