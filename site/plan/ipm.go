@@ -26,11 +26,13 @@ type ipm struct {
 	z, dz            []float64 // group sums per interval
 	sc, lc, dlc, dsc []float64 // cones per interval
 	sr, lr, dlr, dsr []float64 // rows per interval
-	fr               []float64 // factor of the low-rank part: one row of G numbers per variable
+	fr               []float64 // factor of the low-rank part: one row of stride numbers per variable
 	s                []float64 // n x n system
 	m, w, t, yb      []float64 // G x G
 	v1, v2, q        []float64
 	rank             []int
+	stride           int // numbers per variable in fr
+	tree             sparse
 }
 
 const prox = 1e-7
@@ -107,7 +109,9 @@ func (m *ipm) load(p *Problem, order, bounds []int) {
 	for _, b := range []*[]float64{&m.sr, &m.lr, &m.dlr, &m.dsr} {
 		grow(b, m.K*m.R)
 	}
-	grow(&m.fr, total*m.G)
+	m.stride = m.G
+	m.prepare()
+	grow(&m.fr, total*m.stride)
 	grow(&m.s, m.n*m.n)
 	for _, b := range []*[]float64{&m.m, &m.w, &m.t, &m.yb} {
 		grow(b, m.G*m.G)

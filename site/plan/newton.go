@@ -20,6 +20,12 @@ func (m *ipm) factor() bool {
 		for a := range nk {
 			m.s[a*n+a] += m.he[o+a] * m.he[o+a] / m.d[o+a]
 		}
+		if m.tree.on {
+			if !m.factorSparse(k) {
+				return false
+			}
+			continue
+		}
 		m.rank[k] = m.middle(k)
 		if m.rank[k] == 0 {
 			continue
@@ -176,6 +182,10 @@ func (m *ipm) couple(k int) {
 // invert applies the inverse of interval k's block in place.
 func (m *ipm) invert(k int, r []float64) {
 	G, o := m.G, m.off[k]
+	if m.tree.on {
+		m.invertSparse(k, r)
+		return
+	}
 	if m.rank[k] == 0 {
 		for a := range r {
 			r[a] /= m.d[o+a]

@@ -6,8 +6,11 @@ import (
 	"math/rand/v2"
 	"testing"
 
+	"github.com/voltyard/voltyard/hal/si"
+	"github.com/voltyard/voltyard/site/allocate"
 	"github.com/voltyard/voltyard/site/internal/lptest"
 	"github.com/voltyard/voltyard/site/plan"
+	"github.com/voltyard/voltyard/site/topology"
 )
 
 // randomProblem has rows only if linear is set, else also a ring of cones.
@@ -88,45 +91,55 @@ func TestOptimumIsWhatASolverFinds(t *testing.T) {
 			t.Fatalf("case %d: gap %v after %d iterations", n, s.Gap, s.Iterations)
 		}
 		checkFeasible(t, p, s)
-		K, V := len(s.Bounds)-1, len(p.Vehicles)
-		var a [][]float64
-		var b []float64
-		add := func(limit float64, set func(row []float64)) {
-			row := make([]float64, K*V)
-			set(row)
-			a, b = append(a, row), append(b, limit)
-		}
-		c := make([]float64, K*V)
-		for i, v := range p.Vehicles {
-			for k := range K {
-				h := float64(s.Bounds[k+1] - s.Bounds[k])
-				top := v.Max
-				if s.Bounds[k] >= v.Leaves {
-					top = 0
-				}
-				c[k*V+i] = h * p.Worth(i, s.Bounds[k], s.Bounds[k+1])
-				add(top, func(row []float64) { row[k*V+i] = 1 })
-			}
-			add(v.Need, func(row []float64) {
-				for k := range K {
-					row[k*V+i] = float64(s.Bounds[k+1] - s.Bounds[k])
-				}
-			})
-		}
-		for k := range K {
-			for _, r := range p.Net.Rows {
-				add(r.Limit, func(row []float64) {
-					for i, v := range p.Vehicles {
-						row[k*V+i] = r.Coef[v.Parts[0].Group]
-					}
-				})
-			}
-		}
-		_, best, ok := lptest.Maximize(c, a, b)
-		if got := value(p, s); !ok || got < best*(1-5e-4) || got > best*(1+1e-6) {
+		best := simplex(p, s.Bounds)
+		if got := value(p, s); got < best*(1-5e-4) || got > best*(1+1e-6) {
 			t.Fatalf("case %d: %v, the solver finds %v", n, got, best)
 		}
 	}
+}
+
+// simplex solves a problem without cones as a linear programme and returns its value.
+func simplex(p *plan.Problem, bounds []int) float64 {
+	K, V := len(bounds)-1, len(p.Vehicles)
+	var a [][]float64
+	var b []float64
+	add := func(limit float64, set func(row []float64)) {
+		row := make([]float64, K*V)
+		set(row)
+		a, b = append(a, row), append(b, limit)
+	}
+	c := make([]float64, K*V)
+	for i, v := range p.Vehicles {
+		for k := range K {
+			top := v.Max
+			if bounds[k] >= v.Leaves {
+				top = 0
+			}
+			c[k*V+i] = float64(bounds[k+1]-bounds[k]) * p.Worth(i, bounds[k], bounds[k+1])
+			add(top, func(row []float64) { row[k*V+i] = 1 })
+		}
+		add(v.Need, func(row []float64) {
+			for k := range K {
+				row[k*V+i] = float64(bounds[k+1] - bounds[k])
+			}
+		})
+	}
+	for k := range K {
+		for _, r := range p.Net.Rows {
+			add(r.Limit, func(row []float64) {
+				for i, v := range p.Vehicles {
+					for _, part := range v.Parts {
+						row[k*V+i] += r.Coef[part.Group] * part.Coef
+					}
+				}
+			})
+		}
+	}
+	_, best, ok := lptest.Maximize(c, a, b)
+	if !ok {
+		panic("unbounded")
+	}
+	return best
 }
 
 // With cones the result is feasible, its own gap is small, and no random improvement is possible.
@@ -221,4 +234,35 @@ func ExamplePlanner() {
 	// 1: 16 A and 16 A
 	// 2: 0 A and 32 A
 	// 3: 0 A and 16 A
+}
+
+// On trees, whose structure is exploited, the optimum is also the one a simplex solver finds.
+func TestTreesAreSolvedExactly(t *testing.T) {
+	rnd := rand.New(rand.NewPCG(13, 4))
+	var solver plan.Solver
+	for n := range 60 {
+		site := topology.Site{Nodes: []topology.Node{{ID: "grid", Fuse: &si.Phases{40, 50, 45}}}}
+		for i := range 2 + rnd.IntN(2) {
+			site.Nodes = append(site.Nodes, topology.Node{ID: fmt.Sprint("n", i), Parent: "grid", Fuse: &si.Phases{20, 25, 30}})
+			for j := range 1 + rnd.IntN(3) {
+				site.EVSEs = append(site.EVSEs, topology.EVSE{ID: fmt.Sprint(i, j), Node: fmt.Sprint("n", i), Phases: 1 + 2*rnd.IntN(2), Max: 32,
+					Rotation: []si.Rotation{{0, 1, 2}, {1, 2, 0}, {2, 0, 1}}[rnd.IntN(3)]})
+			}
+		}
+		tree, err := topology.New(site)
+		if err != nil {
+			t.Fatal(err)
+		}
+		bounds := allocate.Allocate(allocate.Snapshot{Tree: tree}).ImportBound
+		net, parts := plan.FromTree(tree, bounds)
+		p := &plan.Problem{Net: net, Worth: func(i, from, to int) float64 { return 1 + 0.1*float64(i) - 0.02*float64(from+to) }}
+		for i := range tree.EVSEs() {
+			p.Vehicles = append(p.Vehicles, plan.Vehicle{Parts: parts[i], Max: 32, Need: 10 + 80*rnd.Float64(), Leaves: 1 + rnd.IntN(6)})
+		}
+		s := solver.Solve(p)
+		checkFeasible(t, p, s)
+		if best := simplex(p, s.Bounds); !s.Optimal || value(p, s) < best*(1-5e-4) || value(p, s) > best*(1+1e-6) {
+			t.Fatalf("case %d, %d rows: %v, the solver finds %v", n, len(net.Rows), value(p, s), best)
+		}
+	}
 }
