@@ -1,0 +1,144 @@
+// Package mqtt is the one wrapper around the MQTT client library. Nothing in it blocks: publishing while the broker is gone
+// drops the message (its owner publishes the whole state again after a reconnect), and what comes in is handed over as
+// messages to an actor as long as it gives credit.
+package mqtt
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+	paho "github.com/eclipse/paho.mqtt.golang"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/voltyard/voltyard/actors/kit"
+)
+
+// Config is how to reach a broker.
+type Config struct {
+	URL       string // tcp://, ssl://
+	ClientID  string
+	Username  string
+	Password  string
+	TLS       *tls.Config
+	WillTopic string // published, retained, with WillText when the connection is lost
+	WillText  string
+	Subscribe []string
+}
+
+// Messages to the owner of a client.
+type (
+	// Up says that the connection stands and the subscriptions are asked for.
+	Up struct{}
+	// Down says that the connection is lost; it comes back by itself.
+	Down struct{ Err error }
+	// Message came in. The owner gives its credit back with Client.Done.
+	Message struct {
+		Topic    string
+		Payload  []byte
+		Retained bool
+		At       time.Time
+	}
+)
+
+// Client is a connection that comes back by itself, with a growing pause of at most 30 s.
+type Client struct {
+	c         paho.Client
+	credit    kit.Credit
+	published prometheus.Counter
+	dropped   prometheus.Counter
+}
+
+// Metrics are shared by all clients of a process.
+type Metrics struct{ Published, Dropped, Overrun prometheus.Counter }
+
+// NewMetrics registers them.
+func NewMetrics(env *kit.Env) *Metrics {
+	m := &Metrics{
+		Published: prometheus.NewCounter(prometheus.CounterOpts{Name: "voltyard_mqtt_published_total", Help: "MQTT messages handed to the broker."}),
+		Dropped:   prometheus.NewCounter(prometheus.CounterOpts{Name: "voltyard_mqtt_dropped_total", Help: "MQTT messages not sent because the broker was gone."}),
+		Overrun:   prometheus.NewCounter(prometheus.CounterOpts{Name: "voltyard_mqtt_overrun_total", Help: "MQTT messages that came faster than they could be handled, and were refused."}),
+	}
+	env.Metrics.Registry.MustRegister(m.Published, m.Dropped, m.Overrun)
+	return m
+}
+
+// inFlight is how many messages may wait in the owner's mailbox.
+const inFlight = 64
+
+// Open begins to connect and returns at once. owner gets Up, Down and Message.
+func Open(env *kit.Env, cfg Config, m *Metrics, owner *actor.PID) *Client {
+	cl := &Client{credit: kit.NewCredit(inFlight), published: m.Published, dropped: m.Dropped}
+	root := env.System.Root
+	receive := func(_ paho.Client, msg paho.Message) {
+		select {
+		case <-cl.credit:
+			root.Send(owner, Message{Topic: msg.Topic(), Payload: msg.Payload(), Retained: msg.Retained(), At: time.Now()})
+		default:
+			m.Overrun.Inc()
+		}
+	}
+	o := paho.NewClientOptions().AddBroker(cfg.URL).SetClientID(cfg.ClientID).SetUsername(cfg.Username).SetPassword(cfg.Password).
+		SetTLSConfig(cfg.TLS).SetCleanSession(true).SetAutoReconnect(true).SetMaxReconnectInterval(30 * time.Second).
+		SetConnectRetry(true).SetConnectRetryInterval(2 * time.Second).SetConnectTimeout(10 * time.Second).SetKeepAlive(15 * time.Second).
+		SetPingTimeout(5 * time.Second).SetWriteTimeout(5 * time.Second).SetDefaultPublishHandler(receive).
+		SetConnectionLostHandler(func(_ paho.Client, err error) { root.Send(owner, Down{err}) }).
+		SetOnConnectHandler(func(c paho.Client) {
+			for _, t := range cfg.Subscribe {
+				c.Subscribe(t, 1, receive) // its outcome shows as messages that come; a refusal closes the connection
+			}
+			root.Send(owner, Up{})
+		})
+	if cfg.WillTopic != "" {
+		o.SetWill(cfg.WillTopic, cfg.WillText, 1, true)
+	}
+	cl.c = paho.NewClient(o)
+	cl.c.Connect()
+	return cl
+}
+
+// Done gives the credit of one Message back.
+func (c *Client) Done() { c.credit.Give() }
+
+// Publish hands a message over, or drops it when the broker is gone.
+func (c *Client) Publish(topic string, qos byte, retained bool, payload []byte) {
+	if !c.c.IsConnectionOpen() {
+		c.dropped.Inc()
+		return
+	}
+	c.c.Publish(topic, qos, retained, payload)
+	c.published.Inc()
+}
+
+// Close says good-bye to the broker, waiting a moment for what is under way.
+func (c *Client) Close() { c.c.Disconnect(250) }
+
+// TLS makes a client's configuration from files. With no file at all it is nil, which means the system's roots.
+func TLS(caFile, certFile, keyFile string) (*tls.Config, error) {
+	if caFile == "" && certFile == "" {
+		return nil, nil
+	}
+	cfg := &tls.Config{MinVersion: tls.VersionTLS12}
+	if caFile != "" {
+		pem, err := os.ReadFile(caFile)
+		if err != nil {
+			return nil, fmt.Errorf("read roots: %w", err)
+		}
+		cfg.RootCAs = x509.NewCertPool()
+		if !cfg.RootCAs.AppendCertsFromPEM(pem) {
+			return nil, errors.New("read roots " + caFile + ": no certificate in PEM form")
+		}
+	}
+	if certFile != "" {
+		cert, err := tls.LoadX509KeyPair(certFile, keyFile)
+		if err != nil {
+			return nil, fmt.Errorf("read client certificate: %w", err)
+		}
+		cfg.Certificates = []tls.Certificate{cert}
+	}
+	return cfg, nil
+}
