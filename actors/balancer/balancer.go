@@ -127,6 +127,8 @@ func (b *Balancer) Receive(ctx actor.Context) {
 		b.soon()
 	case msg.StationHeld:
 		b.ledger.Restore(b.place(m.Station), m.Hold)
+	case msg.Retune:
+		b.retune(ctx, now, m.Tree)
 	case msg.NodeReading:
 		b.measured(now, m)
 		b.soon()
@@ -161,6 +163,17 @@ func (b *Balancer) begin(ctx actor.Context, now time.Time) {
 			b.ledger.Lost(e.ID) // until it has reported
 		}
 	}
+	b.decide(ctx, now)
+}
+
+// retune takes over new figures of the tree. What EVSEs and stations hold stays reserved.
+func (b *Balancer) retune(ctx actor.Context, now time.Time, tree *topology.Tree) {
+	o := b.cfg.Lease
+	o.FirstSeq = uint64(now.Sub(b.env.Born))
+	next := lease.New(tree, now, o)
+	next.Adopt(b.ledger)
+	b.tree, b.ledger = tree, next
+	b.audit(ctx, now, "site file taken over", "", "", limits.Values{})
 	b.decide(ctx, now)
 }
 

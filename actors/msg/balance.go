@@ -9,6 +9,7 @@ import (
 	"github.com/voltyard/voltyard/hal/si"
 	"github.com/voltyard/voltyard/site/lease"
 	"github.com/voltyard/voltyard/site/limits"
+	"github.com/voltyard/voltyard/site/topology"
 )
 
 // Grant permits an own EVSE to draw. Balancer to EVSE. The receiver takes it only
@@ -101,3 +102,7 @@ type NodeReading struct {
 
 // Tick has the balancer decide at least once a second.
 type Tick struct{}
+
+// Retune has the balancer take over new limits, floors, weights and priorities. The tree has the same nodes, EVSEs and
+// stations as before.
+type Retune struct{ Tree *topology.Tree }

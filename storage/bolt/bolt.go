@@ -25,6 +25,9 @@ type KV struct {
 	Key, Value []byte
 }
 
+// ErrInUse is the error for a database that another process holds.
+var ErrInUse = errors.New("another process holds it")
+
 // DB is an open database.
 type DB struct {
 	b *bbolt.DB
@@ -35,7 +38,7 @@ func Open(path string) (*DB, error) {
 	b, err := bbolt.Open(path, 0o600, &bbolt.Options{Timeout: 2 * time.Second, FreelistType: bbolt.FreelistMapType})
 	if err != nil {
 		if errors.Is(err, bbolt.ErrTimeout) {
-			return nil, fmt.Errorf("open database %s: another process holds it; stop that one, or give this one its own --data directory", path)
+			return nil, fmt.Errorf("open database %s: %w; stop that one, or give this one its own --data directory", path, ErrInUse)
 		}
 		return nil, fmt.Errorf("open database %s: %w", path, err)
 	}
@@ -108,6 +111,9 @@ func Verify(path string) error {
 		return nil
 	}
 	b, err := bbolt.Open(path, 0o600, &bbolt.Options{Timeout: 2 * time.Second, ReadOnly: true})
+	if errors.Is(err, bbolt.ErrTimeout) {
+		err = ErrInUse
+	}
 	if err != nil {
 		return fmt.Errorf("verify database %s: %w", path, err)
 	}

@@ -1,0 +1,88 @@
+package controller
+
+import (
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+
+	"github.com/voltyard/voltyard/actors/msg"
+	"github.com/voltyard/voltyard/hal/si"
+	"github.com/voltyard/voltyard/protocols/ocpp/localctl"
+)
+
+// step feeds one event to the machine and carries out what it says.
+func (l *link) step(ctx actor.Context, ev localctl.Event) {
+	if l.relay == nil {
+		return
+	}
+	for _, e := range l.relay.Step(time.Now(), ev, nil) {
+		switch e := e.(type) {
+		case localctl.ToStation:
+			if l.station != nil {
+				l.station.Send(e.Raw)
+			}
+		case localctl.ToCSMS:
+			if l.csms != nil {
+				l.csms.Send(e.Raw)
+			}
+		case localctl.CloseStation:
+			if l.station != nil {
+				l.station.Close(l.code, l.text)
+			}
+		case localctl.CloseCSMS:
+			if l.csms != nil {
+				l.csms.Close(1000, e.Why)
+			}
+		case localctl.Deadline:
+			l.timers.SetAt("tick", e.At)
+		case localctl.Save:
+			l.save(ctx, e)
+		case localctl.Ack:
+			ctx.Send(l.env.At(msg.Balancer), msg.GrantAck{EVSE: l.st.ID, Seq: e.Seq, Refused: e.Refused})
+		case localctl.Seen:
+			l.state = e.State
+			l.report(ctx)
+		case localctl.Session:
+			l.cfg.Stats.Session(l.st.ID, e.Tx, e.Ended, e.Failed, float64(e.Energy))
+		case localctl.Counted:
+			if e.Own {
+				l.cfg.Stats.Call("controller")
+			} else {
+				l.cfg.Stats.Call("relayed")
+			}
+		case localctl.Note:
+			if e.Bad {
+				l.cfg.Stats.Fault(l.st.ID)
+				l.log.Warn().Msg(e.What)
+			} else {
+				l.log.Info().Msg(e.What)
+			}
+		}
+	}
+	l.cfg.Stats.Waiting(l.st.ID, l.relay.Unacknowledged())
+}
+
+func (l *link) save(ctx actor.Context, s localctl.Save) {
+	ops := make([]msg.Op, len(s.Ops))
+	for i, op := range s.Ops {
+		ops[i] = msg.Op{Bucket: bucket, Key: []byte(l.st.ID + "/" + op.Key), Value: op.Value}
+		if op.Value == nil {
+			delete(l.saved, op.Key)
+		} else {
+			l.saved[op.Key] = op.Value
+		}
+	}
+	ctx.Send(l.env.At(msg.Recorder), msg.Save{Ops: ops, Token: s.Token, Reply: ctx.Self()})
+}
+
+// report tells the balancer what the station does.
+func (l *link) report(ctx actor.Context) {
+	s := l.state
+	r := msg.StationReport{Station: l.st.ID, Connected: s.Ready && l.station != nil, Wants: s.Wants, Phases: s.Phases, Power: s.Power,
+		Energy: s.Energy, At: s.At, State: s.Status, EVs: s.EVs}
+	if s.Measured {
+		current := si.Phases(s.Amps)
+		r.Current = &current
+	}
+	ctx.Send(l.env.At(msg.Balancer), r)
+}

@@ -1,0 +1,434 @@
+package controller
+
+import (
+	"context"
+	"crypto/subtle"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+	"github.com/rs/zerolog"
+
+	"github.com/voltyard/voltyard/actors/kit"
+	"github.com/voltyard/voltyard/actors/kit/ws"
+	"github.com/voltyard/voltyard/actors/msg"
+	"github.com/voltyard/voltyard/hal/si"
+	"github.com/voltyard/voltyard/protocols/ocpp/localctl"
+	"github.com/voltyard/voltyard/protocols/ocpp/rpc"
+	"github.com/voltyard/voltyard/site/lease"
+)
+
+// bucket of the database; keys are the identity, a slash, and the key of the machine.
+const bucket = "ocpp-link"
+
+// versionKey is the key of the version that the station spoke last.
+const versionKey = "version"
+
+// link is the actor of one third-party station: two websockets and the machine between them.
+type link struct {
+	env  *kit.Env
+	cfg  Config
+	st   Station
+	log  zerolog.Logger
+	held []any // messages that wait for the records of the database
+	root *actor.RootContext
+	self *actor.PID
+
+	relay   *localctl.Relay
+	version rpc.Version
+	saved   map[string][]byte
+	loaded  bool
+	state   localctl.State
+	grant   *msg.StationGrant
+
+	station *ws.Peer
+	csms    *ws.Peer
+	visitor ws.Visitor
+	verdict chan<- ws.Verdict // of the visit under way
+	ready   *ws.Peer          // to the CSMS, dialled for the visit under way
+	dialGen uint64
+	cancel  context.CancelFunc
+	backoff kit.Backoff
+	timers  *kit.Timers
+	code    int // close code to mirror
+	text    string
+}
+
+func newLink(env *kit.Env, cfg Config, s Station) func() actor.Actor {
+	return func() actor.Actor {
+		return &link{env: env, cfg: cfg, st: s, backoff: cfg.Backoff, log: env.Log.With().Str("station", s.ID).Logger()}
+	}
+}
+
+type (
+	// dialled is the outcome of a dial to the CSMS.
+	dialled struct {
+		gen  uint64
+		peer *ws.Peer
+		err  error
+	}
+	// arrived is the station's open connection.
+	arrived struct{ peer *ws.Peer }
+)
+
+// Receive handles one message.
+func (l *link) Receive(ctx actor.Context) {
+	switch m := ctx.Message().(type) {
+	case *actor.Started:
+		l.timers = kit.NewTimers(ctx)
+		l.root, l.self = ctx.ActorSystem().Root, ctx.Self()
+		l.load(ctx)
+		return
+	case *actor.Stopping:
+		l.stop()
+		return
+	case msg.Loaded:
+		l.restore(ctx, m)
+		return
+	case kit.Fired:
+		if l.timers.Due(m) {
+			l.fired(ctx, m.Key)
+		}
+		return
+	}
+	if !l.loaded {
+		if len(l.held) < 64 {
+			l.held = append(l.held, ctx.Message())
+		}
+		return
+	}
+	l.handle(ctx, ctx.Message())
+}
+
+func (l *link) handle(ctx actor.Context, message any) {
+	switch m := message.(type) {
+	case visit:
+		l.visit(m)
+	case dialled:
+		l.dialled(ctx, m)
+	case arrived:
+		l.arrived(ctx, m.peer)
+	case ws.Frame:
+		switch m.Peer {
+		case l.station:
+			l.step(ctx, localctl.FromStation{Raw: m.Raw})
+		case l.csms:
+			l.step(ctx, localctl.FromCSMS{Raw: m.Raw})
+		}
+		m.Peer.Handled()
+	case ws.Closed:
+		l.closed(ctx, m)
+	case msg.StationGrant:
+		l.grant = &m
+		l.install(ctx)
+	case msg.Saved:
+		l.step(ctx, localctl.Stored{Token: m.Token, Err: m.Err})
+	}
+}
+
+func (l *link) load(ctx actor.Context) {
+	ctx.Send(l.env.At(msg.Recorder), msg.Load{Bucket: bucket, Prefix: []byte(l.st.ID + "/"), Reply: ctx.Self()})
+	l.timers.Set("load", 5*time.Second) // the recorder may be starting anew
+}
+
+func (l *link) restore(ctx actor.Context, m msg.Loaded) {
+	if l.loaded {
+		return
+	}
+	if m.Err != nil {
+		l.log.Error().Err(m.Err).Msg("cannot read what is stored about the station; it is tried again")
+		return
+	}
+	l.timers.Stop("load")
+	l.loaded, l.saved = true, map[string][]byte{}
+	for _, p := range m.Pairs {
+		l.saved[string(p.Key[len(l.st.ID)+1:])] = p.Value
+	}
+	if b := l.saved[localctl.HoldKey]; b != nil {
+		var h lease.Hold
+		if err := json.Unmarshal(b, &h); err == nil {
+			ctx.Send(l.env.At(msg.Balancer), msg.StationHeld{Station: l.st.ID, Hold: h})
+		} else {
+			l.log.Error().Err(err).Msg("the record of what the station holds is damaged; its maximum stays reserved")
+		}
+	}
+	if v, ok := rpc.ParseSubprotocol(string(l.saved[versionKey])); ok {
+		l.machine(v)
+	}
+	l.timers.Set("report", reportEvery)
+	for _, h := range l.held {
+		l.handle(ctx, h)
+	}
+	l.held = nil
+}
+
+// machine makes the relay for a version, with what is stored.
+func (l *link) machine(v rpc.Version) bool {
+	if l.relay != nil && l.version == v {
+		return true
+	}
+	saved := map[string][]byte{}
+	for k, b := range l.saved {
+		if k != versionKey {
+			saved[k] = b
+		}
+	}
+	r, err := localctl.New(localctl.Config{Identity: l.st.ID, Version: v, Stay: l.cfg.Stay, Fallback: l.st.Fallback, Phases: l.st.Phases,
+		Volts: l.cfg.Volts, MaxAmps: l.st.MaxAmps, Levels: min(l.st.Levels, 1), NewID: l.cfg.NewID}, saved, time.Now())
+	if err != nil {
+		l.log.Error().Err(err).Msg("cannot take up the station")
+		return false
+	}
+	l.relay, l.version = r, v
+	return true
+}
+
+// reportEvery is how often the balancer hears about a station that says nothing new.
+const reportEvery = 5 * time.Second
+
+func (l *link) fired(ctx actor.Context, key string) {
+	switch key {
+	case "load":
+		l.load(ctx)
+	case "report":
+		l.report(ctx)
+		l.timers.Set("report", reportEvery)
+	case "tick":
+		l.step(ctx, localctl.Tick{})
+	case "dial":
+		if l.station != nil && l.csms == nil {
+			l.dial([]string{l.version.Subprotocol()})
+		}
+	case "absent": // the station did not complete its handshake
+		if l.ready != nil {
+			l.ready.Attach(l.root, l.self)
+			l.ready.Close(1001, "the station is gone")
+			l.ready = nil
+		}
+	}
+}
+
+// visit answers a station's handshake: what the CSMS would say is what the station hears.
+func (l *link) visit(v visit) {
+	if l.verdict != nil { // an earlier one under way is superseded
+		l.decide(ws.Verdict{Status: http.StatusServiceUnavailable})
+	}
+	switch {
+	case l.st.Password != "" && (v.User != l.st.ID || subtle.ConstantTimeCompare([]byte(v.Pass), []byte(l.st.Password)) != 1),
+		v.HasAuth && v.User != l.st.ID: // A00.FR.204
+		l.env.Metrics.BadInput.WithLabelValues("station", "unauthorized").Inc()
+		v.verdict <- ws.Verdict{Status: http.StatusUnauthorized}
+		return
+	}
+	offered := slices.DeleteFunc(slices.Clone(v.Subprotocols), func(s string) bool { return !slices.Contains(versions, s) })
+	l.visitor, l.verdict = v.Visitor, v.verdict
+	if l.station != nil { // it comes back before we noticed that it was gone
+		l.station.Close(1001, "replaced by a new connection")
+	}
+	switch {
+	case len(offered) == 0:
+		l.decide(ws.Verdict{Status: http.StatusSwitchingProtocols})
+	case l.cfg.CSMS == nil:
+		l.alone(offered)
+	default:
+		l.dial(offered)
+	}
+}
+
+func (l *link) decide(v ws.Verdict) {
+	if l.verdict != nil {
+		l.verdict <- v
+		l.verdict = nil
+	}
+}
+
+// admit lets the station in under a subprotocol.
+func (l *link) admit(subprotocol string) {
+	root, self := l.root, l.self
+	l.decide(ws.Verdict{Status: http.StatusSwitchingProtocols, Subprotocol: subprotocol, Open: func(p *ws.Peer) { root.Send(self, arrived{p}) }})
+	l.timers.Set("absent", 15*time.Second)
+}
+
+// alone lets a station in while there is no CSMS, if it can be answered for.
+func (l *link) alone(offered []string) {
+	want := rpc.V201.Subprotocol()
+	if (l.cfg.Stay || l.cfg.CSMS == nil) && slices.Contains(offered, want) {
+		l.admit(want)
+		return
+	}
+	l.decide(ws.Verdict{Status: http.StatusServiceUnavailable})
+}
+
+// dial connects to the CSMS with the station's identity and credentials.
+func (l *link) dial(subprotocols []string) {
+	if l.cancel != nil {
+		l.cancel()
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	l.dialGen++
+	l.cancel = cancel
+	t := ws.Target{URL: l.cfg.CSMS.URL, Identity: l.st.ID, Subprotocols: subprotocols, Authorization: l.visitor.Authorization, TLS: l.cfg.CSMS.TLS,
+		DialContext: l.cfg.CSMS.Dial, Options: ws.Options{Deflate: l.cfg.Deflate}}
+	root, self, gen := l.root, l.self, l.dialGen
+	go func() {
+		defer cancel()
+		p, err := ws.Dial(ctx, t)
+		root.Send(self, dialled{gen, p, err})
+	}()
+}
+
+func (l *link) dialled(ctx actor.Context, d dialled) {
+	if d.gen != l.dialGen {
+		if d.peer != nil {
+			d.peer.Attach(l.root, l.self)
+			d.peer.Close(1001, "")
+		}
+		return
+	}
+	if l.verdict != nil { // for a handshake
+		var no *ws.Refused
+		switch {
+		case d.err == nil:
+			l.backoff.Reset()
+			if l.ready != nil {
+				l.ready.Attach(l.root, l.self)
+				l.ready.Close(1001, "")
+			}
+			l.ready = d.peer
+			l.admit(d.peer.Subprotocol())
+		case errors.As(d.err, &no) && no.Status < 500:
+			l.decide(ws.Verdict{Status: no.Status}) // 401 and 404 as they are
+		default:
+			l.log.Warn().Err(d.err).Msg("the CSMS cannot be reached for the station")
+			l.alone(l.visitor.Subprotocols)
+		}
+		return
+	}
+	if d.err != nil || d.peer.Subprotocol() != l.version.Subprotocol() {
+		if d.peer != nil {
+			d.peer.Attach(l.root, l.self)
+			d.peer.Close(1002, "another version than before")
+		}
+		l.log.Warn().Err(d.err).Msg("the CSMS cannot be reached for the station; it is tried again")
+		l.timers.Set("dial", l.backoff.Next())
+		return
+	}
+	if l.station == nil || l.csms != nil {
+		d.peer.Attach(l.root, l.self)
+		d.peer.Close(1001, "")
+		return
+	}
+	l.backoff.Reset()
+	l.csms = d.peer
+	l.csms.Attach(l.root, l.self)
+	l.log.Info().Msg("the CSMS is back for the station")
+	l.step(ctx, localctl.CSMSUp{})
+}
+
+// arrived joins the station's connection and the one to the CSMS that was dialled for it.
+func (l *link) arrived(ctx actor.Context, p *ws.Peer) {
+	l.timers.Stop("absent")
+	v, _ := rpc.ParseSubprotocol(p.Subprotocol())
+	old := l.version
+	if l.station != nil {
+		l.leave(ctx)
+	}
+	if !l.machine(v) {
+		p.Attach(l.root, l.self)
+		p.Close(1011, "")
+		return
+	}
+	if old != v || l.saved[versionKey] == nil {
+		l.saved[versionKey] = []byte(p.Subprotocol())
+		ctx.Send(l.env.At(msg.Recorder), msg.Save{Ops: []msg.Op{{Bucket: bucket, Key: []byte(l.st.ID + "/" + versionKey), Value: []byte(p.Subprotocol())}}})
+	}
+	l.station, l.csms, l.ready = p, l.ready, nil
+	l.log.Info().Str("version", p.Subprotocol()).Bool("csms", l.csms != nil).Msg("station connected")
+	if l.csms != nil {
+		l.step(ctx, localctl.CSMSUp{})
+		if l.csms != nil {
+			l.csms.Attach(l.root, l.self)
+		}
+	} else if l.cfg.CSMS != nil {
+		l.timers.Set("dial", l.backoff.Next())
+	}
+	l.step(ctx, localctl.StationUp{})
+	l.station.Attach(l.root, l.self)
+	l.install(ctx)
+	l.report(ctx)
+}
+
+// leave ends what is left of the station's last connection.
+func (l *link) leave(ctx actor.Context) {
+	l.station = nil
+	l.step(ctx, localctl.StationDown{})
+	if l.csms != nil {
+		l.csms.Close(l.code, l.text)
+		l.csms = nil
+		l.step(ctx, localctl.CSMSDown{})
+	}
+}
+
+func (l *link) closed(ctx actor.Context, m ws.Closed) {
+	switch m.Peer {
+	case l.station:
+		l.log.Info().Int("code", m.Code).Str("why", m.Text).Msg("station disconnected")
+		l.code, l.text = m.Code, m.Text
+		l.timers.Stop("dial")
+		l.leave(ctx)
+		l.report(ctx)
+	case l.csms:
+		l.log.Warn().Int("code", m.Code).Str("why", m.Text).Msg("the CSMS has closed the station's connection")
+		l.code, l.text = m.Code, m.Text
+		l.csms = nil
+		l.step(ctx, localctl.CSMSDown{})
+		if l.station != nil {
+			l.timers.Set("dial", l.backoff.Next())
+		}
+	}
+}
+
+// install hands the last grant to the machine.
+func (l *link) install(ctx actor.Context) {
+	if l.grant == nil || l.relay == nil {
+		return
+	}
+	g := l.grant
+	hold, err := json.Marshal(g.Hold)
+	if err != nil {
+		l.log.Error().Err(err).Msg("cannot store what the station holds")
+		return
+	}
+	l.step(ctx, localctl.Grant{Seq: g.Seq, Amps: least(g.Import, l.st.Phases), Phases: g.Phases, Until: g.Until, Hold: hold})
+}
+
+// least is the current that is granted on every phase that the station has: a profile knows only one for all.
+func least(p si.Phases, phases int) si.Amps {
+	if phases == 1 {
+		return p[0]
+	}
+	if p[1] == 0 && p[2] == 0 { // granted for a single-phase vehicle
+		return p[0]
+	}
+	return p.Lowest()
+}
+
+func (l *link) stop() {
+	l.timers.StopAll()
+	if l.cancel != nil {
+		l.cancel()
+	}
+	l.decide(ws.Verdict{Status: http.StatusServiceUnavailable})
+	for _, p := range []*ws.Peer{l.station, l.csms} {
+		if p != nil {
+			p.Close(1001, "the controller stops")
+		}
+	}
+	if l.ready != nil {
+		l.ready.Attach(l.root, l.self)
+		l.ready.Close(1001, "")
+	}
+}

@@ -1,0 +1,145 @@
+package controller
+
+import (
+	"context"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+	"github.com/rs/zerolog"
+
+	"github.com/voltyard/voltyard/actors/kit"
+	"github.com/voltyard/voltyard/actors/kit/ws"
+	"github.com/voltyard/voltyard/actors/msg"
+	"github.com/voltyard/voltyard/protocols/ocpp/rpc"
+)
+
+// uplink is the actor of one own station's connection to the CSMS: it dials, dials again, and passes frames.
+type uplink struct {
+	env     *kit.Env
+	cfg     Config
+	open    msg.UplinkOpen
+	log     zerolog.Logger
+	root    *actor.RootContext
+	self    *actor.PID
+	peer    *ws.Peer
+	gen     uint64
+	cancel  context.CancelFunc
+	backoff kit.Backoff
+	timers  *kit.Timers
+}
+
+func newUplink(env *kit.Env, cfg Config, open msg.UplinkOpen) func() actor.Actor {
+	return func() actor.Actor {
+		return &uplink{env: env, cfg: cfg, open: open, backoff: cfg.Backoff, log: env.Log.With().Str("station", open.Station).Logger()}
+	}
+}
+
+// Receive handles one message.
+func (u *uplink) Receive(ctx actor.Context) {
+	switch m := ctx.Message().(type) {
+	case *actor.Started:
+		u.timers = kit.NewTimers(ctx)
+		u.root, u.self = ctx.ActorSystem().Root, ctx.Self()
+		u.gen = uint64(time.Now().UnixNano()) // above that of any incarnation before
+		u.dial()
+	case msg.UplinkOpen: // the station role began anew
+		u.open = m
+		if u.peer != nil { // it must hear of a connection from its beginning
+			u.drop(ctx, "the station starts anew")
+			return
+		}
+		ctx.Send(m.Reply, msg.UplinkIs{Station: m.Station, Gen: u.gen})
+	case dialled:
+		u.dialled(ctx, m)
+	case msg.UplinkFrame:
+		if u.peer != nil && m.Gen == u.gen {
+			u.peer.Send(m.Raw)
+		}
+	case msg.UplinkHangup:
+		if u.peer != nil && m.Gen == u.gen {
+			u.drop(ctx, m.Why)
+		}
+	case ws.Frame:
+		if m.Peer == u.peer {
+			ctx.Send(u.open.Reply, msg.UplinkFrame{Station: u.open.Station, Gen: u.gen, Raw: m.Raw})
+		}
+		m.Peer.Handled()
+	case ws.Closed:
+		if m.Peer == u.peer {
+			u.log.Warn().Int("code", m.Code).Str("why", m.Text).Msg("the CSMS has closed the connection")
+			u.down(ctx)
+		}
+	case kit.Fired:
+		if u.timers.Due(m) && u.peer == nil {
+			u.dial()
+		}
+	case *actor.Stopping:
+		u.timers.StopAll()
+		if u.cancel != nil {
+			u.cancel()
+		}
+		if u.peer != nil {
+			u.peer.Close(1001, "the controller stops")
+			ctx.Send(u.open.Reply, msg.UplinkIs{Station: u.open.Station, Gen: u.gen})
+		}
+	}
+}
+
+func (u *uplink) dial() {
+	ctx, cancel := context.WithCancel(context.Background())
+	u.gen++
+	u.cancel = cancel
+	t := ws.Target{URL: u.cfg.CSMS.URL, Identity: u.open.Station, Subprotocols: []string{rpc.V201.Subprotocol()}, TLS: u.cfg.CSMS.TLS,
+		DialContext: u.cfg.CSMS.Dial, Options: ws.Options{Deflate: u.cfg.Deflate}}
+	password := u.open.Password
+	if password == "" {
+		password = u.cfg.CSMS.Password
+	}
+	if password != "" {
+		t.Authorization = ws.Basic(u.open.Station, password)
+	}
+	root, self, gen := u.root, u.self, u.gen
+	go func() {
+		defer cancel()
+		p, err := ws.Dial(ctx, t)
+		root.Send(self, dialled{gen, p, err})
+	}()
+}
+
+func (u *uplink) dialled(ctx actor.Context, d dialled) {
+	if d.gen != u.gen || u.peer != nil {
+		if d.peer != nil {
+			d.peer.Attach(u.root, u.self)
+			d.peer.Close(1001, "")
+		}
+		return
+	}
+	if d.err == nil && d.peer.Subprotocol() == "" {
+		d.peer.Attach(u.root, u.self)
+		d.peer.Close(1002, "no common subprotocol")
+		u.log.Error().Msg("the CSMS does not speak OCPP 2.0.1; it is tried again")
+		u.timers.Set("dial", u.backoff.Next())
+		return
+	}
+	if d.err != nil {
+		u.log.Warn().Err(d.err).Msg("the CSMS cannot be reached; it is tried again")
+		u.timers.Set("dial", u.backoff.Next())
+		return
+	}
+	u.backoff.Reset()
+	u.peer = d.peer
+	ctx.Send(u.open.Reply, msg.UplinkIs{Station: u.open.Station, Gen: u.gen, Up: true})
+	u.peer.Attach(u.root, u.self)
+}
+
+// drop closes the connection from our side.
+func (u *uplink) drop(ctx actor.Context, why string) {
+	u.peer.Close(1000, why)
+	u.down(ctx)
+}
+
+func (u *uplink) down(ctx actor.Context) {
+	u.peer = nil
+	ctx.Send(u.open.Reply, msg.UplinkIs{Station: u.open.Station, Gen: u.gen})
+	u.timers.Set("dial", u.backoff.Next())
+}

@@ -1,0 +1,226 @@
+// Package ws is the only place that touches websockets: a peer whose reader takes credit and sends to an actor, whose one
+// writer has a deadline, with bounded frames and a bounded queue; the dialler and the server's handshake around it.
+// Text messages only, as OCPP-J has it; permessage-deflate where the other side offers it. Actors and the simulated
+// stations and CSMS use it.
+package ws
+
+import (
+	"context"
+	"errors"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+	"github.com/gorilla/websocket"
+
+	"github.com/voltyard/voltyard/actors/kit"
+)
+
+// Options bound a connection. Zero values are the defaults.
+type Options struct {
+	MaxFrame int64         // bytes of a message; 256 KiB when 0
+	Queue    int           // messages that wait for the writer; 256 when 0
+	Credit   int           // messages that wait in the actor; 16 when 0
+	Write    time.Duration // deadline of a write; 10 s when 0
+	Ping     time.Duration // interval of our pings; 0 for 30 s, negative for none
+	Deflate  bool          // offer or accept permessage-deflate
+}
+
+func (o Options) filled() Options {
+	if o.MaxFrame <= 0 {
+		o.MaxFrame = 256 << 10
+	}
+	if o.Queue <= 0 {
+		o.Queue = 256
+	}
+	if o.Credit <= 0 {
+		o.Credit = 16
+	}
+	if o.Write <= 0 {
+		o.Write = 10 * time.Second
+	}
+	if o.Ping == 0 {
+		o.Ping = 30 * time.Second
+	}
+	return o
+}
+
+// Frame is a message that came in. Peer to its actor, which gives the credit back with Peer.Handled.
+type Frame struct {
+	Peer *Peer
+	Raw  []byte
+}
+
+// Closed is the end of a connection. Peer to its actor, once, after the last Frame.
+type Closed struct {
+	Peer *Peer
+	Code int // of the close frame, 1006 without one
+	Text string
+}
+
+// Peer is an open websocket. Its methods may be called from any goroutine.
+type Peer struct {
+	conn     *websocket.Conn
+	opt      Options
+	credit   kit.Credit
+	out      chan []byte
+	ctx      context.Context
+	cancel   context.CancelFunc
+	closing  sync.Once
+	code     int
+	text     string
+	protocol string
+	done     sync.WaitGroup
+}
+
+// Sizes of the buffers: nearly all OCPP messages are shorter, and longer ones only take more writes.
+const bufferSize = 1024
+
+var pool sync.Pool
+
+func newPeer(c *websocket.Conn, o Options) *Peer {
+	o = o.filled()
+	p := &Peer{conn: c, opt: o, credit: kit.NewCredit(o.Credit), out: make(chan []byte, o.Queue), protocol: c.Subprotocol()}
+	p.ctx, p.cancel = context.WithCancel(context.Background())
+	c.SetReadLimit(o.MaxFrame)
+	return p
+}
+
+// Subprotocol is the one agreed, "" for none.
+func (p *Peer) Subprotocol() string { return p.protocol }
+
+// Remote is the other side's address.
+func (p *Peer) Remote() net.Addr { return p.conn.RemoteAddr() }
+
+// Attach starts to read and write; messages go to the actor from then on. Call it once.
+func (p *Peer) Attach(root *actor.RootContext, to *actor.PID) {
+	p.done.Add(2)
+	go p.write()
+	go p.read(root, to)
+}
+
+// Handled gives back the credit of one Frame.
+func (p *Peer) Handled() { p.credit.Give() }
+
+// Send queues a message. It returns false, and closes the connection, when the other side takes nothing any more.
+func (p *Peer) Send(raw []byte) bool {
+	select {
+	case p.out <- raw:
+		return true
+	case <-p.ctx.Done():
+		return false
+	default:
+		p.Close(websocket.ClosePolicyViolation, "too slow")
+		return false
+	}
+}
+
+// Close ends the connection with a close frame. Only the first call counts.
+func (p *Peer) Close(code int, text string) {
+	p.closing.Do(func() {
+		if code < 1000 || code == websocket.CloseNoStatusReceived || code == websocket.CloseAbnormalClosure || code == websocket.CloseTLSHandshake {
+			code = websocket.CloseNormalClosure // not allowed in a close frame
+		}
+		if len(text) > 120 {
+			text = text[:120]
+		}
+		p.code, p.text = code, text
+		p.cancel()
+	})
+}
+
+// Wait returns when reader and writer have ended.
+func (p *Peer) Wait() { p.done.Wait() }
+
+func (p *Peer) write() {
+	defer p.done.Done()
+	var ping <-chan time.Time
+	if p.opt.Ping > 0 {
+		t := time.NewTicker(p.opt.Ping)
+		defer t.Stop()
+		ping = t.C
+	}
+	for {
+		select {
+		case raw := <-p.out:
+			if !p.put(raw) {
+				p.cancel()
+				_ = p.conn.Close() // wakes the reader
+				return
+			}
+		case <-ping:
+			if p.conn.WriteControl(websocket.PingMessage, nil, time.Now().Add(p.opt.Write)) != nil {
+				p.cancel()
+				_ = p.conn.Close()
+				return
+			}
+		case <-p.ctx.Done():
+			for len(p.out) > 0 { // what was queued before the close
+				if !p.put(<-p.out) {
+					break
+				}
+			}
+			deadline := time.Now().Add(time.Second)
+			code := p.code
+			if code == 0 {
+				code = websocket.CloseGoingAway
+			}
+			_ = p.conn.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(code, p.text), deadline)
+			_ = p.conn.SetReadDeadline(deadline) // for the other side's close frame
+			return
+		}
+	}
+}
+
+func (p *Peer) put(raw []byte) bool {
+	if p.conn.SetWriteDeadline(time.Now().Add(p.opt.Write)) != nil {
+		return false
+	}
+	p.conn.EnableWriteCompression(p.opt.Deflate && len(raw) > 256)
+	return p.conn.WriteMessage(websocket.TextMessage, raw) == nil
+}
+
+func (p *Peer) read(root *actor.RootContext, to *actor.PID) {
+	defer p.done.Done()
+	code, text := websocket.CloseAbnormalClosure, ""
+	alive := func() {
+		if p.opt.Ping > 0 && p.ctx.Err() == nil {
+			_ = p.conn.SetReadDeadline(time.Now().Add(2*p.opt.Ping + p.opt.Write))
+		}
+	}
+	alive()
+	p.conn.SetPongHandler(func(string) error { alive(); return nil })
+	ping := p.conn.PingHandler()
+	p.conn.SetPingHandler(func(s string) error { alive(); return ping(s) })
+	for {
+		kind, raw, err := p.conn.ReadMessage()
+		if err != nil {
+			var ce *websocket.CloseError
+			switch {
+			case errors.As(err, &ce):
+				code, text = ce.Code, ce.Text
+			case errors.Is(err, websocket.ErrReadLimit):
+				p.Close(websocket.CloseMessageTooBig, "message too big")
+				code, text = websocket.CloseMessageTooBig, "message too big"
+			default:
+				text = err.Error()
+			}
+			break
+		}
+		alive()
+		if kind != websocket.TextMessage {
+			p.Close(websocket.CloseUnsupportedData, "text messages only")
+			code, text = websocket.CloseUnsupportedData, "text messages only"
+			break
+		}
+		if !p.credit.Take(p.ctx) {
+			continue // closing: what still comes in is dropped until the other side has closed
+		}
+		root.Send(to, Frame{Peer: p, Raw: raw})
+	}
+	p.cancel()
+	root.Send(to, Closed{Peer: p, Code: code, Text: text})
+	// The writer may still be sending the close frame.
+	time.AfterFunc(time.Second, func() { _ = p.conn.Close() })
+}

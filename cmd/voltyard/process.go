@@ -1,0 +1,149 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+	"github.com/rs/zerolog"
+
+	"github.com/voltyard/voltyard/actors/api"
+	"github.com/voltyard/voltyard/actors/building"
+	"github.com/voltyard/voltyard/actors/ems"
+	"github.com/voltyard/voltyard/actors/kit"
+	"github.com/voltyard/voltyard/actors/kit/mqtt"
+	"github.com/voltyard/voltyard/actors/msg"
+	"github.com/voltyard/voltyard/configs"
+	"github.com/voltyard/voltyard/storage/bolt"
+)
+
+// process is a running site: `run` and `demo` start it in the same way from a site file.
+type process struct {
+	env   *kit.Env
+	cfg   *configs.Site
+	world *world
+	view  *kit.Cell[msg.SiteView]
+	http  net.Listener
+	store *bolt.DB
+	root  *actor.PID
+	ended chan bool // whether /ems failed
+}
+
+// options are what a command adds to a site file.
+type options struct {
+	log    zerolog.Logger
+	world  *world
+	reload func() error
+}
+
+// start brings a site up. What fails here fails before any contactor can close.
+func start(ctx context.Context, cfg *configs.Site, o options) (_ *process, err error) {
+	p := &process{cfg: cfg, world: o.world, env: kit.NewEnv(o.log), view: &kit.Cell[msg.SiteView]{}, ended: make(chan bool, 1)}
+	defer func() {
+		if err != nil {
+			p.release()
+		}
+	}()
+	token, err := configs.Secret(cfg.HTTP.TokenFile)
+	if err != nil {
+		return nil, err
+	}
+	if p.http, err = net.Listen("tcp", cfg.HTTP.Listen); err != nil {
+		return nil, fmt.Errorf("web server: %w; choose another address in http.listen", err)
+	}
+	if p.store, _, err = openStore(ctx, cfg.Storage.Dir, o.log); err != nil {
+		return nil, err
+	}
+	outlets, meters := p.world.hal(cfg)
+	children, err := ems.Assemble(p.env, cfg, ems.Parts{Net: links, Outlets: outlets, Meters: meters, Store: p.store, View: p.view})
+	if err != nil {
+		return nil, err
+	}
+	if cfg.MQTT != nil {
+		broker, err := brokerConfig(cfg)
+		if err != nil {
+			return nil, err
+		}
+		children = append(children, ems.Child{Kind: "building", Name: "building", Make: building.New(p.env, cfg.Site.ID, broker, p.view)})
+	}
+	children = append(children, ems.Child{Kind: "api", Name: "api", Make: api.New(p.env, api.Config{Listener: p.http, Token: token, View: p.view,
+		Version: versionText(), Reload: o.reload})})
+	p.root, err = ems.Spawn(p.env, msg.EMS, children, func(failed bool) { p.ended <- failed })
+	return p, err
+}
+
+func brokerConfig(cfg *configs.Site) (mqtt.Config, error) {
+	m := cfg.MQTT
+	password, err := configs.Secret(m.PasswordFile)
+	if err != nil {
+		return mqtt.Config{}, err
+	}
+	tls, err := mqtt.TLS(m.CAFile, m.CertFile, m.KeyFile)
+	if err != nil {
+		return mqtt.Config{}, fmt.Errorf("mqtt: %w", err)
+	}
+	return mqtt.Config{URL: m.URL, ClientID: m.ClientID, Username: m.Username, Password: password, TLS: tls}, nil
+}
+
+// errRootFailed is the end of a site whose root actor has failed.
+var errRootFailed = errors.New("the root of the site has failed: every contactor is open; see the log for the cause")
+
+// stopTime is how long an orderly stop may take.
+const stopTime = 15 * time.Second
+
+// stop ends the site in order and gives everything back.
+func (p *process) stop() error {
+	p.env.System.Root.Send(p.root, ems.Stop{})
+	select {
+	case failed := <-p.ended:
+		p.release()
+		if failed {
+			return errRootFailed
+		}
+		return nil
+	case <-time.After(stopTime):
+		p.release()
+		return fmt.Errorf("the site did not stop within %v", stopTime)
+	}
+}
+
+// release closes hardware, database and sockets. The hardware comes first: it opens every contactor.
+func (p *process) release() {
+	if p.world != nil {
+		for _, o := range p.world.outlets {
+			_ = o.HAL().Board.Close()
+		}
+	}
+	if p.store != nil {
+		_ = p.store.Close()
+	}
+	if p.http != nil {
+		_ = p.http.Close()
+	}
+}
+
+// newLog makes the log of a command. Text is for people.
+func newLog(cfg configs.Log, out io.Writer) zerolog.Logger {
+	level, err := zerolog.ParseLevel(cfg.Level)
+	if err != nil {
+		level = zerolog.InfoLevel
+	}
+	if cfg.Format == "text" {
+		out = zerolog.ConsoleWriter{Out: out, TimeFormat: "15:04:05", NoColor: !isTerminal(out)}
+	}
+	return zerolog.New(out).Level(level).With().Timestamp().Logger()
+}
+
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	if !ok {
+		return false
+	}
+	info, err := f.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
+}
