@@ -270,7 +270,7 @@ func (e *Encoder) Text(v string) {
 // TextAttr is Text for an attribute.
 func (e *Encoder) TextAttr(v string) {
 	for i := range len(v) {
-		if v[i] >= utf8.RuneSelf {
+		if v[i] >= utf8.RuneSelf || v[i] < ' ' {
 			e.unicode(v)
 			return
 		}
@@ -293,6 +293,9 @@ func (e *Encoder) unicode(v string) {
 	}
 	e.varint(uint64(utf8.RuneCountInString(v)) + 2)
 	for _, r := range v {
+		if !isChar(uint64(r)) {
+			e.fail(ErrValue, "code point 0x"+strconv.FormatInt(int64(r), 16), "a character XML allows")
+		}
 		e.varint(uint64(r))
 	}
 }

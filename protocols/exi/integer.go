@@ -36,3 +36,16 @@ func (i Integer) Cmp(j Integer) int { return i.Big().Cmp(j.Big()) }
 
 // String returns the decimal digits.
 func (i Integer) String() string { return i.Big().String() }
+
+// MarshalText implements encoding.TextMarshaler.
+func (i Integer) MarshalText() ([]byte, error) { return []byte(i.String()), nil }
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (i *Integer) UnmarshalText(b []byte) error {
+	v, ok := new(big.Int).SetString(string(b), 10)
+	if !ok {
+		return &Error{Err: ErrValue, Detail: string(b), Expected: "a decimal integer"}
+	}
+	*i = MakeBigInteger(v)
+	return nil
+}

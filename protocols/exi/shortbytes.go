@@ -65,3 +65,12 @@ func (s ShortBytes) IsZero() bool {
 
 // String returns upper-case hexadecimal digits, the lexical form of hexBinary.
 func (s ShortBytes) String() string { return strings.ToUpper(hex.EncodeToString(s.Bytes())) }
+
+// MarshalText implements encoding.TextMarshaler.
+func (s ShortBytes) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (s *ShortBytes) UnmarshalText(b []byte) (err error) {
+	*s, err = ParseShortBytes(string(b))
+	return err
+}

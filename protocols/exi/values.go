@@ -358,8 +358,8 @@ func (d *Decoder) chars(n uint64) string {
 	return d.unicode(int(n))
 }
 
-// ascii appends n one-octet characters to the text memory, or nothing when
-// one of them needs more than one octet.
+// ascii appends n printable one-octet characters to the text memory. It reports
+// false when one of them is a control character or needs more than one octet.
 func (d *Decoder) ascii(n int) bool {
 	start := d.offset()
 	shift := uint(start & 7)
@@ -370,7 +370,6 @@ func (d *Decoder) ascii(n int) bool {
 		var v uint64
 		if i+9 <= len(src) {
 			v = binary.BigEndian.Uint64(src[i:])<<shift | uint64(src[i+8])>>(8-shift)
-			v &= ^uint64(0) << (64 - 8*uint(k))
 		} else {
 			for j := 0; j < k; j++ {
 				c := src[i+j] << shift
@@ -380,7 +379,11 @@ func (d *Decoder) ascii(n int) bool {
 				v |= uint64(c) << (56 - 8*j)
 			}
 		}
-		if v&0x8080808080808080 != 0 {
+		if k < 8 {
+			v |= ^uint64(0) >> (8 * uint(k)) & spaces
+			v &= ^(^uint64(0) >> (8 * uint(k)) &^ spaces)
+		}
+		if (v|(v-spaces))&highBits != 0 {
 			return false
 		}
 		binary.BigEndian.PutUint64(chunk[:], v)
@@ -390,13 +393,26 @@ func (d *Decoder) ascii(n int) bool {
 	return true
 }
 
+// Eight spaces and the high bits of eight octets. With no high bit set in v, a
+// borrow into a high bit of v-spaces shows an octet below the space.
+const (
+	spaces   = 0x2020202020202020
+	highBits = 0x8080808080808080
+)
+
+// isChar reports whether XML allows the code point, and EXI with it.
+func isChar(c uint64) bool {
+	return c >= 0x20 && c < 0xd800 || c == '\t' || c == '\n' || c == '\r' ||
+		c >= 0xe000 && c <= 0xfffd || c >= 0x10000 && c <= utf8.MaxRune
+}
+
 // unicode reads n characters of any size.
 func (d *Decoder) unicode(n int) string {
 	out := make([]byte, 0, n+n/2)
 	for range n {
 		c, ok := d.varint()
-		if !ok || c > utf8.MaxRune || !utf8.ValidRune(rune(c)) {
-			d.fail(ErrValue, "code point "+strconv.FormatUint(c, 16), "a Unicode scalar value")
+		if !ok || !isChar(c) {
+			d.fail(ErrValue, "code point 0x"+strconv.FormatUint(c, 16), "a character XML allows")
 			return ""
 		}
 		out = utf8.AppendRune(out, rune(c))

@@ -45,12 +45,16 @@ type Set struct {
 	PayloadType uint16
 	// Schema holds the names of the set.
 	Schema *exi.Schema
+	// Namespaces gives the namespace for each prefix in struct tags.
+	Namespaces map[string]string
 	// Decode reads a document; nil when the set has none.
 	Decode func([]byte) (Message, exi.Info, error)
 	// New returns an empty message by the name of its document element, or nil.
 	New func(local string) Message
 	// DecodeFragment reads a fragment; nil when the set has none.
 	DecodeFragment func([]byte) (Fragment, error)
+	// NewElement returns an empty member of a substitution group, or nil.
+	NewElement func(exi.QName) exi.Element
 	// NewFragment returns an empty fragment by its element's local name.
 	NewFragment func(local string) (Fragment, bool)
 }
@@ -124,6 +128,7 @@ func sap() *Set {
 		Name: "sap", PayloadType: 0x8001, Schema: &appproto.SchemaSet,
 		Decode: document(appproto.DecodeInfo), New: creator(appproto.NewMessage, nil),
 		DecodeFragment: fragments(appproto.DecodeFragment, parts), NewFragment: fragmentCreator(appproto.NewFragment, parts),
+		NewElement: appproto.NewElement, Namespaces: appproto.Namespaces,
 	}
 }
 
@@ -133,6 +138,7 @@ func dinSet() *Set {
 		Name: "din", PayloadType: 0x8001, Schema: &din.SchemaSet,
 		Decode: document(din.DecodeInfo), New: v2gMessage(func() Message { return new(din.V2GMessage) }),
 		DecodeFragment: fragments(din.DecodeFragment, parts), NewFragment: fragmentCreator(din.NewFragment, parts),
+		NewElement: din.NewElement, Namespaces: din.Namespaces,
 	}
 }
 
@@ -142,6 +148,7 @@ func iso2() *Set {
 		Name: "iso2", PayloadType: 0x8001, Schema: &v2.SchemaSet,
 		Decode: document(v2.DecodeInfo), New: v2gMessage(func() Message { return new(v2.V2GMessage) }),
 		DecodeFragment: fragments(v2.DecodeFragment, parts), NewFragment: fragmentCreator(v2.NewFragment, parts),
+		NewElement: v2.NewElement, Namespaces: v2.Namespaces,
 	}
 }
 
@@ -160,6 +167,7 @@ func commonSet() *Set {
 		Name: "iso20-common", PayloadType: 0x8002, Schema: &common.SchemaSet,
 		Decode: document(common.DecodeInfo), New: creator(common.NewMessage, nil),
 		DecodeFragment: fragments(common.DecodeFragment, parts), NewFragment: fragmentCreator(common.NewFragment, parts),
+		NewElement: common.NewElement, Namespaces: common.Namespaces,
 	}
 }
 
@@ -169,6 +177,7 @@ func acSet() *Set {
 		Name: "iso20-ac", PayloadType: 0x8003, Schema: &ac.SchemaSet,
 		Decode: document(ac.DecodeInfo), New: creator(ac.NewMessage, nil),
 		DecodeFragment: fragments(ac.DecodeFragment, parts), NewFragment: fragmentCreator(ac.NewFragment, parts),
+		NewElement: ac.NewElement, Namespaces: ac.Namespaces,
 	}
 }
 
@@ -178,6 +187,7 @@ func dcSet() *Set {
 		Name: "iso20-dc", PayloadType: 0x8004, Schema: &dc.SchemaSet,
 		Decode: document(dc.DecodeInfo), New: creator(dc.NewMessage, nil),
 		DecodeFragment: fragments(dc.DecodeFragment, parts), NewFragment: fragmentCreator(dc.NewFragment, parts),
+		NewElement: dc.NewElement, Namespaces: dc.Namespaces,
 	}
 }
 
@@ -187,6 +197,7 @@ func wptSet() *Set {
 		Name: "iso20-wpt", PayloadType: 0x8006, Schema: &wpt.SchemaSet,
 		Decode: document(wpt.DecodeInfo), New: creator(wpt.NewMessage, nil),
 		DecodeFragment: fragments(wpt.DecodeFragment, parts), NewFragment: fragmentCreator(wpt.NewFragment, parts),
+		NewElement: wpt.NewElement, Namespaces: wpt.Namespaces,
 	}
 }
 
@@ -196,6 +207,7 @@ func acdpSet() *Set {
 		Name: "iso20-acdp", PayloadType: 0x8005, Schema: &acdp.SchemaSet,
 		Decode: document(acdp.DecodeInfo), New: creator(acdp.NewMessage, nil),
 		DecodeFragment: fragments(acdp.DecodeFragment, parts), NewFragment: fragmentCreator(acdp.NewFragment, parts),
+		NewElement: acdp.NewElement, Namespaces: acdp.Namespaces,
 	}
 }
 
@@ -205,6 +217,7 @@ func iecSet() *Set {
 		Name: "iso20-ac-der-iec", PayloadType: 0x8003, Schema: &acderiec.SchemaSet,
 		Decode: document(acderiec.DecodeInfo), New: creator(acderiec.NewMessage, nil),
 		DecodeFragment: fragments(acderiec.DecodeFragment, parts), NewFragment: fragmentCreator(acderiec.NewFragment, parts),
+		NewElement: acderiec.NewElement, Namespaces: acderiec.Namespaces,
 	}
 }
 
@@ -214,6 +227,7 @@ func saeSet() *Set {
 		Name: "iso20-ac-der-sae", PayloadType: 0x8003, Schema: &acdersae.SchemaSet,
 		Decode: document(acdersae.DecodeInfo), New: creator(acdersae.NewMessage, nil),
 		DecodeFragment: fragments(acdersae.DecodeFragment, parts), NewFragment: fragmentCreator(acdersae.NewFragment, parts),
+		NewElement: acdersae.NewElement, Namespaces: acdersae.Namespaces,
 	}
 }
 
@@ -222,5 +236,6 @@ func xmldsigSet() *Set {
 	return &Set{
 		Name: "xmldsig", Schema: &xmldsig.SchemaSet,
 		DecodeFragment: fragments(xmldsig.DecodeFragment, parts), NewFragment: fragmentCreator(xmldsig.NewFragment, parts),
+		NewElement: xmldsig.NewElement, Namespaces: xmldsig.Namespaces,
 	}
 }

@@ -16,17 +16,6 @@ type EVChargeParameter interface {
 func (*ACEVChargeParameter) isEVChargeParameter() {}
 func (*DCEVChargeParameter) isEVChargeParameter() {}
 
-// NewEVChargeParameter returns a new element of the group by its name, or nil.
-func NewEVChargeParameter(local string) EVChargeParameter {
-	switch local {
-	case "AC_EVChargeParameter":
-		return new(ACEVChargeParameter)
-	case "DC_EVChargeParameter":
-		return new(DCEVChargeParameter)
-	}
-	return nil
-}
-
 // EVSEChargeParameter is any element of the substitution group EVSEChargeParameter:
 // *ACEVSEChargeParameter, *DCEVSEChargeParameter.
 type EVSEChargeParameter interface {
@@ -37,17 +26,6 @@ type EVSEChargeParameter interface {
 func (*ACEVSEChargeParameter) isEVSEChargeParameter() {}
 func (*DCEVSEChargeParameter) isEVSEChargeParameter() {}
 
-// NewEVSEChargeParameter returns a new element of the group by its name, or nil.
-func NewEVSEChargeParameter(local string) EVSEChargeParameter {
-	switch local {
-	case "AC_EVSEChargeParameter":
-		return new(ACEVSEChargeParameter)
-	case "DC_EVSEChargeParameter":
-		return new(DCEVSEChargeParameter)
-	}
-	return nil
-}
-
 // EVSEStatus is any element of the substitution group EVSEStatus:
 // *ACEVSEStatus, *DCEVSEStatus.
 type EVSEStatus interface {
@@ -57,17 +35,6 @@ type EVSEStatus interface {
 
 func (*ACEVSEStatus) isEVSEStatus() {}
 func (*DCEVSEStatus) isEVSEStatus() {}
-
-// NewEVSEStatus returns a new element of the group by its name, or nil.
-func NewEVSEStatus(local string) EVSEStatus {
-	switch local {
-	case "AC_EVSEStatus":
-		return new(ACEVSEStatus)
-	case "DC_EVSEStatus":
-		return new(DCEVSEStatus)
-	}
-	return nil
-}
 
 // BodyElement is any element of the substitution group BodyElement:
 // *AuthorizationReq, *AuthorizationRes, *CableCheckReq, *CableCheckRes,
@@ -122,76 +89,89 @@ func (*SessionStopRes) isBodyElement()              {}
 func (*WeldingDetectionReq) isBodyElement()         {}
 func (*WeldingDetectionRes) isBodyElement()         {}
 
-// NewBodyElement returns a new element of the group by its name, or nil.
-func NewBodyElement(local string) BodyElement {
-	switch local {
-	case "AuthorizationReq":
+// NewElement returns a new element that is a member of any substitution group,
+// by its name, or nil.
+func NewElement(name exi.QName) exi.Element {
+	switch name {
+	case exi.QName{Space: "urn:iso:15118:2:2013:MsgDataTypes", Local: "AC_EVChargeParameter"}:
+		return new(ACEVChargeParameter)
+	case exi.QName{Space: "urn:iso:15118:2:2013:MsgDataTypes", Local: "DC_EVChargeParameter"}:
+		return new(DCEVChargeParameter)
+	case exi.QName{Space: "urn:iso:15118:2:2013:MsgDataTypes", Local: "AC_EVSEChargeParameter"}:
+		return new(ACEVSEChargeParameter)
+	case exi.QName{Space: "urn:iso:15118:2:2013:MsgDataTypes", Local: "DC_EVSEChargeParameter"}:
+		return new(DCEVSEChargeParameter)
+	case exi.QName{Space: "urn:iso:15118:2:2013:MsgDataTypes", Local: "AC_EVSEStatus"}:
+		return new(ACEVSEStatus)
+	case exi.QName{Space: "urn:iso:15118:2:2013:MsgDataTypes", Local: "DC_EVSEStatus"}:
+		return new(DCEVSEStatus)
+	case exi.QName{Space: "urn:iso:15118:2:2013:MsgBody", Local: "AuthorizationReq"}:
 		return new(AuthorizationReq)
-	case "AuthorizationRes":
+	case exi.QName{Space: "urn:iso:15118:2:2013:MsgBody", Local: "AuthorizationRes"}:
 		return new(AuthorizationRes)
-	case "CableCheckReq":
+	case exi.QName{Space: "urn:iso:15118:2:2013:MsgBody", Local: "CableCheckReq"}:
 		return new(CableCheckReq)
-	case "CableCheckRes":
+	case exi.QName{Space: "urn:iso:15118:2:2013:MsgBody", Local: "CableCheckRes"}:
 		return new(CableCheckRes)
-	case "CertificateInstallationReq":
+	case exi.QName{Space: "urn:iso:15118:2:2013:MsgBody", Local: "CertificateInstallationReq"}:
 		return new(CertificateInstallationReq)
-	case "CertificateInstallationRes":
+	case exi.QName{Space: "urn:iso:15118:2:2013:MsgBody", Local: "CertificateInstallationRes"}:
 		return new(CertificateInstallationRes)
-	case "CertificateUpdateReq":
+	case exi.QName{Space: "urn:iso:15118:2:2013:MsgBody", Local: "CertificateUpdateReq"}:
 		return new(CertificateUpdateReq)
-	case "CertificateUpdateRes":
+	case exi.QName{Space: "urn:iso:15118:2:2013:MsgBody", Local: "CertificateUpdateRes"}:
 		return new(CertificateUpdateRes)
-	case "ChargeParameterDiscoveryReq":
+	case exi.QName{Space: "urn:iso:15118:2:2013:MsgBody", Local: "ChargeParameterDiscoveryReq"}:
 		return new(ChargeParameterDiscoveryReq)
-	case "ChargeParameterDiscoveryRes":
+	case exi.QName{Space: "urn:iso:15118:2:2013:MsgBody", Local: "ChargeParameterDiscoveryRes"}:
 		return new(ChargeParameterDiscoveryRes)
-	case "ChargingStatusReq":
+	case exi.QName{Space: "urn:iso:15118:2:2013:MsgBody", Local: "ChargingStatusReq"}:
 		return new(ChargingStatusReq)
-	case "ChargingStatusRes":
+	case exi.QName{Space: "urn:iso:15118:2:2013:MsgBody", Local: "ChargingStatusRes"}:
 		return new(ChargingStatusRes)
-	case "CurrentDemandReq":
+	case exi.QName{Space: "urn:iso:15118:2:2013:MsgBody", Local: "CurrentDemandReq"}:
 		return new(CurrentDemandReq)
-	case "CurrentDemandRes":
+	case exi.QName{Space: "urn:iso:15118:2:2013:MsgBody", Local: "CurrentDemandRes"}:
 		return new(CurrentDemandRes)
-	case "MeteringReceiptReq":
+	case exi.QName{Space: "urn:iso:15118:2:2013:MsgBody", Local: "MeteringReceiptReq"}:
 		return new(MeteringReceiptReq)
-	case "MeteringReceiptRes":
+	case exi.QName{Space: "urn:iso:15118:2:2013:MsgBody", Local: "MeteringReceiptRes"}:
 		return new(MeteringReceiptRes)
-	case "PaymentDetailsReq":
+	case exi.QName{Space: "urn:iso:15118:2:2013:MsgBody", Local: "PaymentDetailsReq"}:
 		return new(PaymentDetailsReq)
-	case "PaymentDetailsRes":
+	case exi.QName{Space: "urn:iso:15118:2:2013:MsgBody", Local: "PaymentDetailsRes"}:
 		return new(PaymentDetailsRes)
-	case "PaymentServiceSelectionReq":
+	case exi.QName{Space: "urn:iso:15118:2:2013:MsgBody", Local: "PaymentServiceSelectionReq"}:
 		return new(PaymentServiceSelectionReq)
-	case "PaymentServiceSelectionRes":
+	case exi.QName{Space: "urn:iso:15118:2:2013:MsgBody", Local: "PaymentServiceSelectionRes"}:
 		return new(PaymentServiceSelectionRes)
-	case "PowerDeliveryReq":
+	case exi.QName{Space: "urn:iso:15118:2:2013:MsgBody", Local: "PowerDeliveryReq"}:
 		return new(PowerDeliveryReq)
-	case "PowerDeliveryRes":
+	case exi.QName{Space: "urn:iso:15118:2:2013:MsgBody", Local: "PowerDeliveryRes"}:
 		return new(PowerDeliveryRes)
-	case "PreChargeReq":
+	case exi.QName{Space: "urn:iso:15118:2:2013:MsgBody", Local: "PreChargeReq"}:
 		return new(PreChargeReq)
-	case "PreChargeRes":
+	case exi.QName{Space: "urn:iso:15118:2:2013:MsgBody", Local: "PreChargeRes"}:
 		return new(PreChargeRes)
-	case "ServiceDetailReq":
+	case exi.QName{Space: "urn:iso:15118:2:2013:MsgBody", Local: "ServiceDetailReq"}:
 		return new(ServiceDetailReq)
-	case "ServiceDetailRes":
+	case exi.QName{Space: "urn:iso:15118:2:2013:MsgBody", Local: "ServiceDetailRes"}:
 		return new(ServiceDetailRes)
-	case "ServiceDiscoveryReq":
+	case exi.QName{Space: "urn:iso:15118:2:2013:MsgBody", Local: "ServiceDiscoveryReq"}:
 		return new(ServiceDiscoveryReq)
-	case "ServiceDiscoveryRes":
+	case exi.QName{Space: "urn:iso:15118:2:2013:MsgBody", Local: "ServiceDiscoveryRes"}:
 		return new(ServiceDiscoveryRes)
-	case "SessionSetupReq":
+	case exi.QName{Space: "urn:iso:15118:2:2013:MsgBody", Local: "SessionSetupReq"}:
 		return new(SessionSetupReq)
-	case "SessionSetupRes":
+	case exi.QName{Space: "urn:iso:15118:2:2013:MsgBody", Local: "SessionSetupRes"}:
 		return new(SessionSetupRes)
-	case "SessionStopReq":
+	case exi.QName{Space: "urn:iso:15118:2:2013:MsgBody", Local: "SessionStopReq"}:
 		return new(SessionStopReq)
-	case "SessionStopRes":
+	case exi.QName{Space: "urn:iso:15118:2:2013:MsgBody", Local: "SessionStopRes"}:
 		return new(SessionStopRes)
-	case "WeldingDetectionReq":
+	case exi.QName{Space: "urn:iso:15118:2:2013:MsgBody", Local: "WeldingDetectionReq"}:
 		return new(WeldingDetectionReq)
-	case "WeldingDetectionRes":
+	case exi.QName{Space: "urn:iso:15118:2:2013:MsgBody", Local: "WeldingDetectionRes"}:
 		return new(WeldingDetectionRes)
 	}
 	return nil

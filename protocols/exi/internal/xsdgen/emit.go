@@ -43,6 +43,7 @@ func (p *Package) Emit() ([]File, error) {
 	for _, u := range p.unions {
 		p.emitUnion(at("unions"), u)
 	}
+	p.emitNewElement(at("unions"))
 	p.emitSchema(at("schema"))
 	p.emitDocument(at("document"))
 	if len(p.frags) > 0 {
@@ -223,12 +224,23 @@ func (p *Package) emitUnion(w *writer, u *goUnion) {
 		w.p("func (*%s) is%s() {}", n, u.Name)
 	}
 	w.p("")
-	w.p("// New%s returns a new element of the group by its name, or nil.", u.Name)
-	w.p("func New%s(local string) %s {\n\tswitch local {", u.Name, u.Name)
-	for i, e := range u.Members {
-		w.p("\tcase %q:\n\t\treturn new(%s)", e.Name.Local, names[i])
+}
+
+// emitNewElement writes the constructor for members of substitution groups.
+func (p *Package) emitNewElement(w *writer) {
+	w.p("// NewElement returns a new element that is a member of any substitution group,")
+	w.p("// by its name, or nil.")
+	if len(p.unions) == 0 {
+		w.p("func NewElement(exi.QName) exi.Element { return nil }")
+		return
 	}
-	w.p("\t}\n\treturn nil\n}\n")
+	w.p("func NewElement(name exi.QName) exi.Element {\n\tswitch name {")
+	for _, u := range p.unions {
+		for _, e := range u.Members {
+			w.p("\tcase exi.QName{Space: %q, Local: %q}:\n\t\treturn new(%s)", e.Name.Space, e.Name.Local, p.goTypeOf(e.Type))
+		}
+	}
+	w.p("\t}\n\treturn nil\n}")
 }
 
 // wrap joins pointer type names into comment lines.

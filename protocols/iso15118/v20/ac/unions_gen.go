@@ -19,21 +19,6 @@ func (*BPTScheduledACCLReqControlMode) isCLReqControlMode() {}
 func (*DynamicACCLReqControlMode) isCLReqControlMode()      {}
 func (*ScheduledACCLReqControlMode) isCLReqControlMode()    {}
 
-// NewCLReqControlMode returns a new element of the group by its name, or nil.
-func NewCLReqControlMode(local string) CLReqControlMode {
-	switch local {
-	case "BPT_Dynamic_AC_CLReqControlMode":
-		return new(BPTDynamicACCLReqControlMode)
-	case "BPT_Scheduled_AC_CLReqControlMode":
-		return new(BPTScheduledACCLReqControlMode)
-	case "Dynamic_AC_CLReqControlMode":
-		return new(DynamicACCLReqControlMode)
-	case "Scheduled_AC_CLReqControlMode":
-		return new(ScheduledACCLReqControlMode)
-	}
-	return nil
-}
-
 // CLResControlMode is any element of the substitution group CLResControlMode:
 // *BPTDynamicACCLResControlMode, *BPTScheduledACCLResControlMode,
 // *DynamicACCLResControlMode, *ScheduledACCLResControlMode.
@@ -47,21 +32,6 @@ func (*BPTScheduledACCLResControlMode) isCLResControlMode() {}
 func (*DynamicACCLResControlMode) isCLResControlMode()      {}
 func (*ScheduledACCLResControlMode) isCLResControlMode()    {}
 
-// NewCLResControlMode returns a new element of the group by its name, or nil.
-func NewCLResControlMode(local string) CLResControlMode {
-	switch local {
-	case "BPT_Dynamic_AC_CLResControlMode":
-		return new(BPTDynamicACCLResControlMode)
-	case "BPT_Scheduled_AC_CLResControlMode":
-		return new(BPTScheduledACCLResControlMode)
-	case "Dynamic_AC_CLResControlMode":
-		return new(DynamicACCLResControlMode)
-	case "Scheduled_AC_CLResControlMode":
-		return new(ScheduledACCLResControlMode)
-	}
-	return nil
-}
-
 // ACCPDReqEnergyTransferModeVariant is any element of the substitution group AC_CPDReqEnergyTransferMode:
 // *ACCPDReqEnergyTransferMode, *BPTACCPDReqEnergyTransferMode.
 type ACCPDReqEnergyTransferModeVariant interface {
@@ -71,17 +41,6 @@ type ACCPDReqEnergyTransferModeVariant interface {
 
 func (*ACCPDReqEnergyTransferMode) isACCPDReqEnergyTransferModeVariant()    {}
 func (*BPTACCPDReqEnergyTransferMode) isACCPDReqEnergyTransferModeVariant() {}
-
-// NewACCPDReqEnergyTransferModeVariant returns a new element of the group by its name, or nil.
-func NewACCPDReqEnergyTransferModeVariant(local string) ACCPDReqEnergyTransferModeVariant {
-	switch local {
-	case "AC_CPDReqEnergyTransferMode":
-		return new(ACCPDReqEnergyTransferMode)
-	case "BPT_AC_CPDReqEnergyTransferMode":
-		return new(BPTACCPDReqEnergyTransferMode)
-	}
-	return nil
-}
 
 // ACCPDResEnergyTransferModeVariant is any element of the substitution group AC_CPDResEnergyTransferMode:
 // *ACCPDResEnergyTransferMode, *BPTACCPDResEnergyTransferMode.
@@ -93,12 +52,33 @@ type ACCPDResEnergyTransferModeVariant interface {
 func (*ACCPDResEnergyTransferMode) isACCPDResEnergyTransferModeVariant()    {}
 func (*BPTACCPDResEnergyTransferMode) isACCPDResEnergyTransferModeVariant() {}
 
-// NewACCPDResEnergyTransferModeVariant returns a new element of the group by its name, or nil.
-func NewACCPDResEnergyTransferModeVariant(local string) ACCPDResEnergyTransferModeVariant {
-	switch local {
-	case "AC_CPDResEnergyTransferMode":
+// NewElement returns a new element that is a member of any substitution group,
+// by its name, or nil.
+func NewElement(name exi.QName) exi.Element {
+	switch name {
+	case exi.QName{Space: "urn:iso:std:iso:15118:-20:AC", Local: "BPT_Dynamic_AC_CLReqControlMode"}:
+		return new(BPTDynamicACCLReqControlMode)
+	case exi.QName{Space: "urn:iso:std:iso:15118:-20:AC", Local: "BPT_Scheduled_AC_CLReqControlMode"}:
+		return new(BPTScheduledACCLReqControlMode)
+	case exi.QName{Space: "urn:iso:std:iso:15118:-20:AC", Local: "Dynamic_AC_CLReqControlMode"}:
+		return new(DynamicACCLReqControlMode)
+	case exi.QName{Space: "urn:iso:std:iso:15118:-20:AC", Local: "Scheduled_AC_CLReqControlMode"}:
+		return new(ScheduledACCLReqControlMode)
+	case exi.QName{Space: "urn:iso:std:iso:15118:-20:AC", Local: "BPT_Dynamic_AC_CLResControlMode"}:
+		return new(BPTDynamicACCLResControlMode)
+	case exi.QName{Space: "urn:iso:std:iso:15118:-20:AC", Local: "BPT_Scheduled_AC_CLResControlMode"}:
+		return new(BPTScheduledACCLResControlMode)
+	case exi.QName{Space: "urn:iso:std:iso:15118:-20:AC", Local: "Dynamic_AC_CLResControlMode"}:
+		return new(DynamicACCLResControlMode)
+	case exi.QName{Space: "urn:iso:std:iso:15118:-20:AC", Local: "Scheduled_AC_CLResControlMode"}:
+		return new(ScheduledACCLResControlMode)
+	case exi.QName{Space: "urn:iso:std:iso:15118:-20:AC", Local: "AC_CPDReqEnergyTransferMode"}:
+		return new(ACCPDReqEnergyTransferMode)
+	case exi.QName{Space: "urn:iso:std:iso:15118:-20:AC", Local: "BPT_AC_CPDReqEnergyTransferMode"}:
+		return new(BPTACCPDReqEnergyTransferMode)
+	case exi.QName{Space: "urn:iso:std:iso:15118:-20:AC", Local: "AC_CPDResEnergyTransferMode"}:
 		return new(ACCPDResEnergyTransferMode)
-	case "BPT_AC_CPDResEnergyTransferMode":
+	case exi.QName{Space: "urn:iso:std:iso:15118:-20:AC", Local: "BPT_AC_CPDResEnergyTransferMode"}:
 		return new(BPTACCPDResEnergyTransferMode)
 	}
 	return nil

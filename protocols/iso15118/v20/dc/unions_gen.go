@@ -19,21 +19,6 @@ func (*BPTScheduledDCCLReqControlMode) isCLReqControlMode() {}
 func (*DynamicDCCLReqControlMode) isCLReqControlMode()      {}
 func (*ScheduledDCCLReqControlMode) isCLReqControlMode()    {}
 
-// NewCLReqControlMode returns a new element of the group by its name, or nil.
-func NewCLReqControlMode(local string) CLReqControlMode {
-	switch local {
-	case "BPT_Dynamic_DC_CLReqControlMode":
-		return new(BPTDynamicDCCLReqControlMode)
-	case "BPT_Scheduled_DC_CLReqControlMode":
-		return new(BPTScheduledDCCLReqControlMode)
-	case "Dynamic_DC_CLReqControlMode":
-		return new(DynamicDCCLReqControlMode)
-	case "Scheduled_DC_CLReqControlMode":
-		return new(ScheduledDCCLReqControlMode)
-	}
-	return nil
-}
-
 // CLResControlMode is any element of the substitution group CLResControlMode:
 // *BPTDynamicDCCLResControlMode, *BPTScheduledDCCLResControlMode,
 // *DynamicDCCLResControlMode, *ScheduledDCCLResControlMode.
@@ -47,21 +32,6 @@ func (*BPTScheduledDCCLResControlMode) isCLResControlMode() {}
 func (*DynamicDCCLResControlMode) isCLResControlMode()      {}
 func (*ScheduledDCCLResControlMode) isCLResControlMode()    {}
 
-// NewCLResControlMode returns a new element of the group by its name, or nil.
-func NewCLResControlMode(local string) CLResControlMode {
-	switch local {
-	case "BPT_Dynamic_DC_CLResControlMode":
-		return new(BPTDynamicDCCLResControlMode)
-	case "BPT_Scheduled_DC_CLResControlMode":
-		return new(BPTScheduledDCCLResControlMode)
-	case "Dynamic_DC_CLResControlMode":
-		return new(DynamicDCCLResControlMode)
-	case "Scheduled_DC_CLResControlMode":
-		return new(ScheduledDCCLResControlMode)
-	}
-	return nil
-}
-
 // DCCPDReqEnergyTransferModeVariant is any element of the substitution group DC_CPDReqEnergyTransferMode:
 // *BPTDCCPDReqEnergyTransferMode, *DCCPDReqEnergyTransferMode.
 type DCCPDReqEnergyTransferModeVariant interface {
@@ -71,17 +41,6 @@ type DCCPDReqEnergyTransferModeVariant interface {
 
 func (*BPTDCCPDReqEnergyTransferMode) isDCCPDReqEnergyTransferModeVariant() {}
 func (*DCCPDReqEnergyTransferMode) isDCCPDReqEnergyTransferModeVariant()    {}
-
-// NewDCCPDReqEnergyTransferModeVariant returns a new element of the group by its name, or nil.
-func NewDCCPDReqEnergyTransferModeVariant(local string) DCCPDReqEnergyTransferModeVariant {
-	switch local {
-	case "BPT_DC_CPDReqEnergyTransferMode":
-		return new(BPTDCCPDReqEnergyTransferMode)
-	case "DC_CPDReqEnergyTransferMode":
-		return new(DCCPDReqEnergyTransferMode)
-	}
-	return nil
-}
 
 // DCCPDResEnergyTransferModeVariant is any element of the substitution group DC_CPDResEnergyTransferMode:
 // *BPTDCCPDResEnergyTransferMode, *DCCPDResEnergyTransferMode.
@@ -93,12 +52,33 @@ type DCCPDResEnergyTransferModeVariant interface {
 func (*BPTDCCPDResEnergyTransferMode) isDCCPDResEnergyTransferModeVariant() {}
 func (*DCCPDResEnergyTransferMode) isDCCPDResEnergyTransferModeVariant()    {}
 
-// NewDCCPDResEnergyTransferModeVariant returns a new element of the group by its name, or nil.
-func NewDCCPDResEnergyTransferModeVariant(local string) DCCPDResEnergyTransferModeVariant {
-	switch local {
-	case "BPT_DC_CPDResEnergyTransferMode":
+// NewElement returns a new element that is a member of any substitution group,
+// by its name, or nil.
+func NewElement(name exi.QName) exi.Element {
+	switch name {
+	case exi.QName{Space: "urn:iso:std:iso:15118:-20:DC", Local: "BPT_Dynamic_DC_CLReqControlMode"}:
+		return new(BPTDynamicDCCLReqControlMode)
+	case exi.QName{Space: "urn:iso:std:iso:15118:-20:DC", Local: "BPT_Scheduled_DC_CLReqControlMode"}:
+		return new(BPTScheduledDCCLReqControlMode)
+	case exi.QName{Space: "urn:iso:std:iso:15118:-20:DC", Local: "Dynamic_DC_CLReqControlMode"}:
+		return new(DynamicDCCLReqControlMode)
+	case exi.QName{Space: "urn:iso:std:iso:15118:-20:DC", Local: "Scheduled_DC_CLReqControlMode"}:
+		return new(ScheduledDCCLReqControlMode)
+	case exi.QName{Space: "urn:iso:std:iso:15118:-20:DC", Local: "BPT_Dynamic_DC_CLResControlMode"}:
+		return new(BPTDynamicDCCLResControlMode)
+	case exi.QName{Space: "urn:iso:std:iso:15118:-20:DC", Local: "BPT_Scheduled_DC_CLResControlMode"}:
+		return new(BPTScheduledDCCLResControlMode)
+	case exi.QName{Space: "urn:iso:std:iso:15118:-20:DC", Local: "Dynamic_DC_CLResControlMode"}:
+		return new(DynamicDCCLResControlMode)
+	case exi.QName{Space: "urn:iso:std:iso:15118:-20:DC", Local: "Scheduled_DC_CLResControlMode"}:
+		return new(ScheduledDCCLResControlMode)
+	case exi.QName{Space: "urn:iso:std:iso:15118:-20:DC", Local: "BPT_DC_CPDReqEnergyTransferMode"}:
+		return new(BPTDCCPDReqEnergyTransferMode)
+	case exi.QName{Space: "urn:iso:std:iso:15118:-20:DC", Local: "DC_CPDReqEnergyTransferMode"}:
+		return new(DCCPDReqEnergyTransferMode)
+	case exi.QName{Space: "urn:iso:std:iso:15118:-20:DC", Local: "BPT_DC_CPDResEnergyTransferMode"}:
 		return new(BPTDCCPDResEnergyTransferMode)
-	case "DC_CPDResEnergyTransferMode":
+	case exi.QName{Space: "urn:iso:std:iso:15118:-20:DC", Local: "DC_CPDResEnergyTransferMode"}:
 		return new(DCCPDResEnergyTransferMode)
 	}
 	return nil
