@@ -249,7 +249,7 @@ func TestConstantInputComesToRest(t *testing.T) {
 		}
 		var last time.Time
 		was := make([]si.Amps, len(limit))
-		for now := t0; now.Before(t0.Add(10 * time.Minute)); now = now.Add(time.Second) {
+		for now := t0; now.Before(t0.Add(40 * time.Minute)); now = now.Add(2 * time.Second) {
 			res := allocate.Allocate(w.snapshot(now))
 			for i, a := range res.EVSEs {
 				w.evses[i].Memory = a.Memory
@@ -259,7 +259,7 @@ func TestConstantInputComesToRest(t *testing.T) {
 				}
 			}
 		}
-		if d := last.Sub(t0); d > 5*time.Minute {
+		if d := last.Sub(t0); d > 15*time.Minute { // the number of phases may change after five minutes
 			t.Fatalf("still changing after %v", d)
 		}
 	})
