@@ -11,8 +11,8 @@ import (
 // version 1.
 const Header = 0x80
 
-// maxDepth bounds the nesting of elements. The deepest message of any schema
-// set has fewer levels.
+// maxDepth bounds the nesting of undeclared elements. The deepest declared
+// message of any schema set has fewer levels.
 const maxDepth = 24
 
 // badEvent is what Event returns once decoding has failed. It is larger than
@@ -27,18 +27,15 @@ const badEvent = 1 << 20
 // A Decoder is for generated code; its methods follow the grammar of the
 // profile step by step.
 type Decoder struct {
-	acc uint64 // unread bits, the next one on top
-	n   uint   // number of valid bits in acc
-	off int    // next byte of buf to load
+	acc uint64 // the low n bits are the next of the stream
+	n   uint
+	off int // next byte of buf to load
 	buf []byte
 
 	schema *Schema
 	err    *Error
 	info   Info
-
-	leaf  string // element or attribute last begun
-	depth int
-	path  [maxDepth]string
+	depth  int // of undeclared elements
 
 	slab  []byte          // memory for binary values
 	text  strings.Builder // memory for strings
@@ -61,7 +58,7 @@ type Info struct {
 func (d *Decoder) Reset(b []byte, s *Schema) {
 	*d = Decoder{buf: b, schema: s}
 	if h := d.Bits(8); d.err == nil && h != Header {
-		d.fail(ErrHeader, "first byte 0x"+strconv.FormatUint(uint64(h), 16), "0x80")
+		d.fail(ErrHeader, "", "first byte 0x"+strconv.FormatUint(uint64(h), 16), "0x80")
 	}
 }
 
@@ -70,35 +67,35 @@ func (d *Decoder) Bits(n uint) uint32 {
 	if d.n < n {
 		d.refill(n)
 	}
-	v := d.acc >> (64 - n)
-	d.acc <<= n
 	d.n -= n
-	return uint32(v)
+	return uint32(d.acc>>d.n) & (1<<n - 1)
 }
 
-// refill loads whole bytes until at least need bits are available. The bits of
-// acc below the valid ones are those of the next byte or zero, so that loading
-// that byte again changes nothing. Past the end of the stream it records the
-// error and supplies ones.
+// refill loads whole bytes until at least need bits are available. Past the end
+// of the stream it records the error and supplies ones.
 func (d *Decoder) refill(need uint) {
-	if d.off+8 <= len(d.buf) {
-		d.acc |= binary.BigEndian.Uint64(d.buf[d.off:]) >> d.n
-		k := (63 - d.n) >> 3
-		d.off += int(k)
-		d.n += k * 8
+	if d.load(); d.n < need {
+		d.fail(ErrTruncated, "", "", "")
+	}
+}
+
+// load loads as many whole bytes as there is room for.
+func (d *Decoder) load() {
+	if d.off+8 <= len(d.buf) && d.err == nil {
+		k := (63 - d.n) &^ 7
+		d.acc = d.acc<<k | binary.BigEndian.Uint64(d.buf[d.off:])>>(64-k)
+		d.off += int(k >> 3)
+		d.n += k
 		return
 	}
-	d.refillTail(need)
-}
-
-func (d *Decoder) refillTail(need uint) {
-	for d.err == nil && d.n <= 56 && d.off < len(d.buf) {
-		d.acc |= uint64(d.buf[d.off]) << (56 - d.n)
+	if d.err != nil {
+		d.poison()
+		return
+	}
+	for d.n <= 56 && d.off < len(d.buf) {
+		d.acc = d.acc<<8 | uint64(d.buf[d.off])
 		d.off++
 		d.n += 8
-	}
-	if d.n < need {
-		d.fail(ErrTruncated, "", "")
 	}
 }
 
@@ -112,8 +109,7 @@ func (d *Decoder) offset() int { return d.off*8 - int(d.n) }
 func (d *Decoder) seek(bit int) {
 	d.off, d.acc, d.n = bit>>3, 0, 0
 	if r := uint(bit & 7); r != 0 && d.off < len(d.buf) {
-		d.acc = uint64(d.buf[d.off]) << (56 + r)
-		d.n = 8 - r
+		d.acc, d.n = uint64(d.buf[d.off]), 8-r
 		d.off++
 	}
 }
@@ -125,44 +121,19 @@ func (d *Decoder) remaining() int { return len(d.buf)*8 - d.offset() }
 func (d *Decoder) Failed() bool { return d.err != nil }
 
 // fail records the first error and makes the rest of the stream unreadable.
-func (d *Decoder) fail(reason error, detail, expected string) {
+// name is the element or attribute at fault; it may be empty.
+func (d *Decoder) fail(reason error, name, detail, expected string) {
 	if d.err == nil {
-		d.err = &Error{Err: reason, Bit: min(d.offset(), len(d.buf)*8), Path: d.where(), Detail: detail, Expected: expected}
+		d.err = &Error{Err: reason, Bit: min(d.offset(), len(d.buf)*8), Path: name, Detail: detail, Expected: expected}
 	}
 	d.poison()
 }
 
-// where returns the path of elements, ending with the one last begun.
-func (d *Decoder) where() string {
-	p := strings.Join(d.path[:min(d.depth, maxDepth)], "/")
-	if d.leaf == "" {
-		return p
-	}
-	if p == "" {
-		return d.leaf
-	}
-	return p + "/" + d.leaf
-}
-
-// At notes that the named element or attribute with a simple value begins.
-func (d *Decoder) At(name string) { d.leaf = name }
-
-// In notes that the named element with element content begins.
-func (d *Decoder) In(name string) {
-	if d.depth < maxDepth {
-		d.path[d.depth] = name
-	} else {
-		d.fail(ErrUnsupported, "elements nested too deeply", "")
-	}
-	d.depth++
-	d.leaf = ""
-}
-
-// Out notes that the element begun by the matching In has ended.
-func (d *Decoder) Out() {
-	d.depth--
-	if d.depth < maxDepth {
-		d.leaf = d.path[d.depth]
+// Out notes that the named element has ended. An error inside it gets the name
+// as part of its path.
+func (d *Decoder) Out(name string) {
+	if d.err != nil {
+		d.err.within(name)
 	}
 }
 
@@ -170,14 +141,14 @@ func (d *Decoder) Out() {
 // here; what names the allowed ones.
 func (d *Decoder) Expected(what string) {
 	if d.err == nil {
-		d.fail(ErrUnexpected, "", what)
-	} else if d.err.Expected == "" && d.err.Err == ErrUnexpected {
+		d.fail(ErrUnexpected, "", "", what)
+	} else if d.err.Expected == "" && d.err.Path == "" && d.err.Err == ErrUnexpected {
 		d.err.Expected = what
 	}
 }
 
 // Refuse records that the named construct is known but not accepted.
-func (d *Decoder) Refuse(what string) { d.fail(ErrUnsupported, what, "") }
+func (d *Decoder) Refuse(what string) { d.fail(ErrUnsupported, "", what, "") }
 
 // Finish checks the end of the stream and returns the outcome.
 func (d *Decoder) Finish() (Info, error) {
@@ -186,8 +157,7 @@ func (d *Decoder) Finish() (Info, error) {
 	}
 	rest := d.remaining() / 8
 	if rest > 1 {
-		d.leaf = ""
-		d.fail(ErrTrailing, strconv.Itoa(rest)+" bytes", "at most 1")
+		d.fail(ErrTrailing, "", strconv.Itoa(rest)+" bytes", "at most 1")
 		return Info{}, d.err
 	}
 	d.info.TrailingBytes = rest

@@ -5,13 +5,13 @@ import "strconv"
 // BadDocument records that the document element is none the caller knows; ev
 // is its event code.
 func (d *Decoder) BadDocument(ev uint32, s *Schema) {
-	d.fail(ErrUnexpected, "document element with code "+strconv.Itoa(int(ev)), "a message of "+s.Name)
+	d.fail(ErrUnexpected, "", "document element with code "+strconv.Itoa(int(ev)), "a message of "+s.Name)
 }
 
 // BadFragment records that the fragment's element is none the caller knows; ev
 // is its event code.
 func (d *Decoder) BadFragment(ev uint32) {
-	d.fail(ErrUnexpected, "fragment element with code "+strconv.Itoa(int(ev)), "an element that can be signed")
+	d.fail(ErrUnexpected, "", "fragment element with code "+strconv.Itoa(int(ev)), "an element that can be signed")
 }
 
 // BadFragment returns the error for an element that has no fragment form here.
@@ -20,7 +20,7 @@ func BadFragment(name QName) error {
 }
 
 // Refuse records that a construct is known but never written.
-func (e *Encoder) Refuse(what string) { e.fail(ErrUnsupported, what, "") }
+func (e *Encoder) Refuse(what string) { e.fail(ErrUnsupported, "", what, "") }
 
 // RelaxedText reads an element with an identifier and a text in the grammar
 // that EXI prescribes for fragments whose element name is declared with more
@@ -34,14 +34,12 @@ func (d *Decoder) RelaxedText(attr, attrs, elements uint32) (id, text string) {
 		d.Expected("the identifier")
 		return "", ""
 	}
-	d.At("@Id")
-	id = d.TextAttr()
+	id = d.TextAttr("@Id")
 	if ev := d.Event(start, AtAttributes|AtEnd); ev != start-1 {
 		d.Expected("characters")
 		return "", ""
 	}
-	d.At("text()")
-	text = d.TextAttr()
+	text = d.TextAttr("text()")
 	if ev := d.Event(content, AtEnd); ev != content-2 {
 		d.Expected("end of element")
 	}
@@ -53,18 +51,16 @@ func (e *Encoder) RelaxedText(id, text string, attr, attrs, elements uint32) {
 	start := attrs + 1 + elements + 1 + 2
 	content := elements + 1 + 2
 	e.Event(attr, start)
-	e.TextAttr(id)
+	e.TextAttr("@Id", id)
 	e.Event(start-1, start)
-	e.TextAttr(text)
+	e.TextAttr("text()", text)
 	e.Event(content-2, content)
 }
 
 // Empty reads the end of an element without content.
 func (d *Decoder) Empty() {
 	d.info.Deviations++
-	if d.Event(1, AtStart|AtEnd) != 0 {
-		d.Expected("end of element")
-	}
+	d.End(AtStart | AtEnd)
 }
 
 // Empty writes the end of an element without content.

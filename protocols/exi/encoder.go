@@ -12,11 +12,10 @@ import (
 // Like the Decoder it keeps its first error; what is written after it is
 // discarded by [Encoder.Finish].
 type Encoder struct {
-	acc  uint64 // bits not yet in dst, the oldest on top
-	n    uint   // number of bits in acc
+	acc  uint64 // the low n bits are not yet in dst
+	n    uint
 	dst  []byte
 	base int
-	leaf string
 	err  *Error
 }
 
@@ -32,50 +31,54 @@ func (e *Encoder) Finish() ([]byte, error) {
 		return e.dst[:e.base], e.err
 	}
 	for e.flush(); e.n > 0; e.n = 0 {
-		e.dst = append(e.dst, byte(e.acc>>56))
+		e.dst = append(e.dst, byte(e.acc<<(8-e.n)))
 	}
 	return e.dst, nil
 }
 
-// Bits writes the low n bits of v, n at most 57.
+// Bits writes the low n bits of v, whose other bits are zero; n is at most 57.
 func (e *Encoder) Bits(v uint64, n uint) {
 	if e.n+n > 64 {
 		e.flush()
 	}
-	e.acc |= v << (64 - e.n - n)
+	e.acc = e.acc<<n | v
 	e.n += n
 }
 
 // flush moves whole bytes to dst and leaves at most seven bits.
 func (e *Encoder) flush() {
 	k := e.n >> 3
-	if cap(e.dst)-len(e.dst) >= 8 {
-		at := len(e.dst)
-		binary.BigEndian.PutUint64(e.dst[at:at+8], e.acc)
+	top := e.acc << (64 - e.n)
+	if at := len(e.dst); cap(e.dst)-at >= 8 {
+		binary.BigEndian.PutUint64(e.dst[at:at+8], top)
 		e.dst = e.dst[:at+int(k)]
 	} else {
 		for i := range k {
-			e.dst = append(e.dst, byte(e.acc>>(56-8*i)))
+			e.dst = append(e.dst, byte(top>>(56-8*i)))
 		}
 	}
-	e.acc <<= 8 * k
 	e.n &= 7
 }
 
-// At notes the element or attribute about to be written.
-func (e *Encoder) At(name string) { e.leaf = name }
-
 // Missing records that something the schema requires is not there.
-func (e *Encoder) Missing(what string) { e.fail(ErrMissing, what, "") }
+func (e *Encoder) Missing(what string) { e.fail(ErrMissing, what, "", "") }
 
 // TooMany records that an element occurs more often than the schema allows.
 func (e *Encoder) TooMany(what string, limit int) {
-	e.fail(ErrTooMany, what, "at most "+strconv.Itoa(limit))
+	e.fail(ErrTooMany, what, "", "at most "+strconv.Itoa(limit))
 }
 
-func (e *Encoder) fail(reason error, detail, expected string) {
+func (e *Encoder) fail(reason error, name, detail, expected string) {
 	if e.err == nil {
-		e.err = &Error{Err: reason, Bit: (len(e.dst)-e.base)*8 + int(e.n), Path: e.leaf, Detail: detail, Expected: expected}
+		e.err = &Error{Err: reason, Bit: (len(e.dst)-e.base)*8 + int(e.n), Path: name, Detail: detail, Expected: expected}
+	}
+}
+
+// Out notes that the named element has ended. An error inside it gets the name
+// as part of its path.
+func (e *Encoder) Out(name string) {
+	if e.err != nil {
+		e.err.within(name)
 	}
 }
 
@@ -86,7 +89,7 @@ func (e *Encoder) Event(code, n uint32) { e.Bits(uint64(code), uint(bits.Len32(n
 func (e *Encoder) small(v uint64, n uint) { e.Bits(v<<1, n+2) }
 
 // Bool writes a boolean element.
-func (e *Encoder) Bool(v bool) {
+func (e *Encoder) Bool(_ string, v bool) {
 	if v {
 		e.small(1, 1)
 	} else {
@@ -95,7 +98,7 @@ func (e *Encoder) Bool(v bool) {
 }
 
 // BoolAttr is Bool for an attribute.
-func (e *Encoder) BoolAttr(v bool) {
+func (e *Encoder) BoolAttr(_ string, v bool) {
 	if v {
 		e.Bits(1, 1)
 	} else {
@@ -104,64 +107,62 @@ func (e *Encoder) BoolAttr(v bool) {
 }
 
 // Enum writes an enumerated element of count values.
-func (e *Encoder) Enum(v uint8, count uint32) {
-	e.checkIndex(v, count)
+func (e *Encoder) Enum(name string, v uint8, count uint32) {
+	e.checkIndex(name, v, count)
 	e.small(uint64(v), width(count-1))
 }
 
 // EnumAttr is Enum for an attribute.
-func (e *Encoder) EnumAttr(v uint8, count uint32) {
-	e.checkIndex(v, count)
+func (e *Encoder) EnumAttr(name string, v uint8, count uint32) {
+	e.checkIndex(name, v, count)
 	e.Bits(uint64(v), width(count-1))
 }
 
-func (e *Encoder) checkIndex(v uint8, count uint32) {
+func (e *Encoder) checkIndex(name string, v uint8, count uint32) {
 	if uint32(v) >= count {
-		e.fail(ErrValue, "enumeration index "+strconv.Itoa(int(v)), "at most "+strconv.Itoa(int(count-1)))
+		e.fail(ErrValue, name, "enumeration index "+strconv.Itoa(int(v)), "at most "+strconv.Itoa(int(count-1)))
 	}
 }
 
 // Ranged writes an integer element restricted to lo..hi, hi-lo below 4096.
-func (e *Encoder) Ranged(v, lo, hi int) {
+func (e *Encoder) Ranged(name string, v, lo, hi int) {
 	if v < lo || v > hi {
-		e.outOfRange(int64(v), int64(lo), int64(hi))
+		e.outOfRange(name, int64(v), int64(lo), int64(hi))
 		return
 	}
 	e.small(uint64(v-lo), width(uint32(hi-lo)))
 }
 
 // RangedAttr is Ranged for an attribute.
-func (e *Encoder) RangedAttr(v, lo, hi int) {
+func (e *Encoder) RangedAttr(name string, v, lo, hi int) {
 	if v < lo || v > hi {
-		e.outOfRange(int64(v), int64(lo), int64(hi))
+		e.outOfRange(name, int64(v), int64(lo), int64(hi))
 		return
 	}
 	e.Bits(uint64(v-lo), width(uint32(hi-lo)))
 }
 
-func (e *Encoder) outOfRange(v, lo, hi int64) {
-	e.fail(ErrValue, strconv.FormatInt(v, 10), strconv.FormatInt(lo, 10)+" to "+strconv.FormatInt(hi, 10))
+func (e *Encoder) outOfRange(name string, v, lo, hi int64) {
+	e.fail(ErrValue, name, strconv.FormatInt(v, 10), strconv.FormatInt(lo, 10)+" to "+strconv.FormatInt(hi, 10))
 }
 
 // Unsigned writes an element holding an unsigned integer.
-func (e *Encoder) Unsigned(v uint64) {
-	e.Bits(0, 1)
-	e.varint(v)
-	e.Bits(0, 1)
-}
+func (e *Encoder) Unsigned(_ string, v uint64) { e.packed(0, 1, v) }
 
 // UnsignedAttr is Unsigned for an attribute.
-func (e *Encoder) UnsignedAttr(v uint64) { e.varint(v) }
+func (e *Encoder) UnsignedAttr(_ string, v uint64) { e.varint(v) }
 
 // Signed writes an element holding a signed integer.
-func (e *Encoder) Signed(v int64) {
-	e.Bits(0, 1)
-	e.SignedAttr(v)
-	e.Bits(0, 1)
+func (e *Encoder) Signed(_ string, v int64) {
+	if v < 0 {
+		e.packed(1, 2, uint64(-(v + 1)))
+	} else {
+		e.packed(0, 2, uint64(v))
+	}
 }
 
 // SignedAttr is Signed for an attribute.
-func (e *Encoder) SignedAttr(v int64) {
+func (e *Encoder) SignedAttr(_ string, v int64) {
 	if v < 0 {
 		e.Bits(1, 1)
 		v = -(v + 1)
@@ -181,16 +182,16 @@ func (e *Encoder) varint(v uint64) {
 }
 
 // Integer writes an element holding an integer of any size.
-func (e *Encoder) Integer(v Integer) {
+func (e *Encoder) Integer(_ string, v Integer) {
 	e.Bits(0, 1)
-	e.IntegerAttr(v)
+	e.IntegerAttr("", v)
 	e.Bits(0, 1)
 }
 
 // IntegerAttr is Integer for an attribute.
-func (e *Encoder) IntegerAttr(v Integer) {
+func (e *Encoder) IntegerAttr(_ string, v Integer) {
 	if v.big == nil {
-		e.SignedAttr(v.small)
+		e.SignedAttr("", v.small)
 		return
 	}
 	m := v.big
@@ -219,14 +220,14 @@ func (e *Encoder) IntegerAttr(v Integer) {
 }
 
 // Binary writes an element holding octets.
-func (e *Encoder) Binary(v []byte) {
+func (e *Encoder) Binary(_ string, v []byte) {
 	e.Bits(0, 1)
-	e.BinaryAttr(v)
+	e.BinaryAttr("", v)
 	e.Bits(0, 1)
 }
 
 // BinaryAttr is Binary for an attribute.
-func (e *Encoder) BinaryAttr(v []byte) {
+func (e *Encoder) BinaryAttr(_ string, v []byte) {
 	e.varint(uint64(len(v)))
 	for len(v) >= 4 {
 		e.Bits(uint64(binary.BigEndian.Uint32(v)), 32)
@@ -238,16 +239,16 @@ func (e *Encoder) BinaryAttr(v []byte) {
 }
 
 // Short writes an element holding at most a few octets.
-func (e *Encoder) Short(v ShortBytes) {
+func (e *Encoder) Short(_ string, v ShortBytes) {
 	e.Bits(0, 1)
-	e.ShortAttr(v)
+	e.ShortAttr("", v)
 	e.Bits(0, 1)
 }
 
 // ShortAttr is Short for an attribute.
-func (e *Encoder) ShortAttr(v ShortBytes) {
+func (e *Encoder) ShortAttr(_ string, v ShortBytes) {
 	if v.long != "" {
-		e.BinaryAttr([]byte(v.long))
+		e.BinaryAttr("", []byte(v.long))
 		return
 	}
 	e.varint(uint64(v.n))
@@ -261,17 +262,17 @@ func (e *Encoder) ShortAttr(v ShortBytes) {
 }
 
 // Text writes an element holding a string, always literally.
-func (e *Encoder) Text(v string) {
+func (e *Encoder) Text(name string, v string) {
 	e.Bits(0, 1)
-	e.TextAttr(v)
+	e.TextAttr(name, v)
 	e.Bits(0, 1)
 }
 
 // TextAttr is Text for an attribute.
-func (e *Encoder) TextAttr(v string) {
+func (e *Encoder) TextAttr(name string, v string) {
 	for i := range len(v) {
 		if v[i] >= utf8.RuneSelf || v[i] < ' ' {
-			e.unicode(v)
+			e.unicode(name, v)
 			return
 		}
 	}
@@ -286,15 +287,15 @@ func (e *Encoder) TextAttr(v string) {
 }
 
 // unicode writes a string with characters of any size.
-func (e *Encoder) unicode(v string) {
+func (e *Encoder) unicode(name, v string) {
 	if !utf8.ValidString(v) {
-		e.fail(ErrValue, "string is not valid UTF-8", "")
+		e.fail(ErrValue, name, "string is not valid UTF-8", "")
 		return
 	}
 	e.varint(uint64(utf8.RuneCountInString(v)) + 2)
 	for _, r := range v {
 		if !isChar(uint64(r)) {
-			e.fail(ErrValue, "code point 0x"+strconv.FormatInt(int64(r), 16), "a character XML allows")
+			e.fail(ErrValue, name, "code point 0x"+strconv.FormatInt(int64(r), 16), "a character XML allows")
 		}
 		e.varint(uint64(r))
 	}

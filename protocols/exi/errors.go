@@ -72,6 +72,14 @@ func (e *Error) Error() string {
 	return b.String()
 }
 
+// within adds an enclosing element to the path.
+func (e *Error) within(name string) {
+	if e.Path != "" {
+		name += "/" + e.Path
+	}
+	e.Path = name
+}
+
 // Unwrap returns the reason.
 func (e *Error) Unwrap() error { return e.Err }
 

@@ -33,11 +33,11 @@ func Attrs(n int) Site { return Site(n) << siteAttrShift }
 // none that the schema declares. Undeclared content that can be skipped is
 // skipped on the way.
 func (d *Decoder) Event(n uint32, s Site) uint32 {
-	if v := d.Bits(uint(bits.Len32(n))); v < n && s&Mixed == 0 {
+	v := d.Bits(uint(bits.Len32(n)))
+	if v < n && s&Mixed == 0 {
 		return v
-	} else {
-		return d.slowEvent(n, s, v)
 	}
+	return d.slowEvent(n, s, v)
 }
 
 func (d *Decoder) slowEvent(n uint32, s Site, v uint32) uint32 {
@@ -51,14 +51,14 @@ func (d *Decoder) slowEvent(n uint32, s Site, v uint32) uint32 {
 		case v < n:
 			return v + skipped
 		case v > n:
-			d.fail(ErrEvent, "code "+strconv.Itoa(int(v))+" of "+strconv.Itoa(int(n)), "")
+			d.fail(ErrEvent, "", "code "+strconv.Itoa(int(v))+" of "+strconv.Itoa(int(n)), "")
 			return badEvent
 		default:
 			content := d.secondLevel(s)
 			if content && s&(AtStart|AtAttributes) != 0 {
 				attrs := uint32(s >> siteAttrShift)
 				if attrs == n {
-					d.fail(ErrUnexpected, "content before the required attribute", "an attribute")
+					d.fail(ErrUnexpected, "", "content before the required attribute", "an attribute")
 					return badEvent
 				}
 				n, skipped, s = n-attrs, attrs, s&(AtEnd|Mixed)
@@ -77,24 +77,24 @@ func (d *Decoder) secondLevel(s Site) (content bool) {
 		return false
 	}
 	if int(v) >= len(kinds) {
-		d.fail(ErrEvent, "second-level code "+strconv.Itoa(int(v)), "")
+		d.fail(ErrEvent, "", "second-level code "+strconv.Itoa(int(v)), "")
 		return false
 	}
 	switch kinds[v] {
 	case kindEnd:
-		d.fail(ErrUnexpected, "end of element", "")
+		d.fail(ErrUnexpected, "", "end of element", "")
 	case kindType:
-		d.fail(ErrUnsupported, "xsi:type", "")
+		d.fail(ErrUnsupported, "", "xsi:type", "")
 	case kindNil:
 		if d.Bits(1) == 1 {
-			d.fail(ErrUnsupported, "xsi:nil", "")
+			d.fail(ErrUnsupported, "", "xsi:nil", "")
 		}
 	case kindAttr:
 		d.info.Deviations++
 		d.qname()
 		d.skipText()
 	case kindUntypedAttr:
-		d.fail(ErrUnsupported, "attribute with a value that is not of its type", "")
+		d.fail(ErrUnsupported, "", "attribute with a value that is not of its type", "")
 	case kindElement:
 		d.skipElement()
 		return true
@@ -140,6 +140,29 @@ func secondLevelKinds(s Site) []kind {
 	return k
 }
 
+// Begin reads the event of the one element that a state allows.
+func (d *Decoder) Begin(name string, s Site) bool {
+	if d.Bits(1) == 0 {
+		return true
+	}
+	return d.slowBegin(name, s)
+}
+
+func (d *Decoder) slowBegin(name string, s Site) bool {
+	if d.slowEvent(1, s, 1) != 0 {
+		d.Expected(name)
+		return false
+	}
+	return true
+}
+
+// End reads the end of an element in a state that allows nothing else.
+func (d *Decoder) End(s Site) {
+	if d.Event(1, s) != 0 {
+		d.Expected("end of element")
+	}
+}
+
 // openDeviation handles an undeclared event in place of a simple element's
 // characters. It reports whether a value follows after all.
 func (d *Decoder) openDeviation() bool {
@@ -148,7 +171,7 @@ func (d *Decoder) openDeviation() bool {
 		kinds := secondLevelKinds(s)
 		v := d.Bits(uint(bits.Len32(uint32(len(kinds) - 1))))
 		if d.err != nil || int(v) >= len(kinds) {
-			d.fail(ErrEvent, "second-level code "+strconv.Itoa(int(v)), "")
+			d.fail(ErrEvent, "", "second-level code "+strconv.Itoa(int(v)), "")
 			return false
 		}
 		switch kinds[v] {
@@ -161,13 +184,13 @@ func (d *Decoder) openDeviation() bool {
 			d.skipText()
 		case kindNil:
 			if d.Bits(1) == 1 {
-				d.fail(ErrUnsupported, "xsi:nil", "")
+				d.fail(ErrUnsupported, "", "xsi:nil", "")
 			}
 		case kindElement:
 			d.skipElement()
 			s = 0
 		default:
-			d.fail(ErrUnsupported, "value that is not of the element's type", "")
+			d.fail(ErrUnsupported, "", "value that is not of the element's type", "")
 		}
 		if d.Bits(1) == 0 {
 			return d.err == nil
@@ -189,13 +212,10 @@ func (d *Decoder) closeDeviation() {
 // whitespace reads the characters of mixed content, which the profile allows
 // to be white space only.
 func (d *Decoder) whitespace() {
-	leaf := d.leaf
-	d.leaf = "text()"
-	for _, c := range d.TextAttr() {
+	for _, c := range d.TextAttr("text()") {
 		if c != ' ' && c != '\t' && c != '\n' && c != '\r' {
-			d.fail(ErrUnsupported, "text in mixed content", "")
+			d.fail(ErrUnsupported, "", "text in mixed content", "")
 			break
 		}
 	}
-	d.leaf = leaf
 }

@@ -23,24 +23,24 @@ func (t *valueTable) add(name, s string) {
 
 // hit reads a reference to a value that occurred before, anywhere or under
 // the same name.
-func (d *Decoder) hit(local bool) string {
+func (d *Decoder) hit(name string, local bool) string {
 	if d.err != nil {
 		return ""
 	}
 	if d.table == nil {
-		d.fail(errNeedTable, "", "")
+		d.fail(errNeedTable, "", "", "")
 		return ""
 	}
 	values := d.table.global
 	if local {
-		values = d.table.local[d.leaf]
+		values = d.table.local[name]
 	}
 	i := uint32(0)
 	if len(values) > 0 {
 		i = d.Bits(uint(bits.Len(uint(len(values) - 1))))
 	}
 	if d.err == nil && int(i) >= len(values) {
-		d.fail(ErrValue, "string table index "+strconv.Itoa(int(i)), "")
+		d.fail(ErrValue, name, "string table index "+strconv.Itoa(int(i)), "")
 	}
 	if d.err != nil {
 		return ""

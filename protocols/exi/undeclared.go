@@ -43,17 +43,17 @@ func (d *Decoder) qname() QName {
 		i = len(t.parts) - 1
 	}
 	if d.err != nil || i >= len(t.parts) {
-		d.fail(ErrValue, "namespace index", "")
+		d.fail(ErrValue, "", "namespace index", "")
 		return QName{}
 	}
 	p := &t.parts[i]
 	n, ok := d.varint()
 	if !ok {
-		d.fail(ErrValue, "local name", "")
+		d.fail(ErrValue, "", "local name", "")
 		return QName{}
 	}
 	if n > 0 {
-		local := d.chars(n - 1)
+		local := d.chars("", n-1)
 		p.Local = append(p.Local, local)
 		return QName{p.Space, local}
 	}
@@ -62,7 +62,7 @@ func (d *Decoder) qname() QName {
 		j = d.Bits(uint(bits.Len(uint(len(p.Local) - 1))))
 	}
 	if int(j) >= len(p.Local) {
-		d.fail(ErrValue, "local name index", "")
+		d.fail(ErrValue, "", "local name index", "")
 		return QName{}
 	}
 	return QName{p.Space, p.Local[j]}
@@ -72,34 +72,21 @@ func (d *Decoder) qname() QName {
 func (d *Decoder) literal() string {
 	n, ok := d.varint()
 	if !ok {
-		d.fail(ErrValue, "string too long", "")
+		d.fail(ErrValue, "", "string too long", "")
 		return ""
 	}
-	return d.chars(n)
+	return d.chars("", n)
 }
 
 // skipText reads a value of an undeclared or untyped item.
-func (d *Decoder) skipText() { d.TextAttr() }
+func (d *Decoder) skipText() { d.TextAttr("") }
 
 // skipElement reads an element the schema does not declare at this place,
 // with all it contains.
 func (d *Decoder) skipElement() {
-	d.info.Deviations++
-	name := d.qname()
-	if d.err != nil {
-		return
+	if name := d.qname(); d.err == nil {
+		d.skipNamed(name)
 	}
-	if d.schema != nil {
-		if _, ok := d.schema.Globals[name]; ok {
-			d.fail(ErrUnsupported, "declared element "+name.String()+" out of place", "")
-			return
-		}
-	}
-	leaf := d.leaf
-	d.In(name.Local)
-	d.builtinElement(name)
-	d.Out()
-	d.leaf = leaf
 }
 
 // builtinElement reads the content of an undeclared element.
@@ -132,7 +119,6 @@ func (d *Decoder) builtinElement(name QName) {
 			d.skipText()
 			inContent = true
 		case kindElement:
-			d.info.Deviations--
 			d.skipNamed(p.name)
 			inContent = true
 		}
@@ -144,13 +130,17 @@ func (d *Decoder) skipNamed(name QName) {
 	d.info.Deviations++
 	if d.schema != nil {
 		if _, ok := d.schema.Globals[name]; ok {
-			d.fail(ErrUnsupported, "declared element "+name.String()+" inside an undeclared one", "")
+			d.fail(ErrUnsupported, name.Local, "declared element out of place", "")
 			return
 		}
 	}
-	d.In(name.Local)
+	if d.depth++; d.depth > maxDepth {
+		d.fail(ErrUnsupported, name.Local, "elements nested too deeply", "")
+		return
+	}
 	d.builtinElement(name)
-	d.Out()
+	d.depth--
+	d.Out(name.Local)
 }
 
 // builtinEvent reads an event of an undeclared element and tells whether the
@@ -161,7 +151,7 @@ func (d *Decoder) builtinEvent(state []production, inContent bool) (production, 
 		return state[len(state)-1-v], true
 	}
 	if v > len(state) {
-		d.fail(ErrEvent, "code "+strconv.Itoa(v), "")
+		d.fail(ErrEvent, "", "code "+strconv.Itoa(v), "")
 		return production{}, false
 	}
 	kinds := []kind{kindEnd, kindAttr, kindElement, kindChars}

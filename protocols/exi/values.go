@@ -23,22 +23,22 @@ func (d *Decoder) close() {
 }
 
 // small reads a simple element whose value has n bits, n at most 16.
-func (d *Decoder) small(n uint) uint32 {
+func (d *Decoder) small(name string, n uint) uint32 {
 	v := d.Bits(n + 2)
 	if v&(1<<(n+1)|1) == 0 {
 		return v >> 1
 	}
-	return d.smallDeviation(n)
+	return d.smallDeviation(name, n)
 }
 
 // smallDeviation reads the element again, step by step.
-func (d *Decoder) smallDeviation(n uint) uint32 {
+func (d *Decoder) smallDeviation(name string, n uint) uint32 {
 	if d.err != nil {
 		return 0
 	}
 	d.seek(d.offset() - int(n) - 2)
 	if !d.open() {
-		d.noValue()
+		d.noValue(name)
 		return 0
 	}
 	v := d.Bits(n)
@@ -50,84 +50,84 @@ func (d *Decoder) smallDeviation(n uint) uint32 {
 }
 
 // noValue records that a simple element ended before its value.
-func (d *Decoder) noValue() { d.fail(ErrUnexpected, "end of element", "a value") }
+func (d *Decoder) noValue(name string) { d.fail(ErrUnexpected, name, "end of element", "a value") }
 
 // Bool reads a boolean element.
-func (d *Decoder) Bool() bool { return d.small(1) == 1 }
+func (d *Decoder) Bool(name string) bool { return d.small(name, 1) == 1 }
 
 // BoolAttr is Bool for an attribute.
-func (d *Decoder) BoolAttr() bool { return d.Bits(1) == 1 }
+func (d *Decoder) BoolAttr(string) bool { return d.Bits(1) == 1 }
 
 // Enum reads an enumerated element of count values and returns the index.
-func (d *Decoder) Enum(count uint32) uint8 {
-	return uint8(d.index(d.small(width(count-1)), count))
+func (d *Decoder) Enum(name string, count uint32) uint8 {
+	return uint8(d.index(name, d.small(name, width(count-1)), count))
 }
 
 // EnumAttr is Enum for an attribute.
-func (d *Decoder) EnumAttr(count uint32) uint8 {
-	return uint8(d.index(d.Bits(width(count-1)), count))
+func (d *Decoder) EnumAttr(name string, count uint32) uint8 {
+	return uint8(d.index(name, d.Bits(width(count-1)), count))
 }
 
-func (d *Decoder) index(v, count uint32) uint32 {
+func (d *Decoder) index(name string, v, count uint32) uint32 {
 	if v >= count {
-		d.fail(ErrValue, "enumeration index "+strconv.Itoa(int(v)), "at most "+strconv.Itoa(int(count-1)))
+		d.fail(ErrValue, name, "enumeration index "+strconv.Itoa(int(v)), "at most "+strconv.Itoa(int(count-1)))
 		return 0
 	}
 	return v
 }
 
 // Ranged reads an integer element restricted to lo..hi, hi-lo below 4096.
-func (d *Decoder) Ranged(lo, hi int) int {
-	return d.offsetBy(d.small(width(uint32(hi-lo))), lo, hi)
+func (d *Decoder) Ranged(name string, lo, hi int) int {
+	return d.offsetBy(name, d.small(name, width(uint32(hi-lo))), lo, hi)
 }
 
 // RangedAttr is Ranged for an attribute.
-func (d *Decoder) RangedAttr(lo, hi int) int {
-	return d.offsetBy(d.Bits(width(uint32(hi-lo))), lo, hi)
+func (d *Decoder) RangedAttr(name string, lo, hi int) int {
+	return d.offsetBy(name, d.Bits(width(uint32(hi-lo))), lo, hi)
 }
 
-func (d *Decoder) offsetBy(v uint32, lo, hi int) int {
+func (d *Decoder) offsetBy(name string, v uint32, lo, hi int) int {
 	if int(v) > hi-lo {
-		d.fail(ErrValue, strconv.Itoa(lo+int(v)), strconv.Itoa(lo)+" to "+strconv.Itoa(hi))
+		d.fail(ErrValue, name, strconv.Itoa(lo+int(v)), strconv.Itoa(lo)+" to "+strconv.Itoa(hi))
 		return lo
 	}
 	return lo + int(v)
 }
 
 // Unsigned reads an element holding an unsigned integer up to limit.
-func (d *Decoder) Unsigned(limit uint64) uint64 {
+func (d *Decoder) Unsigned(name string, limit uint64) uint64 {
 	if !d.open() {
-		d.noValue()
+		d.noValue(name)
 		return 0
 	}
-	v := d.UnsignedAttr(limit)
+	v := d.UnsignedAttr(name, limit)
 	d.close()
 	return v
 }
 
 // UnsignedAttr is Unsigned for an attribute.
-func (d *Decoder) UnsignedAttr(limit uint64) uint64 {
+func (d *Decoder) UnsignedAttr(name string, limit uint64) uint64 {
 	v, ok := d.varint()
 	if !ok || v > limit {
-		d.fail(ErrValue, "integer too large", "at most "+strconv.FormatUint(limit, 10))
+		d.fail(ErrValue, name, "integer too large", "at most "+strconv.FormatUint(limit, 10))
 		return 0
 	}
 	return v
 }
 
 // Signed reads an element holding a signed integer within lo..hi.
-func (d *Decoder) Signed(lo, hi int64) int64 {
+func (d *Decoder) Signed(name string, lo, hi int64) int64 {
 	if !d.open() {
-		d.noValue()
+		d.noValue(name)
 		return 0
 	}
-	v := d.SignedAttr(lo, hi)
+	v := d.SignedAttr(name, lo, hi)
 	d.close()
 	return v
 }
 
 // SignedAttr is Signed for an attribute.
-func (d *Decoder) SignedAttr(lo, hi int64) int64 {
+func (d *Decoder) SignedAttr(name string, lo, hi int64) int64 {
 	negative := d.Bits(1) == 1
 	m, ok := d.varint()
 	v := int64(m)
@@ -135,7 +135,7 @@ func (d *Decoder) SignedAttr(lo, hi int64) int64 {
 		v = -v - 1
 	}
 	if !ok || m > 1<<63-1 || v < lo || v > hi {
-		d.fail(ErrValue, "integer out of range", strconv.FormatInt(lo, 10)+" to "+strconv.FormatInt(hi, 10))
+		d.fail(ErrValue, name, "integer out of range", strconv.FormatInt(lo, 10)+" to "+strconv.FormatInt(hi, 10))
 		return 0
 	}
 	return v
@@ -164,18 +164,18 @@ func (d *Decoder) varint() (uint64, bool) {
 }
 
 // Integer reads an element holding an integer of any size.
-func (d *Decoder) Integer() Integer {
+func (d *Decoder) Integer(name string) Integer {
 	if !d.open() {
-		d.noValue()
+		d.noValue(name)
 		return Integer{}
 	}
-	v := d.IntegerAttr()
+	v := d.IntegerAttr(name)
 	d.close()
 	return v
 }
 
 // IntegerAttr is Integer for an attribute.
-func (d *Decoder) IntegerAttr() Integer {
+func (d *Decoder) IntegerAttr(string) Integer {
 	negative := d.Bits(1) == 1
 	start := d.offset()
 	if v, ok := d.varint(); ok && v <= 1<<63-1 {
@@ -221,18 +221,18 @@ func (d *Decoder) bigMagnitude() *big.Int {
 }
 
 // Binary reads an element holding octets.
-func (d *Decoder) Binary() []byte {
+func (d *Decoder) Binary(name string) []byte {
 	if !d.open() {
 		return nil
 	}
-	v := d.BinaryAttr()
+	v := d.BinaryAttr(name)
 	d.close()
 	return v
 }
 
 // BinaryAttr is Binary for an attribute.
-func (d *Decoder) BinaryAttr() []byte {
-	n, ok := d.length()
+func (d *Decoder) BinaryAttr(name string) []byte {
+	n, ok := d.length(name)
 	if !ok {
 		return nil
 	}
@@ -247,19 +247,19 @@ func (d *Decoder) BinaryAttr() []byte {
 }
 
 // Short reads an element holding at most a few octets.
-func (d *Decoder) Short() ShortBytes {
+func (d *Decoder) Short(name string) ShortBytes {
 	if !d.open() {
 		return ShortBytes{}
 	}
-	v := d.ShortAttr()
+	v := d.ShortAttr(name)
 	d.close()
 	return v
 }
 
 // ShortAttr is Short for an attribute.
-func (d *Decoder) ShortAttr() ShortBytes {
+func (d *Decoder) ShortAttr(name string) ShortBytes {
 	var v ShortBytes
-	n, ok := d.length()
+	n, ok := d.length(name)
 	switch {
 	case !ok:
 	case n <= shortMax:
@@ -277,10 +277,10 @@ func (d *Decoder) ShortAttr() ShortBytes {
 
 // length reads the length of a binary value and checks that the stream can
 // hold as many octets.
-func (d *Decoder) length() (int, bool) {
+func (d *Decoder) length(name string) (int, bool) {
 	v, ok := d.varint()
 	if !ok || v > uint64(d.remaining()/8) {
-		d.fail(ErrTruncated, "binary of "+strconv.FormatUint(v, 10)+" octets", "")
+		d.fail(ErrTruncated, name, "binary of "+strconv.FormatUint(v, 10)+" octets", "")
 		return 0, false
 	}
 	return int(v), true
@@ -310,41 +310,41 @@ func (d *Decoder) octets(out []byte) {
 }
 
 // Text reads an element holding a string.
-func (d *Decoder) Text() string {
+func (d *Decoder) Text(name string) string {
 	if !d.open() {
 		return ""
 	}
-	v := d.TextAttr()
+	v := d.TextAttr(name)
 	d.close()
 	return v
 }
 
 // TextAttr is Text for an attribute.
-func (d *Decoder) TextAttr() string {
+func (d *Decoder) TextAttr(name string) string {
 	v, ok := d.varint()
 	if !ok {
-		d.fail(ErrValue, "string too long", "")
+		d.fail(ErrValue, name, "string too long", "")
 		return ""
 	}
 	if v < 2 {
-		return d.hit(v == 0)
+		return d.hit(name, v == 0)
 	}
-	s := d.chars(v - 2)
+	s := d.chars(name, v-2)
 	if d.table != nil {
-		d.table.add(d.leaf, s)
+		d.table.add(name, s)
 	}
 	return s
 }
 
 // chars reads n characters. Each takes at least one octet of the stream, so
 // that a length the stream cannot hold is refused before anything is reserved.
-func (d *Decoder) chars(n uint64) string {
+func (d *Decoder) chars(name string, n uint64) string {
 	if n == 0 {
 		return ""
 	}
 	rest := d.remaining() / 8
 	if n > uint64(rest) {
-		d.fail(ErrTruncated, "string of "+strconv.FormatUint(n, 10)+" characters", "")
+		d.fail(ErrTruncated, name, "string of "+strconv.FormatUint(n, 10)+" characters", "")
 		return ""
 	}
 	if d.text.Cap()-d.text.Len() < int(n) {
@@ -355,7 +355,7 @@ func (d *Decoder) chars(n uint64) string {
 	if d.ascii(int(n)) {
 		return d.text.String()[from:]
 	}
-	return d.unicode(int(n))
+	return d.unicode(name, int(n))
 }
 
 // ascii appends n printable one-octet characters to the text memory. It reports
@@ -407,12 +407,12 @@ func isChar(c uint64) bool {
 }
 
 // unicode reads n characters of any size.
-func (d *Decoder) unicode(n int) string {
+func (d *Decoder) unicode(name string, n int) string {
 	out := make([]byte, 0, n+n/2)
 	for range n {
 		c, ok := d.varint()
 		if !ok || !isChar(c) {
-			d.fail(ErrValue, "code point 0x"+strconv.FormatUint(c, 16), "a character XML allows")
+			d.fail(ErrValue, name, "code point 0x"+strconv.FormatUint(c, 16), "a character XML allows")
 			return ""
 		}
 		out = utf8.AppendRune(out, rune(c))

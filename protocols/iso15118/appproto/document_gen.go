@@ -56,15 +56,13 @@ func decodeDocument(d *exi.Decoder) Message {
 	switch ev := d.Bits(2); ev {
 	case 0:
 		m := new(SupportedAppProtocolReq)
-		d.In("supportedAppProtocolReq")
 		m.DecodeEXI(d)
-		d.Out()
+		d.Out("supportedAppProtocolReq")
 		return m
 	case 1:
 		m := new(SupportedAppProtocolRes)
-		d.In("supportedAppProtocolRes")
 		m.DecodeEXI(d)
-		d.Out()
+		d.Out("supportedAppProtocolRes")
 		return m
 	default:
 		d.BadDocument(ev, &SchemaSet)
@@ -78,6 +76,7 @@ func (m *SupportedAppProtocolReq) AppendEXI(dst []byte) ([]byte, error) {
 	e.Reset(dst)
 	e.Bits(0, 2)
 	m.EncodeEXI(&e)
+	e.Out("supportedAppProtocolReq")
 	return e.Finish()
 }
 
@@ -95,6 +94,7 @@ func (m *SupportedAppProtocolRes) AppendEXI(dst []byte) ([]byte, error) {
 	e.Reset(dst)
 	e.Bits(1, 2)
 	m.EncodeEXI(&e)
+	e.Out("supportedAppProtocolRes")
 	return e.Finish()
 }
 

@@ -68,15 +68,13 @@ func decodeFragment(d *exi.Decoder) (f Fragment) {
 	case 7:
 		v := new(SupportedAppProtocolReq)
 		f = Fragment{exi.QName{Space: "urn:iso:15118:2:2010:AppProtocol", Local: "supportedAppProtocolReq"}, v}
-		d.In("supportedAppProtocolReq")
 		v.DecodeEXI(d)
-		d.Out()
+		d.Out("supportedAppProtocolReq")
 	case 8:
 		v := new(SupportedAppProtocolRes)
 		f = Fragment{exi.QName{Space: "urn:iso:15118:2:2010:AppProtocol", Local: "supportedAppProtocolRes"}, v}
-		d.In("supportedAppProtocolRes")
 		v.DecodeEXI(d)
-		d.Out()
+		d.Out("supportedAppProtocolRes")
 	default:
 		d.BadFragment(ev)
 		return f
@@ -93,6 +91,7 @@ func AppendSupportedAppProtocolReqFragment(dst []byte, v *SupportedAppProtocolRe
 	e.Reset(dst)
 	e.Bits(7, 4)
 	v.EncodeEXI(&e)
+	e.Out("supportedAppProtocolReq")
 	e.Bits(10, 4)
 	return e.Finish()
 }
@@ -103,6 +102,7 @@ func AppendSupportedAppProtocolResFragment(dst []byte, v *SupportedAppProtocolRe
 	e.Reset(dst)
 	e.Bits(8, 4)
 	v.EncodeEXI(&e)
+	e.Out("supportedAppProtocolRes")
 	e.Bits(10, 4)
 	return e.Finish()
 }

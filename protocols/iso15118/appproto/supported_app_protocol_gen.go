@@ -25,9 +25,8 @@ func (x *SupportedAppProtocolReq) DecodeEXI(d *exi.Decoder) {
 		return
 	}
 	x.AppProtocol = append(x.AppProtocol, AppProtocol{})
-	d.In("AppProtocol")
 	x.AppProtocol[len(x.AppProtocol)-1].DecodeEXI(d)
-	d.Out()
+	d.Out("AppProtocol")
 	for {
 		if len(x.AppProtocol) == 20 {
 			ev = d.Event(1, exi.AtEnd) + 1
@@ -37,9 +36,8 @@ func (x *SupportedAppProtocolReq) DecodeEXI(d *exi.Decoder) {
 			break
 		}
 		x.AppProtocol = append(x.AppProtocol, AppProtocol{})
-		d.In("AppProtocol")
 		x.AppProtocol[len(x.AppProtocol)-1].DecodeEXI(d)
-		d.Out()
+		d.Out("AppProtocol")
 	}
 	if ev != 1 {
 		d.Expected("end of element")
@@ -53,8 +51,8 @@ func (x *SupportedAppProtocolReq) EncodeEXI(e *exi.Encoder) {
 		return
 	}
 	e.Event(0, 1)
-	e.At("AppProtocol")
 	x.AppProtocol[0].EncodeEXI(e)
+	e.Out("AppProtocol")
 	at := uint32(0)
 	if len(x.AppProtocol) > 20 {
 		e.TooMany("AppProtocol", 20)
@@ -62,8 +60,8 @@ func (x *SupportedAppProtocolReq) EncodeEXI(e *exi.Encoder) {
 	}
 	for i := range x.AppProtocol[1:] {
 		e.Event(0-at, 2-at)
-		e.At("AppProtocol")
 		x.AppProtocol[i+1].EncodeEXI(e)
+		e.Out("AppProtocol")
 	}
 	if len(x.AppProtocol) == 20 {
 		at = 1
@@ -96,17 +94,10 @@ func (*SupportedAppProtocolRes) ElementName() exi.QName {
 
 // DecodeEXI reads the element's content and end.
 func (x *SupportedAppProtocolRes) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("ResponseCode")
-		return
-	}
-	d.At("ResponseCode")
-	x.ResponseCode = ResponseCode(d.Enum(3))
-	ev = d.Event(2, exi.AtEnd)
+	x.ResponseCode = ResponseCode(d.NextEnum("ResponseCode", 3, exi.AtStart))
+	ev := d.Event(2, exi.AtEnd)
 	if ev == 0 {
-		d.At("SchemaID")
-		x.SchemaID.Set(uint8(d.Ranged(0, 255)))
+		x.SchemaID.Set(uint8(d.Ranged("SchemaID", 0, 255)))
 		ev = d.Event(1, exi.AtEnd) + 1
 	}
 	if ev != 1 {
@@ -116,14 +107,11 @@ func (x *SupportedAppProtocolRes) DecodeEXI(d *exi.Decoder) {
 
 // EncodeEXI writes the element's content and end.
 func (x *SupportedAppProtocolRes) EncodeEXI(e *exi.Encoder) {
-	e.Event(0, 1)
-	e.At("ResponseCode")
-	e.Enum(uint8(x.ResponseCode), 3)
+	e.NextEnum("ResponseCode", uint8(x.ResponseCode), 3)
 	at := uint32(0)
 	if x.SchemaID.Present {
 		e.Event(0-at, 2-at)
-		e.At("SchemaID")
-		e.Ranged(int(x.SchemaID.Value), 0, 255)
+		e.Ranged("SchemaID", int(x.SchemaID.Value), 0, 255)
 		at = 1
 	}
 	e.Event(1-at, 2-at)
@@ -150,63 +138,22 @@ type AppProtocol struct {
 
 // DecodeEXI reads the element's content and end.
 func (x *AppProtocol) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("ProtocolNamespace")
-		return
-	}
-	d.At("ProtocolNamespace")
-	x.ProtocolNamespace = d.Text()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("VersionNumberMajor")
-		return
-	}
-	d.At("VersionNumberMajor")
-	x.VersionNumberMajor = uint32(d.Unsigned(1<<32 - 1))
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("VersionNumberMinor")
-		return
-	}
-	d.At("VersionNumberMinor")
-	x.VersionNumberMinor = uint32(d.Unsigned(1<<32 - 1))
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("SchemaID")
-		return
-	}
-	d.At("SchemaID")
-	x.SchemaID = uint8(d.Ranged(0, 255))
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("Priority")
-		return
-	}
-	d.At("Priority")
-	x.Priority = uint8(d.Ranged(1, 20))
-	if d.Event(1, exi.AtEnd) != 0 {
-		d.Expected("end of element")
-	}
+	x.ProtocolNamespace = d.NextText("ProtocolNamespace", exi.AtStart)
+	x.VersionNumberMajor = uint32(d.NextUnsigned("VersionNumberMajor", 1<<32-1, 0))
+	x.VersionNumberMinor = uint32(d.NextUnsigned("VersionNumberMinor", 1<<32-1, 0))
+	x.SchemaID = uint8(d.NextRanged("SchemaID", 0, 255, 0))
+	x.Priority = uint8(d.NextRanged("Priority", 1, 20, 0))
+	d.End(exi.AtEnd)
 }
 
 // EncodeEXI writes the element's content and end.
 func (x *AppProtocol) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
-	e.At("ProtocolNamespace")
-	e.Text(x.ProtocolNamespace)
-	e.Event(0, 1)
-	e.At("VersionNumberMajor")
-	e.Unsigned(uint64(x.VersionNumberMajor))
-	e.Event(0, 1)
-	e.At("VersionNumberMinor")
-	e.Unsigned(uint64(x.VersionNumberMinor))
-	e.Event(0, 1)
-	e.At("SchemaID")
-	e.Ranged(int(x.SchemaID), 0, 255)
-	e.Event(0, 1)
-	e.At("Priority")
-	e.Ranged(int(x.Priority), 1, 20)
+	e.Text("ProtocolNamespace", x.ProtocolNamespace)
+	e.NextUnsigned("VersionNumberMajor", uint64(x.VersionNumberMajor))
+	e.NextUnsigned("VersionNumberMinor", uint64(x.VersionNumberMinor))
+	e.NextRanged("SchemaID", int(x.SchemaID), 0, 255)
+	e.NextRanged("Priority", int(x.Priority), 1, 20)
 	e.Event(0, 1)
 }
 

@@ -25,53 +25,19 @@ func (*ACEVSEStatus) ElementName() exi.QName {
 
 // DecodeEXI reads the element's content and end.
 func (x *ACEVSEStatus) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("PowerSwitchClosed")
-		return
-	}
-	d.At("PowerSwitchClosed")
-	x.PowerSwitchClosed = d.Bool()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("RCD")
-		return
-	}
-	d.At("RCD")
-	x.RCD = d.Bool()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("NotificationMaxDelay")
-		return
-	}
-	d.At("NotificationMaxDelay")
-	x.NotificationMaxDelay = uint32(d.Unsigned(1<<32 - 1))
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVSENotification")
-		return
-	}
-	d.At("EVSENotification")
-	x.EVSENotification = EVSENotification(d.Enum(3))
-	if d.Event(1, exi.AtEnd) != 0 {
-		d.Expected("end of element")
-	}
+	x.PowerSwitchClosed = d.NextBool("PowerSwitchClosed", exi.AtStart)
+	x.RCD = d.NextBool("RCD", 0)
+	x.NotificationMaxDelay = uint32(d.NextUnsigned("NotificationMaxDelay", 1<<32-1, 0))
+	x.EVSENotification = EVSENotification(d.NextEnum("EVSENotification", 3, 0))
+	d.End(exi.AtEnd)
 }
 
 // EncodeEXI writes the element's content and end.
 func (x *ACEVSEStatus) EncodeEXI(e *exi.Encoder) {
-	e.Event(0, 1)
-	e.At("PowerSwitchClosed")
-	e.Bool(x.PowerSwitchClosed)
-	e.Event(0, 1)
-	e.At("RCD")
-	e.Bool(x.RCD)
-	e.Event(0, 1)
-	e.At("NotificationMaxDelay")
-	e.Unsigned(uint64(x.NotificationMaxDelay))
-	e.Event(0, 1)
-	e.At("EVSENotification")
-	e.Enum(uint8(x.EVSENotification), 3)
+	e.NextBool("PowerSwitchClosed", x.PowerSwitchClosed)
+	e.NextBool("RCD", x.RCD)
+	e.NextUnsigned("NotificationMaxDelay", uint64(x.NotificationMaxDelay))
+	e.NextEnum("EVSENotification", uint8(x.EVSENotification), 3)
 	e.Event(0, 1)
 }
 

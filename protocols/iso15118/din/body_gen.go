@@ -23,273 +23,239 @@ func (x *Body) DecodeEXI(d *exi.Decoder) {
 			{
 				v := new(CableCheckReq)
 				x.BodyElement = v
-				d.In("CableCheckReq")
 				v.DecodeEXI(d)
-				d.Out()
+				d.Out("CableCheckReq")
 			}
 		case 2:
 			{
 				v := new(CableCheckRes)
 				x.BodyElement = v
-				d.In("CableCheckRes")
 				v.DecodeEXI(d)
-				d.Out()
+				d.Out("CableCheckRes")
 			}
 		case 3:
 			{
 				v := new(CertificateInstallationReq)
 				x.BodyElement = v
-				d.In("CertificateInstallationReq")
 				v.DecodeEXI(d)
-				d.Out()
+				d.Out("CertificateInstallationReq")
 			}
 		case 4:
 			{
 				v := new(CertificateInstallationRes)
 				x.BodyElement = v
-				d.In("CertificateInstallationRes")
 				v.DecodeEXI(d)
-				d.Out()
+				d.Out("CertificateInstallationRes")
 			}
 		case 5:
 			{
 				v := new(CertificateUpdateReq)
 				x.BodyElement = v
-				d.In("CertificateUpdateReq")
 				v.DecodeEXI(d)
-				d.Out()
+				d.Out("CertificateUpdateReq")
 			}
 		case 6:
 			{
 				v := new(CertificateUpdateRes)
 				x.BodyElement = v
-				d.In("CertificateUpdateRes")
 				v.DecodeEXI(d)
-				d.Out()
+				d.Out("CertificateUpdateRes")
 			}
 		case 7:
 			{
 				v := new(ChargeParameterDiscoveryReq)
 				x.BodyElement = v
-				d.In("ChargeParameterDiscoveryReq")
 				v.DecodeEXI(d)
-				d.Out()
+				d.Out("ChargeParameterDiscoveryReq")
 			}
 		case 8:
 			{
 				v := new(ChargeParameterDiscoveryRes)
 				x.BodyElement = v
-				d.In("ChargeParameterDiscoveryRes")
 				v.DecodeEXI(d)
-				d.Out()
+				d.Out("ChargeParameterDiscoveryRes")
 			}
 		case 9:
 			{
 				v := new(ChargingStatusReq)
 				x.BodyElement = v
-				d.In("ChargingStatusReq")
 				v.DecodeEXI(d)
-				d.Out()
+				d.Out("ChargingStatusReq")
 			}
 		case 10:
 			{
 				v := new(ChargingStatusRes)
 				x.BodyElement = v
-				d.In("ChargingStatusRes")
 				v.DecodeEXI(d)
-				d.Out()
+				d.Out("ChargingStatusRes")
 			}
 		case 11:
 			{
 				v := new(ContractAuthenticationReq)
 				x.BodyElement = v
-				d.In("ContractAuthenticationReq")
 				v.DecodeEXI(d)
-				d.Out()
+				d.Out("ContractAuthenticationReq")
 			}
 		case 12:
 			{
 				v := new(ContractAuthenticationRes)
 				x.BodyElement = v
-				d.In("ContractAuthenticationRes")
 				v.DecodeEXI(d)
-				d.Out()
+				d.Out("ContractAuthenticationRes")
 			}
 		case 13:
 			{
 				v := new(CurrentDemandReq)
 				x.BodyElement = v
-				d.In("CurrentDemandReq")
 				v.DecodeEXI(d)
-				d.Out()
+				d.Out("CurrentDemandReq")
 			}
 		case 14:
 			{
 				v := new(CurrentDemandRes)
 				x.BodyElement = v
-				d.In("CurrentDemandRes")
 				v.DecodeEXI(d)
-				d.Out()
+				d.Out("CurrentDemandRes")
 			}
 		case 15:
 			{
 				v := new(MeteringReceiptReq)
 				x.BodyElement = v
-				d.In("MeteringReceiptReq")
 				v.DecodeEXI(d)
-				d.Out()
+				d.Out("MeteringReceiptReq")
 			}
 		case 16:
 			{
 				v := new(MeteringReceiptRes)
 				x.BodyElement = v
-				d.In("MeteringReceiptRes")
 				v.DecodeEXI(d)
-				d.Out()
+				d.Out("MeteringReceiptRes")
 			}
 		case 17:
 			{
 				v := new(PaymentDetailsReq)
 				x.BodyElement = v
-				d.In("PaymentDetailsReq")
 				v.DecodeEXI(d)
-				d.Out()
+				d.Out("PaymentDetailsReq")
 			}
 		case 18:
 			{
 				v := new(PaymentDetailsRes)
 				x.BodyElement = v
-				d.In("PaymentDetailsRes")
 				v.DecodeEXI(d)
-				d.Out()
+				d.Out("PaymentDetailsRes")
 			}
 		case 19:
 			{
 				v := new(PowerDeliveryReq)
 				x.BodyElement = v
-				d.In("PowerDeliveryReq")
 				v.DecodeEXI(d)
-				d.Out()
+				d.Out("PowerDeliveryReq")
 			}
 		case 20:
 			{
 				v := new(PowerDeliveryRes)
 				x.BodyElement = v
-				d.In("PowerDeliveryRes")
 				v.DecodeEXI(d)
-				d.Out()
+				d.Out("PowerDeliveryRes")
 			}
 		case 21:
 			{
 				v := new(PreChargeReq)
 				x.BodyElement = v
-				d.In("PreChargeReq")
 				v.DecodeEXI(d)
-				d.Out()
+				d.Out("PreChargeReq")
 			}
 		case 22:
 			{
 				v := new(PreChargeRes)
 				x.BodyElement = v
-				d.In("PreChargeRes")
 				v.DecodeEXI(d)
-				d.Out()
+				d.Out("PreChargeRes")
 			}
 		case 23:
 			{
 				v := new(ServiceDetailReq)
 				x.BodyElement = v
-				d.In("ServiceDetailReq")
 				v.DecodeEXI(d)
-				d.Out()
+				d.Out("ServiceDetailReq")
 			}
 		case 24:
 			{
 				v := new(ServiceDetailRes)
 				x.BodyElement = v
-				d.In("ServiceDetailRes")
 				v.DecodeEXI(d)
-				d.Out()
+				d.Out("ServiceDetailRes")
 			}
 		case 25:
 			{
 				v := new(ServiceDiscoveryReq)
 				x.BodyElement = v
-				d.In("ServiceDiscoveryReq")
 				v.DecodeEXI(d)
-				d.Out()
+				d.Out("ServiceDiscoveryReq")
 			}
 		case 26:
 			{
 				v := new(ServiceDiscoveryRes)
 				x.BodyElement = v
-				d.In("ServiceDiscoveryRes")
 				v.DecodeEXI(d)
-				d.Out()
+				d.Out("ServiceDiscoveryRes")
 			}
 		case 27:
 			{
 				v := new(ServicePaymentSelectionReq)
 				x.BodyElement = v
-				d.In("ServicePaymentSelectionReq")
 				v.DecodeEXI(d)
-				d.Out()
+				d.Out("ServicePaymentSelectionReq")
 			}
 		case 28:
 			{
 				v := new(ServicePaymentSelectionRes)
 				x.BodyElement = v
-				d.In("ServicePaymentSelectionRes")
 				v.DecodeEXI(d)
-				d.Out()
+				d.Out("ServicePaymentSelectionRes")
 			}
 		case 29:
 			{
 				v := new(SessionSetupReq)
 				x.BodyElement = v
-				d.In("SessionSetupReq")
 				v.DecodeEXI(d)
-				d.Out()
+				d.Out("SessionSetupReq")
 			}
 		case 30:
 			{
 				v := new(SessionSetupRes)
 				x.BodyElement = v
-				d.In("SessionSetupRes")
 				v.DecodeEXI(d)
-				d.Out()
+				d.Out("SessionSetupRes")
 			}
 		case 31:
 			{
 				v := new(SessionStop)
 				x.BodyElement = v
-				d.In("SessionStopReq")
 				v.DecodeEXI(d)
-				d.Out()
+				d.Out("SessionStopReq")
 			}
 		case 32:
 			{
 				v := new(SessionStopRes)
 				x.BodyElement = v
-				d.In("SessionStopRes")
 				v.DecodeEXI(d)
-				d.Out()
+				d.Out("SessionStopRes")
 			}
 		case 33:
 			{
 				v := new(WeldingDetectionReq)
 				x.BodyElement = v
-				d.In("WeldingDetectionReq")
 				v.DecodeEXI(d)
-				d.Out()
+				d.Out("WeldingDetectionReq")
 			}
 		case 34:
 			{
 				v := new(WeldingDetectionRes)
 				x.BodyElement = v
-				d.In("WeldingDetectionRes")
 				v.DecodeEXI(d)
-				d.Out()
+				d.Out("WeldingDetectionRes")
 			}
 		default:
 			d.Expected("CableCheckReq or CableCheckRes or CertificateInstallationReq or CertificateInstallationRes or CertificateUpdateReq or CertificateUpdateRes or ...")
@@ -313,272 +279,272 @@ func (x *Body) EncodeEXI(e *exi.Encoder) {
 				e.Missing("CableCheckReq")
 				return
 			}
-			e.At("CableCheckReq")
 			v.EncodeEXI(e)
+			e.Out("CableCheckReq")
 		case *CableCheckRes:
 			e.Event(2-at, 36-at)
 			if v == nil {
 				e.Missing("CableCheckRes")
 				return
 			}
-			e.At("CableCheckRes")
 			v.EncodeEXI(e)
+			e.Out("CableCheckRes")
 		case *CertificateInstallationReq:
 			e.Event(3-at, 36-at)
 			if v == nil {
 				e.Missing("CertificateInstallationReq")
 				return
 			}
-			e.At("CertificateInstallationReq")
 			v.EncodeEXI(e)
+			e.Out("CertificateInstallationReq")
 		case *CertificateInstallationRes:
 			e.Event(4-at, 36-at)
 			if v == nil {
 				e.Missing("CertificateInstallationRes")
 				return
 			}
-			e.At("CertificateInstallationRes")
 			v.EncodeEXI(e)
+			e.Out("CertificateInstallationRes")
 		case *CertificateUpdateReq:
 			e.Event(5-at, 36-at)
 			if v == nil {
 				e.Missing("CertificateUpdateReq")
 				return
 			}
-			e.At("CertificateUpdateReq")
 			v.EncodeEXI(e)
+			e.Out("CertificateUpdateReq")
 		case *CertificateUpdateRes:
 			e.Event(6-at, 36-at)
 			if v == nil {
 				e.Missing("CertificateUpdateRes")
 				return
 			}
-			e.At("CertificateUpdateRes")
 			v.EncodeEXI(e)
+			e.Out("CertificateUpdateRes")
 		case *ChargeParameterDiscoveryReq:
 			e.Event(7-at, 36-at)
 			if v == nil {
 				e.Missing("ChargeParameterDiscoveryReq")
 				return
 			}
-			e.At("ChargeParameterDiscoveryReq")
 			v.EncodeEXI(e)
+			e.Out("ChargeParameterDiscoveryReq")
 		case *ChargeParameterDiscoveryRes:
 			e.Event(8-at, 36-at)
 			if v == nil {
 				e.Missing("ChargeParameterDiscoveryRes")
 				return
 			}
-			e.At("ChargeParameterDiscoveryRes")
 			v.EncodeEXI(e)
+			e.Out("ChargeParameterDiscoveryRes")
 		case *ChargingStatusReq:
 			e.Event(9-at, 36-at)
 			if v == nil {
 				e.Missing("ChargingStatusReq")
 				return
 			}
-			e.At("ChargingStatusReq")
 			v.EncodeEXI(e)
+			e.Out("ChargingStatusReq")
 		case *ChargingStatusRes:
 			e.Event(10-at, 36-at)
 			if v == nil {
 				e.Missing("ChargingStatusRes")
 				return
 			}
-			e.At("ChargingStatusRes")
 			v.EncodeEXI(e)
+			e.Out("ChargingStatusRes")
 		case *ContractAuthenticationReq:
 			e.Event(11-at, 36-at)
 			if v == nil {
 				e.Missing("ContractAuthenticationReq")
 				return
 			}
-			e.At("ContractAuthenticationReq")
 			v.EncodeEXI(e)
+			e.Out("ContractAuthenticationReq")
 		case *ContractAuthenticationRes:
 			e.Event(12-at, 36-at)
 			if v == nil {
 				e.Missing("ContractAuthenticationRes")
 				return
 			}
-			e.At("ContractAuthenticationRes")
 			v.EncodeEXI(e)
+			e.Out("ContractAuthenticationRes")
 		case *CurrentDemandReq:
 			e.Event(13-at, 36-at)
 			if v == nil {
 				e.Missing("CurrentDemandReq")
 				return
 			}
-			e.At("CurrentDemandReq")
 			v.EncodeEXI(e)
+			e.Out("CurrentDemandReq")
 		case *CurrentDemandRes:
 			e.Event(14-at, 36-at)
 			if v == nil {
 				e.Missing("CurrentDemandRes")
 				return
 			}
-			e.At("CurrentDemandRes")
 			v.EncodeEXI(e)
+			e.Out("CurrentDemandRes")
 		case *MeteringReceiptReq:
 			e.Event(15-at, 36-at)
 			if v == nil {
 				e.Missing("MeteringReceiptReq")
 				return
 			}
-			e.At("MeteringReceiptReq")
 			v.EncodeEXI(e)
+			e.Out("MeteringReceiptReq")
 		case *MeteringReceiptRes:
 			e.Event(16-at, 36-at)
 			if v == nil {
 				e.Missing("MeteringReceiptRes")
 				return
 			}
-			e.At("MeteringReceiptRes")
 			v.EncodeEXI(e)
+			e.Out("MeteringReceiptRes")
 		case *PaymentDetailsReq:
 			e.Event(17-at, 36-at)
 			if v == nil {
 				e.Missing("PaymentDetailsReq")
 				return
 			}
-			e.At("PaymentDetailsReq")
 			v.EncodeEXI(e)
+			e.Out("PaymentDetailsReq")
 		case *PaymentDetailsRes:
 			e.Event(18-at, 36-at)
 			if v == nil {
 				e.Missing("PaymentDetailsRes")
 				return
 			}
-			e.At("PaymentDetailsRes")
 			v.EncodeEXI(e)
+			e.Out("PaymentDetailsRes")
 		case *PowerDeliveryReq:
 			e.Event(19-at, 36-at)
 			if v == nil {
 				e.Missing("PowerDeliveryReq")
 				return
 			}
-			e.At("PowerDeliveryReq")
 			v.EncodeEXI(e)
+			e.Out("PowerDeliveryReq")
 		case *PowerDeliveryRes:
 			e.Event(20-at, 36-at)
 			if v == nil {
 				e.Missing("PowerDeliveryRes")
 				return
 			}
-			e.At("PowerDeliveryRes")
 			v.EncodeEXI(e)
+			e.Out("PowerDeliveryRes")
 		case *PreChargeReq:
 			e.Event(21-at, 36-at)
 			if v == nil {
 				e.Missing("PreChargeReq")
 				return
 			}
-			e.At("PreChargeReq")
 			v.EncodeEXI(e)
+			e.Out("PreChargeReq")
 		case *PreChargeRes:
 			e.Event(22-at, 36-at)
 			if v == nil {
 				e.Missing("PreChargeRes")
 				return
 			}
-			e.At("PreChargeRes")
 			v.EncodeEXI(e)
+			e.Out("PreChargeRes")
 		case *ServiceDetailReq:
 			e.Event(23-at, 36-at)
 			if v == nil {
 				e.Missing("ServiceDetailReq")
 				return
 			}
-			e.At("ServiceDetailReq")
 			v.EncodeEXI(e)
+			e.Out("ServiceDetailReq")
 		case *ServiceDetailRes:
 			e.Event(24-at, 36-at)
 			if v == nil {
 				e.Missing("ServiceDetailRes")
 				return
 			}
-			e.At("ServiceDetailRes")
 			v.EncodeEXI(e)
+			e.Out("ServiceDetailRes")
 		case *ServiceDiscoveryReq:
 			e.Event(25-at, 36-at)
 			if v == nil {
 				e.Missing("ServiceDiscoveryReq")
 				return
 			}
-			e.At("ServiceDiscoveryReq")
 			v.EncodeEXI(e)
+			e.Out("ServiceDiscoveryReq")
 		case *ServiceDiscoveryRes:
 			e.Event(26-at, 36-at)
 			if v == nil {
 				e.Missing("ServiceDiscoveryRes")
 				return
 			}
-			e.At("ServiceDiscoveryRes")
 			v.EncodeEXI(e)
+			e.Out("ServiceDiscoveryRes")
 		case *ServicePaymentSelectionReq:
 			e.Event(27-at, 36-at)
 			if v == nil {
 				e.Missing("ServicePaymentSelectionReq")
 				return
 			}
-			e.At("ServicePaymentSelectionReq")
 			v.EncodeEXI(e)
+			e.Out("ServicePaymentSelectionReq")
 		case *ServicePaymentSelectionRes:
 			e.Event(28-at, 36-at)
 			if v == nil {
 				e.Missing("ServicePaymentSelectionRes")
 				return
 			}
-			e.At("ServicePaymentSelectionRes")
 			v.EncodeEXI(e)
+			e.Out("ServicePaymentSelectionRes")
 		case *SessionSetupReq:
 			e.Event(29-at, 36-at)
 			if v == nil {
 				e.Missing("SessionSetupReq")
 				return
 			}
-			e.At("SessionSetupReq")
 			v.EncodeEXI(e)
+			e.Out("SessionSetupReq")
 		case *SessionSetupRes:
 			e.Event(30-at, 36-at)
 			if v == nil {
 				e.Missing("SessionSetupRes")
 				return
 			}
-			e.At("SessionSetupRes")
 			v.EncodeEXI(e)
+			e.Out("SessionSetupRes")
 		case *SessionStop:
 			e.Event(31-at, 36-at)
 			if v == nil {
 				e.Missing("SessionStopReq")
 				return
 			}
-			e.At("SessionStopReq")
 			v.EncodeEXI(e)
+			e.Out("SessionStopReq")
 		case *SessionStopRes:
 			e.Event(32-at, 36-at)
 			if v == nil {
 				e.Missing("SessionStopRes")
 				return
 			}
-			e.At("SessionStopRes")
 			v.EncodeEXI(e)
+			e.Out("SessionStopRes")
 		case *WeldingDetectionReq:
 			e.Event(33-at, 36-at)
 			if v == nil {
 				e.Missing("WeldingDetectionReq")
 				return
 			}
-			e.At("WeldingDetectionReq")
 			v.EncodeEXI(e)
+			e.Out("WeldingDetectionReq")
 		case *WeldingDetectionRes:
 			e.Event(34-at, 36-at)
 			if v == nil {
 				e.Missing("WeldingDetectionRes")
 				return
 			}
-			e.At("WeldingDetectionRes")
 			v.EncodeEXI(e)
+			e.Out("WeldingDetectionRes")
 		default:
 			e.Missing("BodyElement")
 		}

@@ -16,19 +16,12 @@ type CertificateChain struct {
 
 // DecodeEXI reads the element's content and end.
 func (x *CertificateChain) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("Certificate")
-		return
-	}
-	d.At("Certificate")
-	x.Certificate = d.Binary()
-	ev = d.Event(2, exi.AtEnd)
+	x.Certificate = d.NextBinary("Certificate", exi.AtStart)
+	ev := d.Event(2, exi.AtEnd)
 	if ev == 0 {
 		x.SubCertificates.Present = true
-		d.In("SubCertificates")
 		x.SubCertificates.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("SubCertificates")
 		ev = d.Event(1, exi.AtEnd) + 1
 	}
 	if ev != 1 {
@@ -39,13 +32,12 @@ func (x *CertificateChain) DecodeEXI(d *exi.Decoder) {
 // EncodeEXI writes the element's content and end.
 func (x *CertificateChain) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
-	e.At("Certificate")
-	e.Binary(x.Certificate)
+	e.Binary("Certificate", x.Certificate)
 	at := uint32(0)
 	if x.SubCertificates.Present {
 		e.Event(0-at, 2-at)
-		e.At("SubCertificates")
 		x.SubCertificates.Value.EncodeEXI(e)
+		e.Out("SubCertificates")
 		at = 1
 	}
 	e.Event(1-at, 2-at)

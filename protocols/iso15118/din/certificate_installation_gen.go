@@ -27,34 +27,21 @@ func (*CertificateInstallationReq) ElementName() exi.QName {
 func (x *CertificateInstallationReq) DecodeEXI(d *exi.Decoder) {
 	ev := d.Event(2, exi.AtStart|1<<8)
 	if ev == 0 {
-		d.At("@Id")
-		x.ID.Set(d.TextAttr())
+		x.ID.Set(d.TextAttr("@Id"))
 		ev = d.Event(1, exi.AtAttributes) + 1
 	}
 	if ev != 1 {
 		d.Expected("OEMProvisioningCert")
 		return
 	}
-	d.At("OEMProvisioningCert")
-	x.OEMProvisioningCert = d.Binary()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("ListOfRootCertificateIDs")
+	x.OEMProvisioningCert = d.Binary("OEMProvisioningCert")
+	if !d.Begin("ListOfRootCertificateIDs", 0) {
 		return
 	}
-	d.In("ListOfRootCertificateIDs")
 	x.ListOfRootCertificateIDs.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("DHParams")
-		return
-	}
-	d.At("DHParams")
-	x.DHParams = d.Binary()
-	if d.Event(1, exi.AtEnd) != 0 {
-		d.Expected("end of element")
-	}
+	d.Out("ListOfRootCertificateIDs")
+	x.DHParams = d.NextBinary("DHParams", 0)
+	d.End(exi.AtEnd)
 }
 
 // EncodeEXI writes the element's content and end.
@@ -62,19 +49,16 @@ func (x *CertificateInstallationReq) EncodeEXI(e *exi.Encoder) {
 	at := uint32(0)
 	if x.ID.Present {
 		e.Event(0-at, 2-at)
-		e.At("@Id")
-		e.TextAttr(x.ID.Value)
+		e.TextAttr("@Id", x.ID.Value)
 		at = 1
 	}
 	e.Event(1-at, 2-at)
-	e.At("OEMProvisioningCert")
-	e.Binary(x.OEMProvisioningCert)
+	e.Binary("OEMProvisioningCert", x.OEMProvisioningCert)
 	e.Event(0, 1)
-	e.At("ListOfRootCertificateIDs")
 	x.ListOfRootCertificateIDs.EncodeEXI(e)
+	e.Out("ListOfRootCertificateIDs")
 	e.Event(0, 1)
-	e.At("DHParams")
-	e.Binary(x.DHParams)
+	e.Binary("DHParams", x.DHParams)
 	e.Event(0, 1)
 }
 
@@ -115,69 +99,33 @@ func (x *CertificateInstallationRes) DecodeEXI(d *exi.Decoder) {
 		d.Expected("attribute Id")
 		return
 	}
-	d.At("@Id")
-	x.ID = d.TextAttr()
-	ev = d.Event(1, exi.AtAttributes)
-	if ev != 0 {
-		d.Expected("ResponseCode")
+	x.ID = d.TextAttr("@Id")
+	x.ResponseCode = ResponseCode(d.NextEnum("ResponseCode", 23, exi.AtAttributes))
+	if !d.Begin("ContractSignatureCertChain", 0) {
 		return
 	}
-	d.At("ResponseCode")
-	x.ResponseCode = ResponseCode(d.Enum(23))
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("ContractSignatureCertChain")
-		return
-	}
-	d.In("ContractSignatureCertChain")
 	x.ContractSignatureCertChain.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("ContractSignatureEncryptedPrivateKey")
-		return
-	}
-	d.At("ContractSignatureEncryptedPrivateKey")
-	x.ContractSignatureEncryptedPrivateKey = d.Binary()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("DHParams")
-		return
-	}
-	d.At("DHParams")
-	x.DHParams = d.Binary()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("ContractID")
-		return
-	}
-	d.At("ContractID")
-	x.ContractID = d.Text()
-	if d.Event(1, exi.AtEnd) != 0 {
-		d.Expected("end of element")
-	}
+	d.Out("ContractSignatureCertChain")
+	x.ContractSignatureEncryptedPrivateKey = d.NextBinary("ContractSignatureEncryptedPrivateKey", 0)
+	x.DHParams = d.NextBinary("DHParams", 0)
+	x.ContractID = d.NextText("ContractID", 0)
+	d.End(exi.AtEnd)
 }
 
 // EncodeEXI writes the element's content and end.
 func (x *CertificateInstallationRes) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
-	e.At("@Id")
-	e.TextAttr(x.ID)
+	e.TextAttr("@Id", x.ID)
+	e.NextEnum("ResponseCode", uint8(x.ResponseCode), 23)
 	e.Event(0, 1)
-	e.At("ResponseCode")
-	e.Enum(uint8(x.ResponseCode), 23)
-	e.Event(0, 1)
-	e.At("ContractSignatureCertChain")
 	x.ContractSignatureCertChain.EncodeEXI(e)
+	e.Out("ContractSignatureCertChain")
 	e.Event(0, 1)
-	e.At("ContractSignatureEncryptedPrivateKey")
-	e.Binary(x.ContractSignatureEncryptedPrivateKey)
+	e.Binary("ContractSignatureEncryptedPrivateKey", x.ContractSignatureEncryptedPrivateKey)
 	e.Event(0, 1)
-	e.At("DHParams")
-	e.Binary(x.DHParams)
+	e.Binary("DHParams", x.DHParams)
 	e.Event(0, 1)
-	e.At("ContractID")
-	e.Text(x.ContractID)
+	e.Text("ContractID", x.ContractID)
 	e.Event(0, 1)
 }
 

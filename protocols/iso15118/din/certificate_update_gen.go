@@ -29,42 +29,23 @@ func (*CertificateUpdateReq) ElementName() exi.QName {
 func (x *CertificateUpdateReq) DecodeEXI(d *exi.Decoder) {
 	ev := d.Event(2, exi.AtStart|1<<8)
 	if ev == 0 {
-		d.At("@Id")
-		x.ID.Set(d.TextAttr())
+		x.ID.Set(d.TextAttr("@Id"))
 		ev = d.Event(1, exi.AtAttributes) + 1
 	}
 	if ev != 1 {
 		d.Expected("ContractSignatureCertChain")
 		return
 	}
-	d.In("ContractSignatureCertChain")
 	x.ContractSignatureCertChain.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("ContractID")
+	d.Out("ContractSignatureCertChain")
+	x.ContractID = d.NextText("ContractID", 0)
+	if !d.Begin("ListOfRootCertificateIDs", 0) {
 		return
 	}
-	d.At("ContractID")
-	x.ContractID = d.Text()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("ListOfRootCertificateIDs")
-		return
-	}
-	d.In("ListOfRootCertificateIDs")
 	x.ListOfRootCertificateIDs.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("DHParams")
-		return
-	}
-	d.At("DHParams")
-	x.DHParams = d.Binary()
-	if d.Event(1, exi.AtEnd) != 0 {
-		d.Expected("end of element")
-	}
+	d.Out("ListOfRootCertificateIDs")
+	x.DHParams = d.NextBinary("DHParams", 0)
+	d.End(exi.AtEnd)
 }
 
 // EncodeEXI writes the element's content and end.
@@ -72,22 +53,19 @@ func (x *CertificateUpdateReq) EncodeEXI(e *exi.Encoder) {
 	at := uint32(0)
 	if x.ID.Present {
 		e.Event(0-at, 2-at)
-		e.At("@Id")
-		e.TextAttr(x.ID.Value)
+		e.TextAttr("@Id", x.ID.Value)
 		at = 1
 	}
 	e.Event(1-at, 2-at)
-	e.At("ContractSignatureCertChain")
 	x.ContractSignatureCertChain.EncodeEXI(e)
+	e.Out("ContractSignatureCertChain")
 	e.Event(0, 1)
-	e.At("ContractID")
-	e.Text(x.ContractID)
+	e.Text("ContractID", x.ContractID)
 	e.Event(0, 1)
-	e.At("ListOfRootCertificateIDs")
 	x.ListOfRootCertificateIDs.EncodeEXI(e)
+	e.Out("ListOfRootCertificateIDs")
 	e.Event(0, 1)
-	e.At("DHParams")
-	e.Binary(x.DHParams)
+	e.Binary("DHParams", x.DHParams)
 	e.Event(0, 1)
 }
 
@@ -133,79 +111,35 @@ func (x *CertificateUpdateRes) DecodeEXI(d *exi.Decoder) {
 		d.Expected("attribute Id")
 		return
 	}
-	d.At("@Id")
-	x.ID = d.TextAttr()
-	ev = d.Event(1, exi.AtAttributes)
-	if ev != 0 {
-		d.Expected("ResponseCode")
+	x.ID = d.TextAttr("@Id")
+	x.ResponseCode = ResponseCode(d.NextEnum("ResponseCode", 23, exi.AtAttributes))
+	if !d.Begin("ContractSignatureCertChain", 0) {
 		return
 	}
-	d.At("ResponseCode")
-	x.ResponseCode = ResponseCode(d.Enum(23))
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("ContractSignatureCertChain")
-		return
-	}
-	d.In("ContractSignatureCertChain")
 	x.ContractSignatureCertChain.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("ContractSignatureEncryptedPrivateKey")
-		return
-	}
-	d.At("ContractSignatureEncryptedPrivateKey")
-	x.ContractSignatureEncryptedPrivateKey = d.Binary()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("DHParams")
-		return
-	}
-	d.At("DHParams")
-	x.DHParams = d.Binary()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("ContractID")
-		return
-	}
-	d.At("ContractID")
-	x.ContractID = d.Text()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("RetryCounter")
-		return
-	}
-	d.At("RetryCounter")
-	x.RetryCounter = int16(d.Signed(-1<<15, 1<<15-1))
-	if d.Event(1, exi.AtEnd) != 0 {
-		d.Expected("end of element")
-	}
+	d.Out("ContractSignatureCertChain")
+	x.ContractSignatureEncryptedPrivateKey = d.NextBinary("ContractSignatureEncryptedPrivateKey", 0)
+	x.DHParams = d.NextBinary("DHParams", 0)
+	x.ContractID = d.NextText("ContractID", 0)
+	x.RetryCounter = int16(d.NextSigned("RetryCounter", -1<<15, 1<<15-1, 0))
+	d.End(exi.AtEnd)
 }
 
 // EncodeEXI writes the element's content and end.
 func (x *CertificateUpdateRes) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
-	e.At("@Id")
-	e.TextAttr(x.ID)
+	e.TextAttr("@Id", x.ID)
+	e.NextEnum("ResponseCode", uint8(x.ResponseCode), 23)
 	e.Event(0, 1)
-	e.At("ResponseCode")
-	e.Enum(uint8(x.ResponseCode), 23)
-	e.Event(0, 1)
-	e.At("ContractSignatureCertChain")
 	x.ContractSignatureCertChain.EncodeEXI(e)
+	e.Out("ContractSignatureCertChain")
 	e.Event(0, 1)
-	e.At("ContractSignatureEncryptedPrivateKey")
-	e.Binary(x.ContractSignatureEncryptedPrivateKey)
+	e.Binary("ContractSignatureEncryptedPrivateKey", x.ContractSignatureEncryptedPrivateKey)
 	e.Event(0, 1)
-	e.At("DHParams")
-	e.Binary(x.DHParams)
+	e.Binary("DHParams", x.DHParams)
 	e.Event(0, 1)
-	e.At("ContractID")
-	e.Text(x.ContractID)
-	e.Event(0, 1)
-	e.At("RetryCounter")
-	e.Signed(int64(x.RetryCounter))
+	e.Text("ContractID", x.ContractID)
+	e.NextSigned("RetryCounter", int64(x.RetryCounter))
 	e.Event(0, 1)
 }
 

@@ -27,67 +27,45 @@ func (*ACEVChargeParameter) ElementName() exi.QName {
 
 // DecodeEXI reads the element's content and end.
 func (x *ACEVChargeParameter) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("DepartureTime")
+	x.DepartureTime = uint32(d.NextUnsigned("DepartureTime", 1<<32-1, exi.AtStart))
+	if !d.Begin("EAmount", 0) {
 		return
 	}
-	d.At("DepartureTime")
-	x.DepartureTime = uint32(d.Unsigned(1<<32 - 1))
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EAmount")
-		return
-	}
-	d.In("EAmount")
 	x.EAmount.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVMaxVoltage")
+	d.Out("EAmount")
+	if !d.Begin("EVMaxVoltage", 0) {
 		return
 	}
-	d.In("EVMaxVoltage")
 	x.EVMaxVoltage.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVMaxCurrent")
+	d.Out("EVMaxVoltage")
+	if !d.Begin("EVMaxCurrent", 0) {
 		return
 	}
-	d.In("EVMaxCurrent")
 	x.EVMaxCurrent.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVMinCurrent")
+	d.Out("EVMaxCurrent")
+	if !d.Begin("EVMinCurrent", 0) {
 		return
 	}
-	d.In("EVMinCurrent")
 	x.EVMinCurrent.DecodeEXI(d)
-	d.Out()
-	if d.Event(1, exi.AtEnd) != 0 {
-		d.Expected("end of element")
-	}
+	d.Out("EVMinCurrent")
+	d.End(exi.AtEnd)
 }
 
 // EncodeEXI writes the element's content and end.
 func (x *ACEVChargeParameter) EncodeEXI(e *exi.Encoder) {
+	e.NextUnsigned("DepartureTime", uint64(x.DepartureTime))
 	e.Event(0, 1)
-	e.At("DepartureTime")
-	e.Unsigned(uint64(x.DepartureTime))
-	e.Event(0, 1)
-	e.At("EAmount")
 	x.EAmount.EncodeEXI(e)
+	e.Out("EAmount")
 	e.Event(0, 1)
-	e.At("EVMaxVoltage")
 	x.EVMaxVoltage.EncodeEXI(e)
+	e.Out("EVMaxVoltage")
 	e.Event(0, 1)
-	e.At("EVMaxCurrent")
 	x.EVMaxCurrent.EncodeEXI(e)
+	e.Out("EVMaxCurrent")
 	e.Event(0, 1)
-	e.At("EVMinCurrent")
 	x.EVMinCurrent.EncodeEXI(e)
+	e.Out("EVMinCurrent")
 	e.Event(0, 1)
 }
 
@@ -134,60 +112,48 @@ func (*DCEVChargeParameter) ElementName() exi.QName {
 
 // DecodeEXI reads the element's content and end.
 func (x *DCEVChargeParameter) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("DC_EVStatus")
+	if !d.Begin("DC_EVStatus", exi.AtStart) {
 		return
 	}
-	d.In("DC_EVStatus")
 	x.DCEVStatus.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVMaximumCurrentLimit")
+	d.Out("DC_EVStatus")
+	if !d.Begin("EVMaximumCurrentLimit", 0) {
 		return
 	}
-	d.In("EVMaximumCurrentLimit")
 	x.EVMaximumCurrentLimit.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(2, 0)
+	d.Out("EVMaximumCurrentLimit")
+	ev := d.Event(2, 0)
 	if ev == 0 {
 		x.EVMaximumPowerLimit.Present = true
-		d.In("EVMaximumPowerLimit")
 		x.EVMaximumPowerLimit.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMaximumPowerLimit")
 		ev = d.Event(1, 0) + 1
 	}
 	if ev != 1 {
 		d.Expected("EVMaximumVoltageLimit")
 		return
 	}
-	d.In("EVMaximumVoltageLimit")
 	x.EVMaximumVoltageLimit.DecodeEXI(d)
-	d.Out()
+	d.Out("EVMaximumVoltageLimit")
 	ev = d.Event(5, exi.AtEnd)
 	if ev == 0 {
 		x.EVEnergyCapacity.Present = true
-		d.In("EVEnergyCapacity")
 		x.EVEnergyCapacity.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVEnergyCapacity")
 		ev = d.Event(4, exi.AtEnd) + 1
 	}
 	if ev == 1 {
 		x.EVEnergyRequest.Present = true
-		d.In("EVEnergyRequest")
 		x.EVEnergyRequest.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVEnergyRequest")
 		ev = d.Event(3, exi.AtEnd) + 2
 	}
 	if ev == 2 {
-		d.At("FullSOC")
-		x.FullSOC.Set(int8(d.Ranged(0, 100)))
+		x.FullSOC.Set(int8(d.Ranged("FullSOC", 0, 100)))
 		ev = d.Event(2, exi.AtEnd) + 3
 	}
 	if ev == 3 {
-		d.At("BulkSOC")
-		x.BulkSOC.Set(int8(d.Ranged(0, 100)))
+		x.BulkSOC.Set(int8(d.Ranged("BulkSOC", 0, 100)))
 		ev = d.Event(1, exi.AtEnd) + 4
 	}
 	if ev != 4 {
@@ -198,44 +164,42 @@ func (x *DCEVChargeParameter) DecodeEXI(d *exi.Decoder) {
 // EncodeEXI writes the element's content and end.
 func (x *DCEVChargeParameter) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
-	e.At("DC_EVStatus")
 	x.DCEVStatus.EncodeEXI(e)
+	e.Out("DC_EVStatus")
 	e.Event(0, 1)
-	e.At("EVMaximumCurrentLimit")
 	x.EVMaximumCurrentLimit.EncodeEXI(e)
+	e.Out("EVMaximumCurrentLimit")
 	at := uint32(0)
 	if x.EVMaximumPowerLimit.Present {
 		e.Event(0-at, 2-at)
-		e.At("EVMaximumPowerLimit")
 		x.EVMaximumPowerLimit.Value.EncodeEXI(e)
+		e.Out("EVMaximumPowerLimit")
 		at = 1
 	}
 	e.Event(1-at, 2-at)
-	e.At("EVMaximumVoltageLimit")
 	x.EVMaximumVoltageLimit.EncodeEXI(e)
+	e.Out("EVMaximumVoltageLimit")
 	at = 0
 	if x.EVEnergyCapacity.Present {
 		e.Event(0-at, 5-at)
-		e.At("EVEnergyCapacity")
 		x.EVEnergyCapacity.Value.EncodeEXI(e)
+		e.Out("EVEnergyCapacity")
 		at = 1
 	}
 	if x.EVEnergyRequest.Present {
 		e.Event(1-at, 5-at)
-		e.At("EVEnergyRequest")
 		x.EVEnergyRequest.Value.EncodeEXI(e)
+		e.Out("EVEnergyRequest")
 		at = 2
 	}
 	if x.FullSOC.Present {
 		e.Event(2-at, 5-at)
-		e.At("FullSOC")
-		e.Ranged(int(x.FullSOC.Value), 0, 100)
+		e.Ranged("FullSOC", int(x.FullSOC.Value), 0, 100)
 		at = 3
 	}
 	if x.BulkSOC.Present {
 		e.Event(3-at, 5-at)
-		e.At("BulkSOC")
-		e.Ranged(int(x.BulkSOC.Value), 0, 100)
+		e.Ranged("BulkSOC", int(x.BulkSOC.Value), 0, 100)
 		at = 4
 	}
 	e.Event(4-at, 5-at)
@@ -290,30 +254,22 @@ func (*ChargeParameterDiscoveryReq) ElementName() exi.QName {
 
 // DecodeEXI reads the element's content and end.
 func (x *ChargeParameterDiscoveryReq) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("EVRequestedEnergyTransferType")
-		return
-	}
-	d.At("EVRequestedEnergyTransferType")
-	x.EVRequestedEnergyTransferType = EVRequestedEnergyTransfer(d.Enum(6))
-	ev = d.Event(3, 0)
+	x.EVRequestedEnergyTransferType = EVRequestedEnergyTransfer(d.NextEnum("EVRequestedEnergyTransferType", 6, exi.AtStart))
+	ev := d.Event(3, 0)
 	switch ev {
 	case 0:
 		{
 			v := new(ACEVChargeParameter)
 			x.EVChargeParameter = v
-			d.In("AC_EVChargeParameter")
 			v.DecodeEXI(d)
-			d.Out()
+			d.Out("AC_EVChargeParameter")
 		}
 	case 1:
 		{
 			v := new(DCEVChargeParameter)
 			x.EVChargeParameter = v
-			d.In("DC_EVChargeParameter")
 			v.DecodeEXI(d)
-			d.Out()
+			d.Out("DC_EVChargeParameter")
 		}
 	case 2:
 		d.Refuse("abstract element EVChargeParameter")
@@ -321,16 +277,12 @@ func (x *ChargeParameterDiscoveryReq) DecodeEXI(d *exi.Decoder) {
 		d.Expected("AC_EVChargeParameter or DC_EVChargeParameter")
 		return
 	}
-	if d.Event(1, exi.AtEnd) != 0 {
-		d.Expected("end of element")
-	}
+	d.End(exi.AtEnd)
 }
 
 // EncodeEXI writes the element's content and end.
 func (x *ChargeParameterDiscoveryReq) EncodeEXI(e *exi.Encoder) {
-	e.Event(0, 1)
-	e.At("EVRequestedEnergyTransferType")
-	e.Enum(uint8(x.EVRequestedEnergyTransferType), 6)
+	e.NextEnum("EVRequestedEnergyTransferType", uint8(x.EVRequestedEnergyTransferType), 6)
 	switch v := x.EVChargeParameter.(type) {
 	case *ACEVChargeParameter:
 		e.Event(0, 3)
@@ -338,16 +290,16 @@ func (x *ChargeParameterDiscoveryReq) EncodeEXI(e *exi.Encoder) {
 			e.Missing("AC_EVChargeParameter")
 			return
 		}
-		e.At("AC_EVChargeParameter")
 		v.EncodeEXI(e)
+		e.Out("AC_EVChargeParameter")
 	case *DCEVChargeParameter:
 		e.Event(1, 3)
 		if v == nil {
 			e.Missing("DC_EVChargeParameter")
 			return
 		}
-		e.At("DC_EVChargeParameter")
 		v.EncodeEXI(e)
+		e.Out("DC_EVChargeParameter")
 	default:
 		e.Missing("EVChargeParameter")
 	}
@@ -381,17 +333,10 @@ func (*RelativeTimeInterval) ElementName() exi.QName {
 
 // DecodeEXI reads the element's content and end.
 func (x *RelativeTimeInterval) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("start")
-		return
-	}
-	d.At("start")
-	x.Start = uint32(d.Unsigned(1<<32 - 1))
-	ev = d.Event(2, exi.AtEnd)
+	x.Start = uint32(d.NextUnsigned("start", 1<<32-1, exi.AtStart))
+	ev := d.Event(2, exi.AtEnd)
 	if ev == 0 {
-		d.At("duration")
-		x.Duration.Set(uint32(d.Unsigned(1<<32 - 1)))
+		x.Duration.Set(uint32(d.Unsigned("duration", 1<<32-1)))
 		ev = d.Event(1, exi.AtEnd) + 1
 	}
 	if ev != 1 {
@@ -401,14 +346,11 @@ func (x *RelativeTimeInterval) DecodeEXI(d *exi.Decoder) {
 
 // EncodeEXI writes the element's content and end.
 func (x *RelativeTimeInterval) EncodeEXI(e *exi.Encoder) {
-	e.Event(0, 1)
-	e.At("start")
-	e.Unsigned(uint64(x.Start))
+	e.NextUnsigned("start", uint64(x.Start))
 	at := uint32(0)
 	if x.Duration.Present {
 		e.Event(0-at, 2-at)
-		e.At("duration")
-		e.Unsigned(uint64(x.Duration.Value))
+		e.Unsigned("duration", uint64(x.Duration.Value))
 		at = 1
 	}
 	e.Event(1-at, 2-at)
@@ -438,27 +380,18 @@ func (x *PMaxScheduleEntry) DecodeEXI(d *exi.Decoder) {
 	ev := d.Event(2, exi.AtStart)
 	switch ev {
 	case 0:
-		d.In("RelativeTimeInterval")
 		x.RelativeTimeInterval.DecodeEXI(d)
-		d.Out()
+		d.Out("RelativeTimeInterval")
 	case 1:
-		d.At("TimeInterval")
 		x.BareTimeInterval = true
 		d.Empty()
+		d.Out("TimeInterval")
 	default:
 		d.Expected("RelativeTimeInterval")
 		return
 	}
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("PMax")
-		return
-	}
-	d.At("PMax")
-	x.PMax = int16(d.Signed(-1<<15, 1<<15-1))
-	if d.Event(1, exi.AtEnd) != 0 {
-		d.Expected("end of element")
-	}
+	x.PMax = int16(d.NextSigned("PMax", -1<<15, 1<<15-1, 0))
+	d.End(exi.AtEnd)
 }
 
 // EncodeEXI writes the element's content and end.
@@ -468,12 +401,10 @@ func (x *PMaxScheduleEntry) EncodeEXI(e *exi.Encoder) {
 		e.Empty()
 	} else {
 		e.Event(0, 2)
-		e.At("RelativeTimeInterval")
 		x.RelativeTimeInterval.EncodeEXI(e)
+		e.Out("RelativeTimeInterval")
 	}
-	e.Event(0, 1)
-	e.At("PMax")
-	e.Signed(int64(x.PMax))
+	e.NextSigned("PMax", int64(x.PMax))
 	e.Event(0, 1)
 }
 
@@ -509,30 +440,22 @@ func (x *SalesTariffEntry) DecodeEXI(d *exi.Decoder) {
 	ev := d.Event(2, exi.AtStart)
 	switch ev {
 	case 0:
-		d.In("RelativeTimeInterval")
 		x.RelativeTimeInterval.DecodeEXI(d)
-		d.Out()
+		d.Out("RelativeTimeInterval")
 	case 1:
-		d.At("TimeInterval")
 		x.BareTimeInterval = true
 		d.Empty()
+		d.Out("TimeInterval")
 	default:
 		d.Expected("RelativeTimeInterval")
 		return
 	}
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EPriceLevel")
-		return
-	}
-	d.At("EPriceLevel")
-	x.EPriceLevel = uint8(d.Ranged(0, 255))
+	x.EPriceLevel = uint8(d.NextRanged("EPriceLevel", 0, 255, 0))
 	ev = d.Event(2, exi.AtEnd)
 	for ev < 1 {
 		x.ConsumptionCost = append(x.ConsumptionCost, ConsumptionCost{})
-		d.In("ConsumptionCost")
 		x.ConsumptionCost[len(x.ConsumptionCost)-1].DecodeEXI(d)
-		d.Out()
+		d.Out("ConsumptionCost")
 		ev = d.Event(2, exi.AtEnd)
 	}
 	if ev != 1 {
@@ -547,17 +470,15 @@ func (x *SalesTariffEntry) EncodeEXI(e *exi.Encoder) {
 		e.Empty()
 	} else {
 		e.Event(0, 2)
-		e.At("RelativeTimeInterval")
 		x.RelativeTimeInterval.EncodeEXI(e)
+		e.Out("RelativeTimeInterval")
 	}
-	e.Event(0, 1)
-	e.At("EPriceLevel")
-	e.Ranged(int(x.EPriceLevel), 0, 255)
+	e.NextRanged("EPriceLevel", int(x.EPriceLevel), 0, 255)
 	at := uint32(0)
 	for i := range x.ConsumptionCost {
 		e.Event(0-at, 2-at)
-		e.At("ConsumptionCost")
 		x.ConsumptionCost[i].EncodeEXI(e)
+		e.Out("ConsumptionCost")
 	}
 	e.Event(1-at, 2-at)
 }
@@ -597,15 +518,13 @@ func (x *SAScheduleList) DecodeEXI(d *exi.Decoder) {
 		return
 	}
 	x.SAScheduleTuple = append(x.SAScheduleTuple, SAScheduleTuple{})
-	d.In("SAScheduleTuple")
 	x.SAScheduleTuple[len(x.SAScheduleTuple)-1].DecodeEXI(d)
-	d.Out()
+	d.Out("SAScheduleTuple")
 	ev = d.Event(2, exi.AtEnd)
 	for ev < 1 {
 		x.SAScheduleTuple = append(x.SAScheduleTuple, SAScheduleTuple{})
-		d.In("SAScheduleTuple")
 		x.SAScheduleTuple[len(x.SAScheduleTuple)-1].DecodeEXI(d)
-		d.Out()
+		d.Out("SAScheduleTuple")
 		ev = d.Event(2, exi.AtEnd)
 	}
 	if ev != 1 {
@@ -620,13 +539,13 @@ func (x *SAScheduleList) EncodeEXI(e *exi.Encoder) {
 		return
 	}
 	e.Event(0, 1)
-	e.At("SAScheduleTuple")
 	x.SAScheduleTuple[0].EncodeEXI(e)
+	e.Out("SAScheduleTuple")
 	at := uint32(0)
 	for i := range x.SAScheduleTuple[1:] {
 		e.Event(0-at, 2-at)
-		e.At("SAScheduleTuple")
 		x.SAScheduleTuple[i+1].EncodeEXI(e)
+		e.Out("SAScheduleTuple")
 	}
 	e.Event(1-at, 2-at)
 }
@@ -660,57 +579,43 @@ func (*ACEVSEChargeParameter) ElementName() exi.QName {
 
 // DecodeEXI reads the element's content and end.
 func (x *ACEVSEChargeParameter) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("AC_EVSEStatus")
+	if !d.Begin("AC_EVSEStatus", exi.AtStart) {
 		return
 	}
-	d.In("AC_EVSEStatus")
 	x.ACEVSEStatus.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVSEMaxVoltage")
+	d.Out("AC_EVSEStatus")
+	if !d.Begin("EVSEMaxVoltage", 0) {
 		return
 	}
-	d.In("EVSEMaxVoltage")
 	x.EVSEMaxVoltage.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVSEMaxCurrent")
+	d.Out("EVSEMaxVoltage")
+	if !d.Begin("EVSEMaxCurrent", 0) {
 		return
 	}
-	d.In("EVSEMaxCurrent")
 	x.EVSEMaxCurrent.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVSEMinCurrent")
+	d.Out("EVSEMaxCurrent")
+	if !d.Begin("EVSEMinCurrent", 0) {
 		return
 	}
-	d.In("EVSEMinCurrent")
 	x.EVSEMinCurrent.DecodeEXI(d)
-	d.Out()
-	if d.Event(1, exi.AtEnd) != 0 {
-		d.Expected("end of element")
-	}
+	d.Out("EVSEMinCurrent")
+	d.End(exi.AtEnd)
 }
 
 // EncodeEXI writes the element's content and end.
 func (x *ACEVSEChargeParameter) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
-	e.At("AC_EVSEStatus")
 	x.ACEVSEStatus.EncodeEXI(e)
+	e.Out("AC_EVSEStatus")
 	e.Event(0, 1)
-	e.At("EVSEMaxVoltage")
 	x.EVSEMaxVoltage.EncodeEXI(e)
+	e.Out("EVSEMaxVoltage")
 	e.Event(0, 1)
-	e.At("EVSEMaxCurrent")
 	x.EVSEMaxCurrent.EncodeEXI(e)
+	e.Out("EVSEMaxCurrent")
 	e.Event(0, 1)
-	e.At("EVSEMinCurrent")
 	x.EVSEMinCurrent.EncodeEXI(e)
+	e.Out("EVSEMinCurrent")
 	e.Event(0, 1)
 }
 
@@ -759,74 +664,57 @@ func (*DCEVSEChargeParameter) ElementName() exi.QName {
 
 // DecodeEXI reads the element's content and end.
 func (x *DCEVSEChargeParameter) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("DC_EVSEStatus")
+	if !d.Begin("DC_EVSEStatus", exi.AtStart) {
 		return
 	}
-	d.In("DC_EVSEStatus")
 	x.DCEVSEStatus.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVSEMaximumCurrentLimit")
+	d.Out("DC_EVSEStatus")
+	if !d.Begin("EVSEMaximumCurrentLimit", 0) {
 		return
 	}
-	d.In("EVSEMaximumCurrentLimit")
 	x.EVSEMaximumCurrentLimit.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(2, 0)
+	d.Out("EVSEMaximumCurrentLimit")
+	ev := d.Event(2, 0)
 	if ev == 0 {
 		x.EVSEMaximumPowerLimit.Present = true
-		d.In("EVSEMaximumPowerLimit")
 		x.EVSEMaximumPowerLimit.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSEMaximumPowerLimit")
 		ev = d.Event(1, 0) + 1
 	}
 	if ev != 1 {
 		d.Expected("EVSEMaximumVoltageLimit")
 		return
 	}
-	d.In("EVSEMaximumVoltageLimit")
 	x.EVSEMaximumVoltageLimit.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVSEMinimumCurrentLimit")
+	d.Out("EVSEMaximumVoltageLimit")
+	if !d.Begin("EVSEMinimumCurrentLimit", 0) {
 		return
 	}
-	d.In("EVSEMinimumCurrentLimit")
 	x.EVSEMinimumCurrentLimit.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVSEMinimumVoltageLimit")
+	d.Out("EVSEMinimumCurrentLimit")
+	if !d.Begin("EVSEMinimumVoltageLimit", 0) {
 		return
 	}
-	d.In("EVSEMinimumVoltageLimit")
 	x.EVSEMinimumVoltageLimit.DecodeEXI(d)
-	d.Out()
+	d.Out("EVSEMinimumVoltageLimit")
 	ev = d.Event(2, 0)
 	if ev == 0 {
 		x.EVSECurrentRegulationTolerance.Present = true
-		d.In("EVSECurrentRegulationTolerance")
 		x.EVSECurrentRegulationTolerance.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSECurrentRegulationTolerance")
 		ev = d.Event(1, 0) + 1
 	}
 	if ev != 1 {
 		d.Expected("EVSEPeakCurrentRipple")
 		return
 	}
-	d.In("EVSEPeakCurrentRipple")
 	x.EVSEPeakCurrentRipple.DecodeEXI(d)
-	d.Out()
+	d.Out("EVSEPeakCurrentRipple")
 	ev = d.Event(2, exi.AtEnd)
 	if ev == 0 {
 		x.EVSEEnergyToBeDelivered.Present = true
-		d.In("EVSEEnergyToBeDelivered")
 		x.EVSEEnergyToBeDelivered.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSEEnergyToBeDelivered")
 		ev = d.Event(1, exi.AtEnd) + 1
 	}
 	if ev != 1 {
@@ -837,42 +725,42 @@ func (x *DCEVSEChargeParameter) DecodeEXI(d *exi.Decoder) {
 // EncodeEXI writes the element's content and end.
 func (x *DCEVSEChargeParameter) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
-	e.At("DC_EVSEStatus")
 	x.DCEVSEStatus.EncodeEXI(e)
+	e.Out("DC_EVSEStatus")
 	e.Event(0, 1)
-	e.At("EVSEMaximumCurrentLimit")
 	x.EVSEMaximumCurrentLimit.EncodeEXI(e)
+	e.Out("EVSEMaximumCurrentLimit")
 	at := uint32(0)
 	if x.EVSEMaximumPowerLimit.Present {
 		e.Event(0-at, 2-at)
-		e.At("EVSEMaximumPowerLimit")
 		x.EVSEMaximumPowerLimit.Value.EncodeEXI(e)
+		e.Out("EVSEMaximumPowerLimit")
 		at = 1
 	}
 	e.Event(1-at, 2-at)
-	e.At("EVSEMaximumVoltageLimit")
 	x.EVSEMaximumVoltageLimit.EncodeEXI(e)
+	e.Out("EVSEMaximumVoltageLimit")
 	e.Event(0, 1)
-	e.At("EVSEMinimumCurrentLimit")
 	x.EVSEMinimumCurrentLimit.EncodeEXI(e)
+	e.Out("EVSEMinimumCurrentLimit")
 	e.Event(0, 1)
-	e.At("EVSEMinimumVoltageLimit")
 	x.EVSEMinimumVoltageLimit.EncodeEXI(e)
+	e.Out("EVSEMinimumVoltageLimit")
 	at = 0
 	if x.EVSECurrentRegulationTolerance.Present {
 		e.Event(0-at, 2-at)
-		e.At("EVSECurrentRegulationTolerance")
 		x.EVSECurrentRegulationTolerance.Value.EncodeEXI(e)
+		e.Out("EVSECurrentRegulationTolerance")
 		at = 1
 	}
 	e.Event(1-at, 2-at)
-	e.At("EVSEPeakCurrentRipple")
 	x.EVSEPeakCurrentRipple.EncodeEXI(e)
+	e.Out("EVSEPeakCurrentRipple")
 	at = 0
 	if x.EVSEEnergyToBeDelivered.Present {
 		e.Event(0-at, 2-at)
-		e.At("EVSEEnergyToBeDelivered")
 		x.EVSEEnergyToBeDelivered.Value.EncodeEXI(e)
+		e.Out("EVSEEnergyToBeDelivered")
 		at = 1
 	}
 	e.Event(1-at, 2-at)
@@ -936,30 +824,17 @@ func (*ChargeParameterDiscoveryRes) ElementName() exi.QName {
 
 // DecodeEXI reads the element's content and end.
 func (x *ChargeParameterDiscoveryRes) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("ResponseCode")
-		return
-	}
-	d.At("ResponseCode")
-	x.ResponseCode = ResponseCode(d.Enum(23))
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVSEProcessing")
-		return
-	}
-	d.At("EVSEProcessing")
-	x.EVSEProcessing = EVSEProcessing(d.Enum(2))
-	ev = d.Event(2, 0)
+	x.ResponseCode = ResponseCode(d.NextEnum("ResponseCode", 23, exi.AtStart))
+	x.EVSEProcessing = EVSEProcessing(d.NextEnum("EVSEProcessing", 2, 0))
+	ev := d.Event(2, 0)
 	switch ev {
 	case 0:
-		d.In("SAScheduleList")
 		x.SAScheduleList.DecodeEXI(d)
-		d.Out()
+		d.Out("SAScheduleList")
 	case 1:
-		d.At("SASchedules")
 		x.BareSASchedules = true
 		d.Empty()
+		d.Out("SASchedules")
 	default:
 		d.Expected("SAScheduleList")
 		return
@@ -970,17 +845,15 @@ func (x *ChargeParameterDiscoveryRes) DecodeEXI(d *exi.Decoder) {
 		{
 			v := new(ACEVSEChargeParameter)
 			x.EVSEChargeParameter = v
-			d.In("AC_EVSEChargeParameter")
 			v.DecodeEXI(d)
-			d.Out()
+			d.Out("AC_EVSEChargeParameter")
 		}
 	case 1:
 		{
 			v := new(DCEVSEChargeParameter)
 			x.EVSEChargeParameter = v
-			d.In("DC_EVSEChargeParameter")
 			v.DecodeEXI(d)
-			d.Out()
+			d.Out("DC_EVSEChargeParameter")
 		}
 	case 2:
 		d.Refuse("abstract element EVSEChargeParameter")
@@ -988,26 +861,20 @@ func (x *ChargeParameterDiscoveryRes) DecodeEXI(d *exi.Decoder) {
 		d.Expected("AC_EVSEChargeParameter or DC_EVSEChargeParameter")
 		return
 	}
-	if d.Event(1, exi.AtEnd) != 0 {
-		d.Expected("end of element")
-	}
+	d.End(exi.AtEnd)
 }
 
 // EncodeEXI writes the element's content and end.
 func (x *ChargeParameterDiscoveryRes) EncodeEXI(e *exi.Encoder) {
-	e.Event(0, 1)
-	e.At("ResponseCode")
-	e.Enum(uint8(x.ResponseCode), 23)
-	e.Event(0, 1)
-	e.At("EVSEProcessing")
-	e.Enum(uint8(x.EVSEProcessing), 2)
+	e.NextEnum("ResponseCode", uint8(x.ResponseCode), 23)
+	e.NextEnum("EVSEProcessing", uint8(x.EVSEProcessing), 2)
 	if x.BareSASchedules {
 		e.Event(1, 2)
 		e.Empty()
 	} else {
 		e.Event(0, 2)
-		e.At("SAScheduleList")
 		x.SAScheduleList.EncodeEXI(e)
+		e.Out("SAScheduleList")
 	}
 	switch v := x.EVSEChargeParameter.(type) {
 	case *ACEVSEChargeParameter:
@@ -1016,16 +883,16 @@ func (x *ChargeParameterDiscoveryRes) EncodeEXI(e *exi.Encoder) {
 			e.Missing("AC_EVSEChargeParameter")
 			return
 		}
-		e.At("AC_EVSEChargeParameter")
 		v.EncodeEXI(e)
+		e.Out("AC_EVSEChargeParameter")
 	case *DCEVSEChargeParameter:
 		e.Event(1, 3)
 		if v == nil {
 			e.Missing("DC_EVSEChargeParameter")
 			return
 		}
-		e.At("DC_EVSEChargeParameter")
 		v.EncodeEXI(e)
+		e.Out("DC_EVSEChargeParameter")
 	default:
 		e.Missing("EVSEChargeParameter")
 	}
@@ -1061,28 +928,20 @@ type PMaxSchedule struct {
 
 // DecodeEXI reads the element's content and end.
 func (x *PMaxSchedule) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("PMaxScheduleID")
-		return
-	}
-	d.At("PMaxScheduleID")
-	x.PMaxScheduleID = int16(d.Signed(-1<<15, 1<<15-1))
-	ev = d.Event(1, 0)
+	x.PMaxScheduleID = int16(d.NextSigned("PMaxScheduleID", -1<<15, 1<<15-1, exi.AtStart))
+	ev := d.Event(1, 0)
 	if ev != 0 {
 		d.Expected("PMaxScheduleEntry")
 		return
 	}
 	x.PMaxScheduleEntry = append(x.PMaxScheduleEntry, PMaxScheduleEntry{})
-	d.In("PMaxScheduleEntry")
 	x.PMaxScheduleEntry[len(x.PMaxScheduleEntry)-1].DecodeEXI(d)
-	d.Out()
+	d.Out("PMaxScheduleEntry")
 	ev = d.Event(2, exi.AtEnd)
 	for ev < 1 {
 		x.PMaxScheduleEntry = append(x.PMaxScheduleEntry, PMaxScheduleEntry{})
-		d.In("PMaxScheduleEntry")
 		x.PMaxScheduleEntry[len(x.PMaxScheduleEntry)-1].DecodeEXI(d)
-		d.Out()
+		d.Out("PMaxScheduleEntry")
 		ev = d.Event(2, exi.AtEnd)
 	}
 	if ev != 1 {
@@ -1092,21 +951,19 @@ func (x *PMaxSchedule) DecodeEXI(d *exi.Decoder) {
 
 // EncodeEXI writes the element's content and end.
 func (x *PMaxSchedule) EncodeEXI(e *exi.Encoder) {
-	e.Event(0, 1)
-	e.At("PMaxScheduleID")
-	e.Signed(int64(x.PMaxScheduleID))
+	e.NextSigned("PMaxScheduleID", int64(x.PMaxScheduleID))
 	if len(x.PMaxScheduleEntry) < 1 {
 		e.Missing("PMaxScheduleEntry")
 		return
 	}
 	e.Event(0, 1)
-	e.At("PMaxScheduleEntry")
 	x.PMaxScheduleEntry[0].EncodeEXI(e)
+	e.Out("PMaxScheduleEntry")
 	at := uint32(0)
 	for i := range x.PMaxScheduleEntry[1:] {
 		e.Event(0-at, 2-at)
-		e.At("PMaxScheduleEntry")
 		x.PMaxScheduleEntry[i+1].EncodeEXI(e)
+		e.Out("PMaxScheduleEntry")
 	}
 	e.Event(1-at, 2-at)
 }
@@ -1133,24 +990,11 @@ type Cost struct {
 
 // DecodeEXI reads the element's content and end.
 func (x *Cost) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("costKind")
-		return
-	}
-	d.At("costKind")
-	x.CostKind = CostKind(d.Enum(3))
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("amount")
-		return
-	}
-	d.At("amount")
-	x.Amount = uint32(d.Unsigned(1<<32 - 1))
-	ev = d.Event(2, exi.AtEnd)
+	x.CostKind = CostKind(d.NextEnum("costKind", 3, exi.AtStart))
+	x.Amount = uint32(d.NextUnsigned("amount", 1<<32-1, 0))
+	ev := d.Event(2, exi.AtEnd)
 	if ev == 0 {
-		d.At("amountMultiplier")
-		x.AmountMultiplier.Set(int8(d.Ranged(-3, 3)))
+		x.AmountMultiplier.Set(int8(d.Ranged("amountMultiplier", -3, 3)))
 		ev = d.Event(1, exi.AtEnd) + 1
 	}
 	if ev != 1 {
@@ -1160,17 +1004,12 @@ func (x *Cost) DecodeEXI(d *exi.Decoder) {
 
 // EncodeEXI writes the element's content and end.
 func (x *Cost) EncodeEXI(e *exi.Encoder) {
-	e.Event(0, 1)
-	e.At("costKind")
-	e.Enum(uint8(x.CostKind), 3)
-	e.Event(0, 1)
-	e.At("amount")
-	e.Unsigned(uint64(x.Amount))
+	e.NextEnum("costKind", uint8(x.CostKind), 3)
+	e.NextUnsigned("amount", uint64(x.Amount))
 	at := uint32(0)
 	if x.AmountMultiplier.Present {
 		e.Event(0-at, 2-at)
-		e.At("amountMultiplier")
-		e.Ranged(int(x.AmountMultiplier.Value), -3, 3)
+		e.Ranged("amountMultiplier", int(x.AmountMultiplier.Value), -3, 3)
 		at = 1
 	}
 	e.Event(1-at, 2-at)
@@ -1194,19 +1033,12 @@ type ConsumptionCost struct {
 
 // DecodeEXI reads the element's content and end.
 func (x *ConsumptionCost) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("startValue")
-		return
-	}
-	d.At("startValue")
-	x.StartValue = uint32(d.Unsigned(1<<32 - 1))
-	ev = d.Event(2, exi.AtEnd)
+	x.StartValue = uint32(d.NextUnsigned("startValue", 1<<32-1, exi.AtStart))
+	ev := d.Event(2, exi.AtEnd)
 	for ev < 1 {
 		x.Cost = append(x.Cost, Cost{})
-		d.In("Cost")
 		x.Cost[len(x.Cost)-1].DecodeEXI(d)
-		d.Out()
+		d.Out("Cost")
 		ev = d.Event(2, exi.AtEnd)
 	}
 	if ev != 1 {
@@ -1216,14 +1048,12 @@ func (x *ConsumptionCost) DecodeEXI(d *exi.Decoder) {
 
 // EncodeEXI writes the element's content and end.
 func (x *ConsumptionCost) EncodeEXI(e *exi.Encoder) {
-	e.Event(0, 1)
-	e.At("startValue")
-	e.Unsigned(uint64(x.StartValue))
+	e.NextUnsigned("startValue", uint64(x.StartValue))
 	at := uint32(0)
 	for i := range x.Cost {
 		e.Event(0-at, 2-at)
-		e.At("Cost")
 		x.Cost[i].EncodeEXI(e)
+		e.Out("Cost")
 	}
 	e.Event(1-at, 2-at)
 }
@@ -1259,42 +1089,31 @@ func (x *SalesTariff) DecodeEXI(d *exi.Decoder) {
 		d.Expected("attribute Id")
 		return
 	}
-	d.At("@Id")
-	x.ID = d.TextAttr()
-	ev = d.Event(1, exi.AtAttributes)
-	if ev != 0 {
-		d.Expected("SalesTariffID")
-		return
-	}
-	d.At("SalesTariffID")
-	x.SalesTariffID = int16(d.Signed(-1<<15, 1<<15-1))
+	x.ID = d.TextAttr("@Id")
+	x.SalesTariffID = int16(d.NextSigned("SalesTariffID", -1<<15, 1<<15-1, exi.AtAttributes))
 	ev = d.Event(2, 0)
 	if ev == 0 {
-		d.At("SalesTariffDescription")
-		x.SalesTariffDescription.Set(d.Text())
+		x.SalesTariffDescription.Set(d.Text("SalesTariffDescription"))
 		ev = d.Event(1, 0) + 1
 	}
 	if ev != 1 {
 		d.Expected("NumEPriceLevels")
 		return
 	}
-	d.At("NumEPriceLevels")
-	x.NumEPriceLevels = uint8(d.Ranged(0, 255))
+	x.NumEPriceLevels = uint8(d.Ranged("NumEPriceLevels", 0, 255))
 	ev = d.Event(1, 0)
 	if ev != 0 {
 		d.Expected("SalesTariffEntry")
 		return
 	}
 	x.SalesTariffEntry = append(x.SalesTariffEntry, SalesTariffEntry{})
-	d.In("SalesTariffEntry")
 	x.SalesTariffEntry[len(x.SalesTariffEntry)-1].DecodeEXI(d)
-	d.Out()
+	d.Out("SalesTariffEntry")
 	ev = d.Event(2, exi.AtEnd)
 	for ev < 1 {
 		x.SalesTariffEntry = append(x.SalesTariffEntry, SalesTariffEntry{})
-		d.In("SalesTariffEntry")
 		x.SalesTariffEntry[len(x.SalesTariffEntry)-1].DecodeEXI(d)
-		d.Out()
+		d.Out("SalesTariffEntry")
 		ev = d.Event(2, exi.AtEnd)
 	}
 	if ev != 1 {
@@ -1305,33 +1124,28 @@ func (x *SalesTariff) DecodeEXI(d *exi.Decoder) {
 // EncodeEXI writes the element's content and end.
 func (x *SalesTariff) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
-	e.At("@Id")
-	e.TextAttr(x.ID)
-	e.Event(0, 1)
-	e.At("SalesTariffID")
-	e.Signed(int64(x.SalesTariffID))
+	e.TextAttr("@Id", x.ID)
+	e.NextSigned("SalesTariffID", int64(x.SalesTariffID))
 	at := uint32(0)
 	if x.SalesTariffDescription.Present {
 		e.Event(0-at, 2-at)
-		e.At("SalesTariffDescription")
-		e.Text(x.SalesTariffDescription.Value)
+		e.Text("SalesTariffDescription", x.SalesTariffDescription.Value)
 		at = 1
 	}
 	e.Event(1-at, 2-at)
-	e.At("NumEPriceLevels")
-	e.Ranged(int(x.NumEPriceLevels), 0, 255)
+	e.Ranged("NumEPriceLevels", int(x.NumEPriceLevels), 0, 255)
 	if len(x.SalesTariffEntry) < 1 {
 		e.Missing("SalesTariffEntry")
 		return
 	}
 	e.Event(0, 1)
-	e.At("SalesTariffEntry")
 	x.SalesTariffEntry[0].EncodeEXI(e)
+	e.Out("SalesTariffEntry")
 	at = 0
 	for i := range x.SalesTariffEntry[1:] {
 		e.Event(0-at, 2-at)
-		e.At("SalesTariffEntry")
 		x.SalesTariffEntry[i+1].EncodeEXI(e)
+		e.Out("SalesTariffEntry")
 	}
 	e.Event(1-at, 2-at)
 }
@@ -1361,27 +1175,17 @@ type SAScheduleTuple struct {
 
 // DecodeEXI reads the element's content and end.
 func (x *SAScheduleTuple) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("SAScheduleTupleID")
+	x.SAScheduleTupleID = int16(d.NextSigned("SAScheduleTupleID", -1<<15, 1<<15-1, exi.AtStart))
+	if !d.Begin("PMaxSchedule", 0) {
 		return
 	}
-	d.At("SAScheduleTupleID")
-	x.SAScheduleTupleID = int16(d.Signed(-1<<15, 1<<15-1))
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("PMaxSchedule")
-		return
-	}
-	d.In("PMaxSchedule")
 	x.PMaxSchedule.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(2, exi.AtEnd)
+	d.Out("PMaxSchedule")
+	ev := d.Event(2, exi.AtEnd)
 	if ev == 0 {
 		x.SalesTariff.Present = true
-		d.In("SalesTariff")
 		x.SalesTariff.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("SalesTariff")
 		ev = d.Event(1, exi.AtEnd) + 1
 	}
 	if ev != 1 {
@@ -1391,17 +1195,15 @@ func (x *SAScheduleTuple) DecodeEXI(d *exi.Decoder) {
 
 // EncodeEXI writes the element's content and end.
 func (x *SAScheduleTuple) EncodeEXI(e *exi.Encoder) {
+	e.NextSigned("SAScheduleTupleID", int64(x.SAScheduleTupleID))
 	e.Event(0, 1)
-	e.At("SAScheduleTupleID")
-	e.Signed(int64(x.SAScheduleTupleID))
-	e.Event(0, 1)
-	e.At("PMaxSchedule")
 	x.PMaxSchedule.EncodeEXI(e)
+	e.Out("PMaxSchedule")
 	at := uint32(0)
 	if x.SalesTariff.Present {
 		e.Event(0-at, 2-at)
-		e.At("SalesTariff")
 		x.SalesTariff.Value.EncodeEXI(e)
+		e.Out("SalesTariff")
 		at = 1
 	}
 	e.Event(1-at, 2-at)

@@ -17,9 +17,7 @@ func (*ChargingStatusReq) ElementName() exi.QName {
 
 // DecodeEXI reads the element's content and end.
 func (x *ChargingStatusReq) DecodeEXI(d *exi.Decoder) {
-	if d.Event(1, exi.AtStart|exi.AtEnd) != 0 {
-		d.Expected("end of element")
-	}
+	d.End(exi.AtStart | exi.AtEnd)
 }
 
 // EncodeEXI writes the element's content and end.
@@ -56,91 +54,59 @@ func (*ChargingStatusRes) ElementName() exi.QName {
 
 // DecodeEXI reads the element's content and end.
 func (x *ChargingStatusRes) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("ResponseCode")
-		return
-	}
-	d.At("ResponseCode")
-	x.ResponseCode = ResponseCode(d.Enum(23))
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVSEID")
-		return
-	}
-	d.At("EVSEID")
-	x.EVSEID = d.Binary()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("SAScheduleTupleID")
-		return
-	}
-	d.At("SAScheduleTupleID")
-	x.SAScheduleTupleID = int16(d.Signed(-1<<15, 1<<15-1))
-	ev = d.Event(3, 0)
+	x.ResponseCode = ResponseCode(d.NextEnum("ResponseCode", 23, exi.AtStart))
+	x.EVSEID = d.NextBinary("EVSEID", 0)
+	x.SAScheduleTupleID = int16(d.NextSigned("SAScheduleTupleID", -1<<15, 1<<15-1, 0))
+	ev := d.Event(3, 0)
 	if ev == 0 {
 		x.EVSEMaxCurrent.Present = true
-		d.In("EVSEMaxCurrent")
 		x.EVSEMaxCurrent.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSEMaxCurrent")
 		ev = d.Event(2, 0) + 1
 	}
 	if ev == 1 {
 		x.MeterInfo.Present = true
-		d.In("MeterInfo")
 		x.MeterInfo.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("MeterInfo")
 		ev = d.Event(1, 0) + 2
 	}
 	if ev != 2 {
 		d.Expected("ReceiptRequired")
 		return
 	}
-	d.At("ReceiptRequired")
-	x.ReceiptRequired = d.Bool()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("AC_EVSEStatus")
+	x.ReceiptRequired = d.Bool("ReceiptRequired")
+	if !d.Begin("AC_EVSEStatus", 0) {
 		return
 	}
-	d.In("AC_EVSEStatus")
 	x.ACEVSEStatus.DecodeEXI(d)
-	d.Out()
-	if d.Event(1, exi.AtEnd) != 0 {
-		d.Expected("end of element")
-	}
+	d.Out("AC_EVSEStatus")
+	d.End(exi.AtEnd)
 }
 
 // EncodeEXI writes the element's content and end.
 func (x *ChargingStatusRes) EncodeEXI(e *exi.Encoder) {
+	e.NextEnum("ResponseCode", uint8(x.ResponseCode), 23)
 	e.Event(0, 1)
-	e.At("ResponseCode")
-	e.Enum(uint8(x.ResponseCode), 23)
-	e.Event(0, 1)
-	e.At("EVSEID")
-	e.Binary(x.EVSEID)
-	e.Event(0, 1)
-	e.At("SAScheduleTupleID")
-	e.Signed(int64(x.SAScheduleTupleID))
+	e.Binary("EVSEID", x.EVSEID)
+	e.NextSigned("SAScheduleTupleID", int64(x.SAScheduleTupleID))
 	at := uint32(0)
 	if x.EVSEMaxCurrent.Present {
 		e.Event(0-at, 3-at)
-		e.At("EVSEMaxCurrent")
 		x.EVSEMaxCurrent.Value.EncodeEXI(e)
+		e.Out("EVSEMaxCurrent")
 		at = 1
 	}
 	if x.MeterInfo.Present {
 		e.Event(1-at, 3-at)
-		e.At("MeterInfo")
 		x.MeterInfo.Value.EncodeEXI(e)
+		e.Out("MeterInfo")
 		at = 2
 	}
 	e.Event(2-at, 3-at)
-	e.At("ReceiptRequired")
-	e.Bool(x.ReceiptRequired)
+	e.Bool("ReceiptRequired", x.ReceiptRequired)
 	e.Event(0, 1)
-	e.At("AC_EVSEStatus")
 	x.ACEVSEStatus.EncodeEXI(e)
+	e.Out("AC_EVSEStatus")
 	e.Event(0, 1)
 }
 

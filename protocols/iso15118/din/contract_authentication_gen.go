@@ -23,13 +23,11 @@ func (*ContractAuthenticationReq) ElementName() exi.QName {
 func (x *ContractAuthenticationReq) DecodeEXI(d *exi.Decoder) {
 	ev := d.Event(3, exi.AtStart|exi.AtEnd|1<<8)
 	if ev == 0 {
-		d.At("@Id")
-		x.ID.Set(d.TextAttr())
+		x.ID.Set(d.TextAttr("@Id"))
 		ev = d.Event(2, exi.AtAttributes|exi.AtEnd) + 1
 	}
 	if ev == 1 {
-		d.At("GenChallenge")
-		x.GenChallenge.Set(d.Text())
+		x.GenChallenge.Set(d.Text("GenChallenge"))
 		ev = d.Event(1, exi.AtEnd) + 2
 	}
 	if ev != 2 {
@@ -42,14 +40,12 @@ func (x *ContractAuthenticationReq) EncodeEXI(e *exi.Encoder) {
 	at := uint32(0)
 	if x.ID.Present {
 		e.Event(0-at, 3-at)
-		e.At("@Id")
-		e.TextAttr(x.ID.Value)
+		e.TextAttr("@Id", x.ID.Value)
 		at = 1
 	}
 	if x.GenChallenge.Present {
 		e.Event(1-at, 3-at)
-		e.At("GenChallenge")
-		e.Text(x.GenChallenge.Value)
+		e.Text("GenChallenge", x.GenChallenge.Value)
 		at = 2
 	}
 	e.Event(2-at, 3-at)
@@ -74,33 +70,15 @@ func (*ContractAuthenticationRes) ElementName() exi.QName {
 
 // DecodeEXI reads the element's content and end.
 func (x *ContractAuthenticationRes) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("ResponseCode")
-		return
-	}
-	d.At("ResponseCode")
-	x.ResponseCode = ResponseCode(d.Enum(23))
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVSEProcessing")
-		return
-	}
-	d.At("EVSEProcessing")
-	x.EVSEProcessing = EVSEProcessing(d.Enum(2))
-	if d.Event(1, exi.AtEnd) != 0 {
-		d.Expected("end of element")
-	}
+	x.ResponseCode = ResponseCode(d.NextEnum("ResponseCode", 23, exi.AtStart))
+	x.EVSEProcessing = EVSEProcessing(d.NextEnum("EVSEProcessing", 2, 0))
+	d.End(exi.AtEnd)
 }
 
 // EncodeEXI writes the element's content and end.
 func (x *ContractAuthenticationRes) EncodeEXI(e *exi.Encoder) {
-	e.Event(0, 1)
-	e.At("ResponseCode")
-	e.Enum(uint8(x.ResponseCode), 23)
-	e.Event(0, 1)
-	e.At("EVSEProcessing")
-	e.Enum(uint8(x.EVSEProcessing), 2)
+	e.NextEnum("ResponseCode", uint8(x.ResponseCode), 23)
+	e.NextEnum("EVSEProcessing", uint8(x.EVSEProcessing), 2)
 	e.Event(0, 1)
 }
 

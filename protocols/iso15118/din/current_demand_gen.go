@@ -37,134 +37,116 @@ func (*CurrentDemandReq) ElementName() exi.QName {
 
 // DecodeEXI reads the element's content and end.
 func (x *CurrentDemandReq) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("DC_EVStatus")
+	if !d.Begin("DC_EVStatus", exi.AtStart) {
 		return
 	}
-	d.In("DC_EVStatus")
 	x.DCEVStatus.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVTargetCurrent")
+	d.Out("DC_EVStatus")
+	if !d.Begin("EVTargetCurrent", 0) {
 		return
 	}
-	d.In("EVTargetCurrent")
 	x.EVTargetCurrent.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(5, 0)
+	d.Out("EVTargetCurrent")
+	ev := d.Event(5, 0)
 	if ev == 0 {
 		x.EVMaximumVoltageLimit.Present = true
-		d.In("EVMaximumVoltageLimit")
 		x.EVMaximumVoltageLimit.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMaximumVoltageLimit")
 		ev = d.Event(4, 0) + 1
 	}
 	if ev == 1 {
 		x.EVMaximumCurrentLimit.Present = true
-		d.In("EVMaximumCurrentLimit")
 		x.EVMaximumCurrentLimit.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMaximumCurrentLimit")
 		ev = d.Event(3, 0) + 2
 	}
 	if ev == 2 {
 		x.EVMaximumPowerLimit.Present = true
-		d.In("EVMaximumPowerLimit")
 		x.EVMaximumPowerLimit.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMaximumPowerLimit")
 		ev = d.Event(2, 0) + 3
 	}
 	if ev == 3 {
-		d.At("BulkChargingComplete")
-		x.BulkChargingComplete.Set(d.Bool())
+		x.BulkChargingComplete.Set(d.Bool("BulkChargingComplete"))
 		ev = d.Event(1, 0) + 4
 	}
 	if ev != 4 {
 		d.Expected("ChargingComplete")
 		return
 	}
-	d.At("ChargingComplete")
-	x.ChargingComplete = d.Bool()
+	x.ChargingComplete = d.Bool("ChargingComplete")
 	ev = d.Event(3, 0)
 	if ev == 0 {
 		x.RemainingTimeToFullSoC.Present = true
-		d.In("RemainingTimeToFullSoC")
 		x.RemainingTimeToFullSoC.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("RemainingTimeToFullSoC")
 		ev = d.Event(2, 0) + 1
 	}
 	if ev == 1 {
 		x.RemainingTimeToBulkSoC.Present = true
-		d.In("RemainingTimeToBulkSoC")
 		x.RemainingTimeToBulkSoC.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("RemainingTimeToBulkSoC")
 		ev = d.Event(1, 0) + 2
 	}
 	if ev != 2 {
 		d.Expected("EVTargetVoltage")
 		return
 	}
-	d.In("EVTargetVoltage")
 	x.EVTargetVoltage.DecodeEXI(d)
-	d.Out()
-	if d.Event(1, exi.AtEnd) != 0 {
-		d.Expected("end of element")
-	}
+	d.Out("EVTargetVoltage")
+	d.End(exi.AtEnd)
 }
 
 // EncodeEXI writes the element's content and end.
 func (x *CurrentDemandReq) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
-	e.At("DC_EVStatus")
 	x.DCEVStatus.EncodeEXI(e)
+	e.Out("DC_EVStatus")
 	e.Event(0, 1)
-	e.At("EVTargetCurrent")
 	x.EVTargetCurrent.EncodeEXI(e)
+	e.Out("EVTargetCurrent")
 	at := uint32(0)
 	if x.EVMaximumVoltageLimit.Present {
 		e.Event(0-at, 5-at)
-		e.At("EVMaximumVoltageLimit")
 		x.EVMaximumVoltageLimit.Value.EncodeEXI(e)
+		e.Out("EVMaximumVoltageLimit")
 		at = 1
 	}
 	if x.EVMaximumCurrentLimit.Present {
 		e.Event(1-at, 5-at)
-		e.At("EVMaximumCurrentLimit")
 		x.EVMaximumCurrentLimit.Value.EncodeEXI(e)
+		e.Out("EVMaximumCurrentLimit")
 		at = 2
 	}
 	if x.EVMaximumPowerLimit.Present {
 		e.Event(2-at, 5-at)
-		e.At("EVMaximumPowerLimit")
 		x.EVMaximumPowerLimit.Value.EncodeEXI(e)
+		e.Out("EVMaximumPowerLimit")
 		at = 3
 	}
 	if x.BulkChargingComplete.Present {
 		e.Event(3-at, 5-at)
-		e.At("BulkChargingComplete")
-		e.Bool(x.BulkChargingComplete.Value)
+		e.Bool("BulkChargingComplete", x.BulkChargingComplete.Value)
 		at = 4
 	}
 	e.Event(4-at, 5-at)
-	e.At("ChargingComplete")
-	e.Bool(x.ChargingComplete)
+	e.Bool("ChargingComplete", x.ChargingComplete)
 	at = 0
 	if x.RemainingTimeToFullSoC.Present {
 		e.Event(0-at, 3-at)
-		e.At("RemainingTimeToFullSoC")
 		x.RemainingTimeToFullSoC.Value.EncodeEXI(e)
+		e.Out("RemainingTimeToFullSoC")
 		at = 1
 	}
 	if x.RemainingTimeToBulkSoC.Present {
 		e.Event(1-at, 3-at)
-		e.At("RemainingTimeToBulkSoC")
 		x.RemainingTimeToBulkSoC.Value.EncodeEXI(e)
+		e.Out("RemainingTimeToBulkSoC")
 		at = 2
 	}
 	e.Event(2-at, 3-at)
-	e.At("EVTargetVoltage")
 	x.EVTargetVoltage.EncodeEXI(e)
+	e.Out("EVTargetVoltage")
 	e.Event(0, 1)
 }
 
@@ -237,78 +219,42 @@ func (*CurrentDemandRes) ElementName() exi.QName {
 
 // DecodeEXI reads the element's content and end.
 func (x *CurrentDemandRes) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("ResponseCode")
+	x.ResponseCode = ResponseCode(d.NextEnum("ResponseCode", 23, exi.AtStart))
+	if !d.Begin("DC_EVSEStatus", 0) {
 		return
 	}
-	d.At("ResponseCode")
-	x.ResponseCode = ResponseCode(d.Enum(23))
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("DC_EVSEStatus")
-		return
-	}
-	d.In("DC_EVSEStatus")
 	x.DCEVSEStatus.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVSEPresentVoltage")
+	d.Out("DC_EVSEStatus")
+	if !d.Begin("EVSEPresentVoltage", 0) {
 		return
 	}
-	d.In("EVSEPresentVoltage")
 	x.EVSEPresentVoltage.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVSEPresentCurrent")
+	d.Out("EVSEPresentVoltage")
+	if !d.Begin("EVSEPresentCurrent", 0) {
 		return
 	}
-	d.In("EVSEPresentCurrent")
 	x.EVSEPresentCurrent.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVSECurrentLimitAchieved")
-		return
-	}
-	d.At("EVSECurrentLimitAchieved")
-	x.EVSECurrentLimitAchieved = d.Bool()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVSEVoltageLimitAchieved")
-		return
-	}
-	d.At("EVSEVoltageLimitAchieved")
-	x.EVSEVoltageLimitAchieved = d.Bool()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVSEPowerLimitAchieved")
-		return
-	}
-	d.At("EVSEPowerLimitAchieved")
-	x.EVSEPowerLimitAchieved = d.Bool()
-	ev = d.Event(4, exi.AtEnd)
+	d.Out("EVSEPresentCurrent")
+	x.EVSECurrentLimitAchieved = d.NextBool("EVSECurrentLimitAchieved", 0)
+	x.EVSEVoltageLimitAchieved = d.NextBool("EVSEVoltageLimitAchieved", 0)
+	x.EVSEPowerLimitAchieved = d.NextBool("EVSEPowerLimitAchieved", 0)
+	ev := d.Event(4, exi.AtEnd)
 	if ev == 0 {
 		x.EVSEMaximumVoltageLimit.Present = true
-		d.In("EVSEMaximumVoltageLimit")
 		x.EVSEMaximumVoltageLimit.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSEMaximumVoltageLimit")
 		ev = d.Event(3, exi.AtEnd) + 1
 	}
 	if ev == 1 {
 		x.EVSEMaximumCurrentLimit.Present = true
-		d.In("EVSEMaximumCurrentLimit")
 		x.EVSEMaximumCurrentLimit.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSEMaximumCurrentLimit")
 		ev = d.Event(2, exi.AtEnd) + 2
 	}
 	if ev == 2 {
 		x.EVSEMaximumPowerLimit.Present = true
-		d.In("EVSEMaximumPowerLimit")
 		x.EVSEMaximumPowerLimit.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSEMaximumPowerLimit")
 		ev = d.Event(1, exi.AtEnd) + 3
 	}
 	if ev != 3 {
@@ -318,44 +264,36 @@ func (x *CurrentDemandRes) DecodeEXI(d *exi.Decoder) {
 
 // EncodeEXI writes the element's content and end.
 func (x *CurrentDemandRes) EncodeEXI(e *exi.Encoder) {
+	e.NextEnum("ResponseCode", uint8(x.ResponseCode), 23)
 	e.Event(0, 1)
-	e.At("ResponseCode")
-	e.Enum(uint8(x.ResponseCode), 23)
-	e.Event(0, 1)
-	e.At("DC_EVSEStatus")
 	x.DCEVSEStatus.EncodeEXI(e)
+	e.Out("DC_EVSEStatus")
 	e.Event(0, 1)
-	e.At("EVSEPresentVoltage")
 	x.EVSEPresentVoltage.EncodeEXI(e)
+	e.Out("EVSEPresentVoltage")
 	e.Event(0, 1)
-	e.At("EVSEPresentCurrent")
 	x.EVSEPresentCurrent.EncodeEXI(e)
-	e.Event(0, 1)
-	e.At("EVSECurrentLimitAchieved")
-	e.Bool(x.EVSECurrentLimitAchieved)
-	e.Event(0, 1)
-	e.At("EVSEVoltageLimitAchieved")
-	e.Bool(x.EVSEVoltageLimitAchieved)
-	e.Event(0, 1)
-	e.At("EVSEPowerLimitAchieved")
-	e.Bool(x.EVSEPowerLimitAchieved)
+	e.Out("EVSEPresentCurrent")
+	e.NextBool("EVSECurrentLimitAchieved", x.EVSECurrentLimitAchieved)
+	e.NextBool("EVSEVoltageLimitAchieved", x.EVSEVoltageLimitAchieved)
+	e.NextBool("EVSEPowerLimitAchieved", x.EVSEPowerLimitAchieved)
 	at := uint32(0)
 	if x.EVSEMaximumVoltageLimit.Present {
 		e.Event(0-at, 4-at)
-		e.At("EVSEMaximumVoltageLimit")
 		x.EVSEMaximumVoltageLimit.Value.EncodeEXI(e)
+		e.Out("EVSEMaximumVoltageLimit")
 		at = 1
 	}
 	if x.EVSEMaximumCurrentLimit.Present {
 		e.Event(1-at, 4-at)
-		e.At("EVSEMaximumCurrentLimit")
 		x.EVSEMaximumCurrentLimit.Value.EncodeEXI(e)
+		e.Out("EVSEMaximumCurrentLimit")
 		at = 2
 	}
 	if x.EVSEMaximumPowerLimit.Present {
 		e.Event(2-at, 4-at)
-		e.At("EVSEMaximumPowerLimit")
 		x.EVSEMaximumPowerLimit.Value.EncodeEXI(e)
+		e.Out("EVSEMaximumPowerLimit")
 		at = 3
 	}
 	e.Event(3-at, 4-at)

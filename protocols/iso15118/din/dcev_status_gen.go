@@ -27,66 +27,42 @@ func (*DCEVStatus) ElementName() exi.QName {
 
 // DecodeEXI reads the element's content and end.
 func (x *DCEVStatus) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("EVReady")
-		return
-	}
-	d.At("EVReady")
-	x.EVReady = d.Bool()
-	ev = d.Event(3, 0)
+	x.EVReady = d.NextBool("EVReady", exi.AtStart)
+	ev := d.Event(3, 0)
 	if ev == 0 {
-		d.At("EVCabinConditioning")
-		x.EVCabinConditioning.Set(d.Bool())
+		x.EVCabinConditioning.Set(d.Bool("EVCabinConditioning"))
 		ev = d.Event(2, 0) + 1
 	}
 	if ev == 1 {
-		d.At("EVRESSConditioning")
-		x.EVRESSConditioning.Set(d.Bool())
+		x.EVRESSConditioning.Set(d.Bool("EVRESSConditioning"))
 		ev = d.Event(1, 0) + 2
 	}
 	if ev != 2 {
 		d.Expected("EVErrorCode")
 		return
 	}
-	d.At("EVErrorCode")
-	x.EVErrorCode = DCEVErrorCode(d.Enum(12))
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVRESSSOC")
-		return
-	}
-	d.At("EVRESSSOC")
-	x.EVRESSSOC = int8(d.Ranged(0, 100))
-	if d.Event(1, exi.AtEnd) != 0 {
-		d.Expected("end of element")
-	}
+	x.EVErrorCode = DCEVErrorCode(d.Enum("EVErrorCode", 12))
+	x.EVRESSSOC = int8(d.NextRanged("EVRESSSOC", 0, 100, 0))
+	d.End(exi.AtEnd)
 }
 
 // EncodeEXI writes the element's content and end.
 func (x *DCEVStatus) EncodeEXI(e *exi.Encoder) {
-	e.Event(0, 1)
-	e.At("EVReady")
-	e.Bool(x.EVReady)
+	e.NextBool("EVReady", x.EVReady)
 	at := uint32(0)
 	if x.EVCabinConditioning.Present {
 		e.Event(0-at, 3-at)
-		e.At("EVCabinConditioning")
-		e.Bool(x.EVCabinConditioning.Value)
+		e.Bool("EVCabinConditioning", x.EVCabinConditioning.Value)
 		at = 1
 	}
 	if x.EVRESSConditioning.Present {
 		e.Event(1-at, 3-at)
-		e.At("EVRESSConditioning")
-		e.Bool(x.EVRESSConditioning.Value)
+		e.Bool("EVRESSConditioning", x.EVRESSConditioning.Value)
 		at = 2
 	}
 	e.Event(2-at, 3-at)
-	e.At("EVErrorCode")
-	e.Enum(uint8(x.EVErrorCode), 12)
-	e.Event(0, 1)
-	e.At("EVRESSSOC")
-	e.Ranged(int(x.EVRESSSOC), 0, 100)
+	e.Enum("EVErrorCode", uint8(x.EVErrorCode), 12)
+	e.NextRanged("EVRESSSOC", int(x.EVRESSSOC), 0, 100)
 	e.Event(0, 1)
 }
 

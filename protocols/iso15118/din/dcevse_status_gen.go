@@ -27,33 +27,17 @@ func (*DCEVSEStatus) ElementName() exi.QName {
 func (x *DCEVSEStatus) DecodeEXI(d *exi.Decoder) {
 	ev := d.Event(2, exi.AtStart)
 	if ev == 0 {
-		d.At("EVSEIsolationStatus")
-		x.EVSEIsolationStatus.Set(IsolationLevel(d.Enum(4)))
+		x.EVSEIsolationStatus.Set(IsolationLevel(d.Enum("EVSEIsolationStatus", 4)))
 		ev = d.Event(1, 0) + 1
 	}
 	if ev != 1 {
 		d.Expected("EVSEStatusCode")
 		return
 	}
-	d.At("EVSEStatusCode")
-	x.EVSEStatusCode = DCEVSEStatusCode(d.Enum(12))
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("NotificationMaxDelay")
-		return
-	}
-	d.At("NotificationMaxDelay")
-	x.NotificationMaxDelay = uint32(d.Unsigned(1<<32 - 1))
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVSENotification")
-		return
-	}
-	d.At("EVSENotification")
-	x.EVSENotification = EVSENotification(d.Enum(3))
-	if d.Event(1, exi.AtEnd) != 0 {
-		d.Expected("end of element")
-	}
+	x.EVSEStatusCode = DCEVSEStatusCode(d.Enum("EVSEStatusCode", 12))
+	x.NotificationMaxDelay = uint32(d.NextUnsigned("NotificationMaxDelay", 1<<32-1, 0))
+	x.EVSENotification = EVSENotification(d.NextEnum("EVSENotification", 3, 0))
+	d.End(exi.AtEnd)
 }
 
 // EncodeEXI writes the element's content and end.
@@ -61,19 +45,13 @@ func (x *DCEVSEStatus) EncodeEXI(e *exi.Encoder) {
 	at := uint32(0)
 	if x.EVSEIsolationStatus.Present {
 		e.Event(0-at, 2-at)
-		e.At("EVSEIsolationStatus")
-		e.Enum(uint8(x.EVSEIsolationStatus.Value), 4)
+		e.Enum("EVSEIsolationStatus", uint8(x.EVSEIsolationStatus.Value), 4)
 		at = 1
 	}
 	e.Event(1-at, 2-at)
-	e.At("EVSEStatusCode")
-	e.Enum(uint8(x.EVSEStatusCode), 12)
-	e.Event(0, 1)
-	e.At("NotificationMaxDelay")
-	e.Unsigned(uint64(x.NotificationMaxDelay))
-	e.Event(0, 1)
-	e.At("EVSENotification")
-	e.Enum(uint8(x.EVSENotification), 3)
+	e.Enum("EVSEStatusCode", uint8(x.EVSEStatusCode), 12)
+	e.NextUnsigned("NotificationMaxDelay", uint64(x.NotificationMaxDelay))
+	e.NextEnum("EVSENotification", uint8(x.EVSENotification), 3)
 	e.Event(0, 1)
 }
 

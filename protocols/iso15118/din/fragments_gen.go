@@ -273,219 +273,183 @@ func decodeFragment(d *exi.Decoder) (f Fragment) {
 	case 9:
 		v := new(CableCheckReq)
 		f = Fragment{exi.QName{Space: "urn:din:70121:2012:MsgBody", Local: "CableCheckReq"}, v}
-		d.In("CableCheckReq")
 		v.DecodeEXI(d)
-		d.Out()
+		d.Out("CableCheckReq")
 	case 10:
 		v := new(CableCheckRes)
 		f = Fragment{exi.QName{Space: "urn:din:70121:2012:MsgBody", Local: "CableCheckRes"}, v}
-		d.In("CableCheckRes")
 		v.DecodeEXI(d)
-		d.Out()
+		d.Out("CableCheckRes")
 	case 13:
 		v := new(CertificateInstallationReq)
 		f = Fragment{exi.QName{Space: "urn:din:70121:2012:MsgBody", Local: "CertificateInstallationReq"}, v}
-		d.In("CertificateInstallationReq")
 		v.DecodeEXI(d)
-		d.Out()
+		d.Out("CertificateInstallationReq")
 	case 14:
 		v := new(CertificateInstallationRes)
 		f = Fragment{exi.QName{Space: "urn:din:70121:2012:MsgBody", Local: "CertificateInstallationRes"}, v}
-		d.In("CertificateInstallationRes")
 		v.DecodeEXI(d)
-		d.Out()
+		d.Out("CertificateInstallationRes")
 	case 15:
 		v := new(CertificateUpdateReq)
 		f = Fragment{exi.QName{Space: "urn:din:70121:2012:MsgBody", Local: "CertificateUpdateReq"}, v}
-		d.In("CertificateUpdateReq")
 		v.DecodeEXI(d)
-		d.Out()
+		d.Out("CertificateUpdateReq")
 	case 16:
 		v := new(CertificateUpdateRes)
 		f = Fragment{exi.QName{Space: "urn:din:70121:2012:MsgBody", Local: "CertificateUpdateRes"}, v}
-		d.In("CertificateUpdateRes")
 		v.DecodeEXI(d)
-		d.Out()
+		d.Out("CertificateUpdateRes")
 	case 17:
 		v := new(ChargeParameterDiscoveryReq)
 		f = Fragment{exi.QName{Space: "urn:din:70121:2012:MsgBody", Local: "ChargeParameterDiscoveryReq"}, v}
-		d.In("ChargeParameterDiscoveryReq")
 		v.DecodeEXI(d)
-		d.Out()
+		d.Out("ChargeParameterDiscoveryReq")
 	case 18:
 		v := new(ChargeParameterDiscoveryRes)
 		f = Fragment{exi.QName{Space: "urn:din:70121:2012:MsgBody", Local: "ChargeParameterDiscoveryRes"}, v}
-		d.In("ChargeParameterDiscoveryRes")
 		v.DecodeEXI(d)
-		d.Out()
+		d.Out("ChargeParameterDiscoveryRes")
 	case 25:
 		v := new(ChargingStatusReq)
 		f = Fragment{exi.QName{Space: "urn:din:70121:2012:MsgBody", Local: "ChargingStatusReq"}, v}
-		d.In("ChargingStatusReq")
 		v.DecodeEXI(d)
-		d.Out()
+		d.Out("ChargingStatusReq")
 	case 26:
 		v := new(ChargingStatusRes)
 		f = Fragment{exi.QName{Space: "urn:din:70121:2012:MsgBody", Local: "ChargingStatusRes"}, v}
-		d.In("ChargingStatusRes")
 		v.DecodeEXI(d)
-		d.Out()
+		d.Out("ChargingStatusRes")
 	case 28:
 		v := new(ContractAuthenticationReq)
 		f = Fragment{exi.QName{Space: "urn:din:70121:2012:MsgBody", Local: "ContractAuthenticationReq"}, v}
-		d.In("ContractAuthenticationReq")
 		v.DecodeEXI(d)
-		d.Out()
+		d.Out("ContractAuthenticationReq")
 	case 29:
 		v := new(ContractAuthenticationRes)
 		f = Fragment{exi.QName{Space: "urn:din:70121:2012:MsgBody", Local: "ContractAuthenticationRes"}, v}
-		d.In("ContractAuthenticationRes")
 		v.DecodeEXI(d)
-		d.Out()
+		d.Out("ContractAuthenticationRes")
 	case 31:
 		v := new(CertificateChain)
 		f = Fragment{exi.QName{Space: "urn:din:70121:2012:MsgBody", Local: "ContractSignatureCertChain"}, v}
-		d.In("ContractSignatureCertChain")
 		v.DecodeEXI(d)
-		d.Out()
+		d.Out("ContractSignatureCertChain")
 	case 34:
 		v := new(CurrentDemandReq)
 		f = Fragment{exi.QName{Space: "urn:din:70121:2012:MsgBody", Local: "CurrentDemandReq"}, v}
-		d.In("CurrentDemandReq")
 		v.DecodeEXI(d)
-		d.Out()
+		d.Out("CurrentDemandReq")
 	case 35:
 		v := new(CurrentDemandRes)
 		f = Fragment{exi.QName{Space: "urn:din:70121:2012:MsgBody", Local: "CurrentDemandRes"}, v}
-		d.In("CurrentDemandRes")
 		v.DecodeEXI(d)
-		d.Out()
+		d.Out("CurrentDemandRes")
 	case 122:
 		v := new(MeteringReceiptReq)
 		f = Fragment{exi.QName{Space: "urn:din:70121:2012:MsgBody", Local: "MeteringReceiptReq"}, v}
-		d.In("MeteringReceiptReq")
 		v.DecodeEXI(d)
-		d.Out()
+		d.Out("MeteringReceiptReq")
 	case 123:
 		v := new(MeteringReceiptRes)
 		f = Fragment{exi.QName{Space: "urn:din:70121:2012:MsgBody", Local: "MeteringReceiptRes"}, v}
-		d.In("MeteringReceiptRes")
 		v.DecodeEXI(d)
-		d.Out()
+		d.Out("MeteringReceiptRes")
 	case 143:
 		v := new(PaymentDetailsReq)
 		f = Fragment{exi.QName{Space: "urn:din:70121:2012:MsgBody", Local: "PaymentDetailsReq"}, v}
-		d.In("PaymentDetailsReq")
 		v.DecodeEXI(d)
-		d.Out()
+		d.Out("PaymentDetailsReq")
 	case 144:
 		v := new(PaymentDetailsRes)
 		f = Fragment{exi.QName{Space: "urn:din:70121:2012:MsgBody", Local: "PaymentDetailsRes"}, v}
-		d.In("PaymentDetailsRes")
 		v.DecodeEXI(d)
-		d.Out()
+		d.Out("PaymentDetailsRes")
 	case 148:
 		v := new(PowerDeliveryReq)
 		f = Fragment{exi.QName{Space: "urn:din:70121:2012:MsgBody", Local: "PowerDeliveryReq"}, v}
-		d.In("PowerDeliveryReq")
 		v.DecodeEXI(d)
-		d.Out()
+		d.Out("PowerDeliveryReq")
 	case 149:
 		v := new(PowerDeliveryRes)
 		f = Fragment{exi.QName{Space: "urn:din:70121:2012:MsgBody", Local: "PowerDeliveryRes"}, v}
-		d.In("PowerDeliveryRes")
 		v.DecodeEXI(d)
-		d.Out()
+		d.Out("PowerDeliveryRes")
 	case 151:
 		v := new(PreChargeReq)
 		f = Fragment{exi.QName{Space: "urn:din:70121:2012:MsgBody", Local: "PreChargeReq"}, v}
-		d.In("PreChargeReq")
 		v.DecodeEXI(d)
-		d.Out()
+		d.Out("PreChargeReq")
 	case 152:
 		v := new(PreChargeRes)
 		f = Fragment{exi.QName{Space: "urn:din:70121:2012:MsgBody", Local: "PreChargeRes"}, v}
-		d.In("PreChargeRes")
 		v.DecodeEXI(d)
-		d.Out()
+		d.Out("PreChargeRes")
 	case 186:
 		v := new(ServiceDetailReq)
 		f = Fragment{exi.QName{Space: "urn:din:70121:2012:MsgBody", Local: "ServiceDetailReq"}, v}
-		d.In("ServiceDetailReq")
 		v.DecodeEXI(d)
-		d.Out()
+		d.Out("ServiceDetailReq")
 	case 187:
 		v := new(ServiceDetailRes)
 		f = Fragment{exi.QName{Space: "urn:din:70121:2012:MsgBody", Local: "ServiceDetailRes"}, v}
-		d.In("ServiceDetailRes")
 		v.DecodeEXI(d)
-		d.Out()
+		d.Out("ServiceDetailRes")
 	case 188:
 		v := new(ServiceDiscoveryReq)
 		f = Fragment{exi.QName{Space: "urn:din:70121:2012:MsgBody", Local: "ServiceDiscoveryReq"}, v}
-		d.In("ServiceDiscoveryReq")
 		v.DecodeEXI(d)
-		d.Out()
+		d.Out("ServiceDiscoveryReq")
 	case 189:
 		v := new(ServiceDiscoveryRes)
 		f = Fragment{exi.QName{Space: "urn:din:70121:2012:MsgBody", Local: "ServiceDiscoveryRes"}, v}
-		d.In("ServiceDiscoveryRes")
 		v.DecodeEXI(d)
-		d.Out()
+		d.Out("ServiceDiscoveryRes")
 	case 195:
 		v := new(ServicePaymentSelectionReq)
 		f = Fragment{exi.QName{Space: "urn:din:70121:2012:MsgBody", Local: "ServicePaymentSelectionReq"}, v}
-		d.In("ServicePaymentSelectionReq")
 		v.DecodeEXI(d)
-		d.Out()
+		d.Out("ServicePaymentSelectionReq")
 	case 196:
 		v := new(ServicePaymentSelectionRes)
 		f = Fragment{exi.QName{Space: "urn:din:70121:2012:MsgBody", Local: "ServicePaymentSelectionRes"}, v}
-		d.In("ServicePaymentSelectionRes")
 		v.DecodeEXI(d)
-		d.Out()
+		d.Out("ServicePaymentSelectionRes")
 	case 202:
 		v := new(SessionSetupReq)
 		f = Fragment{exi.QName{Space: "urn:din:70121:2012:MsgBody", Local: "SessionSetupReq"}, v}
-		d.In("SessionSetupReq")
 		v.DecodeEXI(d)
-		d.Out()
+		d.Out("SessionSetupReq")
 	case 203:
 		v := new(SessionSetupRes)
 		f = Fragment{exi.QName{Space: "urn:din:70121:2012:MsgBody", Local: "SessionSetupRes"}, v}
-		d.In("SessionSetupRes")
 		v.DecodeEXI(d)
-		d.Out()
+		d.Out("SessionSetupRes")
 	case 204:
 		v := new(SessionStop)
 		f = Fragment{exi.QName{Space: "urn:din:70121:2012:MsgBody", Local: "SessionStopReq"}, v}
-		d.In("SessionStopReq")
 		v.DecodeEXI(d)
-		d.Out()
+		d.Out("SessionStopReq")
 	case 205:
 		v := new(SessionStopRes)
 		f = Fragment{exi.QName{Space: "urn:din:70121:2012:MsgBody", Local: "SessionStopRes"}, v}
-		d.In("SessionStopRes")
 		v.DecodeEXI(d)
-		d.Out()
+		d.Out("SessionStopRes")
 	case 212:
 		v := new(xmldsig.SignedInfo)
 		f = Fragment{exi.QName{Space: "http://www.w3.org/2000/09/xmldsig#", Local: "SignedInfo"}, v}
-		d.In("SignedInfo")
 		v.DecodeEXI(d)
-		d.Out()
+		d.Out("SignedInfo")
 	case 221:
 		v := new(WeldingDetectionReq)
 		f = Fragment{exi.QName{Space: "urn:din:70121:2012:MsgBody", Local: "WeldingDetectionReq"}, v}
-		d.In("WeldingDetectionReq")
 		v.DecodeEXI(d)
-		d.Out()
+		d.Out("WeldingDetectionReq")
 	case 222:
 		v := new(WeldingDetectionRes)
 		f = Fragment{exi.QName{Space: "urn:din:70121:2012:MsgBody", Local: "WeldingDetectionRes"}, v}
-		d.In("WeldingDetectionRes")
 		v.DecodeEXI(d)
-		d.Out()
+		d.Out("WeldingDetectionRes")
 	default:
 		d.BadFragment(ev)
 		return f
@@ -502,6 +466,7 @@ func AppendCableCheckReqFragment(dst []byte, v *CableCheckReq) ([]byte, error) {
 	e.Reset(dst)
 	e.Bits(9, 8)
 	v.EncodeEXI(&e)
+	e.Out("CableCheckReq")
 	e.Bits(246, 8)
 	return e.Finish()
 }
@@ -512,6 +477,7 @@ func AppendCableCheckResFragment(dst []byte, v *CableCheckRes) ([]byte, error) {
 	e.Reset(dst)
 	e.Bits(10, 8)
 	v.EncodeEXI(&e)
+	e.Out("CableCheckRes")
 	e.Bits(246, 8)
 	return e.Finish()
 }
@@ -522,6 +488,7 @@ func AppendCertificateInstallationReqFragment(dst []byte, v *CertificateInstalla
 	e.Reset(dst)
 	e.Bits(13, 8)
 	v.EncodeEXI(&e)
+	e.Out("CertificateInstallationReq")
 	e.Bits(246, 8)
 	return e.Finish()
 }
@@ -532,6 +499,7 @@ func AppendCertificateInstallationResFragment(dst []byte, v *CertificateInstalla
 	e.Reset(dst)
 	e.Bits(14, 8)
 	v.EncodeEXI(&e)
+	e.Out("CertificateInstallationRes")
 	e.Bits(246, 8)
 	return e.Finish()
 }
@@ -542,6 +510,7 @@ func AppendCertificateUpdateReqFragment(dst []byte, v *CertificateUpdateReq) ([]
 	e.Reset(dst)
 	e.Bits(15, 8)
 	v.EncodeEXI(&e)
+	e.Out("CertificateUpdateReq")
 	e.Bits(246, 8)
 	return e.Finish()
 }
@@ -552,6 +521,7 @@ func AppendCertificateUpdateResFragment(dst []byte, v *CertificateUpdateRes) ([]
 	e.Reset(dst)
 	e.Bits(16, 8)
 	v.EncodeEXI(&e)
+	e.Out("CertificateUpdateRes")
 	e.Bits(246, 8)
 	return e.Finish()
 }
@@ -562,6 +532,7 @@ func AppendChargeParameterDiscoveryReqFragment(dst []byte, v *ChargeParameterDis
 	e.Reset(dst)
 	e.Bits(17, 8)
 	v.EncodeEXI(&e)
+	e.Out("ChargeParameterDiscoveryReq")
 	e.Bits(246, 8)
 	return e.Finish()
 }
@@ -572,6 +543,7 @@ func AppendChargeParameterDiscoveryResFragment(dst []byte, v *ChargeParameterDis
 	e.Reset(dst)
 	e.Bits(18, 8)
 	v.EncodeEXI(&e)
+	e.Out("ChargeParameterDiscoveryRes")
 	e.Bits(246, 8)
 	return e.Finish()
 }
@@ -582,6 +554,7 @@ func AppendChargingStatusReqFragment(dst []byte, v *ChargingStatusReq) ([]byte, 
 	e.Reset(dst)
 	e.Bits(25, 8)
 	v.EncodeEXI(&e)
+	e.Out("ChargingStatusReq")
 	e.Bits(246, 8)
 	return e.Finish()
 }
@@ -592,6 +565,7 @@ func AppendChargingStatusResFragment(dst []byte, v *ChargingStatusRes) ([]byte, 
 	e.Reset(dst)
 	e.Bits(26, 8)
 	v.EncodeEXI(&e)
+	e.Out("ChargingStatusRes")
 	e.Bits(246, 8)
 	return e.Finish()
 }
@@ -602,6 +576,7 @@ func AppendContractAuthenticationReqFragment(dst []byte, v *ContractAuthenticati
 	e.Reset(dst)
 	e.Bits(28, 8)
 	v.EncodeEXI(&e)
+	e.Out("ContractAuthenticationReq")
 	e.Bits(246, 8)
 	return e.Finish()
 }
@@ -612,6 +587,7 @@ func AppendContractAuthenticationResFragment(dst []byte, v *ContractAuthenticati
 	e.Reset(dst)
 	e.Bits(29, 8)
 	v.EncodeEXI(&e)
+	e.Out("ContractAuthenticationRes")
 	e.Bits(246, 8)
 	return e.Finish()
 }
@@ -622,6 +598,7 @@ func AppendContractSignatureCertChainFragment(dst []byte, v *CertificateChain) (
 	e.Reset(dst)
 	e.Bits(31, 8)
 	v.EncodeEXI(&e)
+	e.Out("ContractSignatureCertChain")
 	e.Bits(246, 8)
 	return e.Finish()
 }
@@ -632,6 +609,7 @@ func AppendCurrentDemandReqFragment(dst []byte, v *CurrentDemandReq) ([]byte, er
 	e.Reset(dst)
 	e.Bits(34, 8)
 	v.EncodeEXI(&e)
+	e.Out("CurrentDemandReq")
 	e.Bits(246, 8)
 	return e.Finish()
 }
@@ -642,6 +620,7 @@ func AppendCurrentDemandResFragment(dst []byte, v *CurrentDemandRes) ([]byte, er
 	e.Reset(dst)
 	e.Bits(35, 8)
 	v.EncodeEXI(&e)
+	e.Out("CurrentDemandRes")
 	e.Bits(246, 8)
 	return e.Finish()
 }
@@ -652,6 +631,7 @@ func AppendMeteringReceiptReqFragment(dst []byte, v *MeteringReceiptReq) ([]byte
 	e.Reset(dst)
 	e.Bits(122, 8)
 	v.EncodeEXI(&e)
+	e.Out("MeteringReceiptReq")
 	e.Bits(246, 8)
 	return e.Finish()
 }
@@ -662,6 +642,7 @@ func AppendMeteringReceiptResFragment(dst []byte, v *MeteringReceiptRes) ([]byte
 	e.Reset(dst)
 	e.Bits(123, 8)
 	v.EncodeEXI(&e)
+	e.Out("MeteringReceiptRes")
 	e.Bits(246, 8)
 	return e.Finish()
 }
@@ -672,6 +653,7 @@ func AppendPaymentDetailsReqFragment(dst []byte, v *PaymentDetailsReq) ([]byte, 
 	e.Reset(dst)
 	e.Bits(143, 8)
 	v.EncodeEXI(&e)
+	e.Out("PaymentDetailsReq")
 	e.Bits(246, 8)
 	return e.Finish()
 }
@@ -682,6 +664,7 @@ func AppendPaymentDetailsResFragment(dst []byte, v *PaymentDetailsRes) ([]byte, 
 	e.Reset(dst)
 	e.Bits(144, 8)
 	v.EncodeEXI(&e)
+	e.Out("PaymentDetailsRes")
 	e.Bits(246, 8)
 	return e.Finish()
 }
@@ -692,6 +675,7 @@ func AppendPowerDeliveryReqFragment(dst []byte, v *PowerDeliveryReq) ([]byte, er
 	e.Reset(dst)
 	e.Bits(148, 8)
 	v.EncodeEXI(&e)
+	e.Out("PowerDeliveryReq")
 	e.Bits(246, 8)
 	return e.Finish()
 }
@@ -702,6 +686,7 @@ func AppendPowerDeliveryResFragment(dst []byte, v *PowerDeliveryRes) ([]byte, er
 	e.Reset(dst)
 	e.Bits(149, 8)
 	v.EncodeEXI(&e)
+	e.Out("PowerDeliveryRes")
 	e.Bits(246, 8)
 	return e.Finish()
 }
@@ -712,6 +697,7 @@ func AppendPreChargeReqFragment(dst []byte, v *PreChargeReq) ([]byte, error) {
 	e.Reset(dst)
 	e.Bits(151, 8)
 	v.EncodeEXI(&e)
+	e.Out("PreChargeReq")
 	e.Bits(246, 8)
 	return e.Finish()
 }
@@ -722,6 +708,7 @@ func AppendPreChargeResFragment(dst []byte, v *PreChargeRes) ([]byte, error) {
 	e.Reset(dst)
 	e.Bits(152, 8)
 	v.EncodeEXI(&e)
+	e.Out("PreChargeRes")
 	e.Bits(246, 8)
 	return e.Finish()
 }
@@ -732,6 +719,7 @@ func AppendServiceDetailReqFragment(dst []byte, v *ServiceDetailReq) ([]byte, er
 	e.Reset(dst)
 	e.Bits(186, 8)
 	v.EncodeEXI(&e)
+	e.Out("ServiceDetailReq")
 	e.Bits(246, 8)
 	return e.Finish()
 }
@@ -742,6 +730,7 @@ func AppendServiceDetailResFragment(dst []byte, v *ServiceDetailRes) ([]byte, er
 	e.Reset(dst)
 	e.Bits(187, 8)
 	v.EncodeEXI(&e)
+	e.Out("ServiceDetailRes")
 	e.Bits(246, 8)
 	return e.Finish()
 }
@@ -752,6 +741,7 @@ func AppendServiceDiscoveryReqFragment(dst []byte, v *ServiceDiscoveryReq) ([]by
 	e.Reset(dst)
 	e.Bits(188, 8)
 	v.EncodeEXI(&e)
+	e.Out("ServiceDiscoveryReq")
 	e.Bits(246, 8)
 	return e.Finish()
 }
@@ -762,6 +752,7 @@ func AppendServiceDiscoveryResFragment(dst []byte, v *ServiceDiscoveryRes) ([]by
 	e.Reset(dst)
 	e.Bits(189, 8)
 	v.EncodeEXI(&e)
+	e.Out("ServiceDiscoveryRes")
 	e.Bits(246, 8)
 	return e.Finish()
 }
@@ -772,6 +763,7 @@ func AppendServicePaymentSelectionReqFragment(dst []byte, v *ServicePaymentSelec
 	e.Reset(dst)
 	e.Bits(195, 8)
 	v.EncodeEXI(&e)
+	e.Out("ServicePaymentSelectionReq")
 	e.Bits(246, 8)
 	return e.Finish()
 }
@@ -782,6 +774,7 @@ func AppendServicePaymentSelectionResFragment(dst []byte, v *ServicePaymentSelec
 	e.Reset(dst)
 	e.Bits(196, 8)
 	v.EncodeEXI(&e)
+	e.Out("ServicePaymentSelectionRes")
 	e.Bits(246, 8)
 	return e.Finish()
 }
@@ -792,6 +785,7 @@ func AppendSessionSetupReqFragment(dst []byte, v *SessionSetupReq) ([]byte, erro
 	e.Reset(dst)
 	e.Bits(202, 8)
 	v.EncodeEXI(&e)
+	e.Out("SessionSetupReq")
 	e.Bits(246, 8)
 	return e.Finish()
 }
@@ -802,6 +796,7 @@ func AppendSessionSetupResFragment(dst []byte, v *SessionSetupRes) ([]byte, erro
 	e.Reset(dst)
 	e.Bits(203, 8)
 	v.EncodeEXI(&e)
+	e.Out("SessionSetupRes")
 	e.Bits(246, 8)
 	return e.Finish()
 }
@@ -812,6 +807,7 @@ func AppendSessionStopReqFragment(dst []byte, v *SessionStop) ([]byte, error) {
 	e.Reset(dst)
 	e.Bits(204, 8)
 	v.EncodeEXI(&e)
+	e.Out("SessionStopReq")
 	e.Bits(246, 8)
 	return e.Finish()
 }
@@ -822,6 +818,7 @@ func AppendSessionStopResFragment(dst []byte, v *SessionStopRes) ([]byte, error)
 	e.Reset(dst)
 	e.Bits(205, 8)
 	v.EncodeEXI(&e)
+	e.Out("SessionStopRes")
 	e.Bits(246, 8)
 	return e.Finish()
 }
@@ -832,6 +829,7 @@ func AppendSignedInfoFragment(dst []byte, v *xmldsig.SignedInfo) ([]byte, error)
 	e.Reset(dst)
 	e.Bits(212, 8)
 	v.EncodeEXI(&e)
+	e.Out("SignedInfo")
 	e.Bits(246, 8)
 	return e.Finish()
 }
@@ -842,6 +840,7 @@ func AppendWeldingDetectionReqFragment(dst []byte, v *WeldingDetectionReq) ([]by
 	e.Reset(dst)
 	e.Bits(221, 8)
 	v.EncodeEXI(&e)
+	e.Out("WeldingDetectionReq")
 	e.Bits(246, 8)
 	return e.Finish()
 }
@@ -852,6 +851,7 @@ func AppendWeldingDetectionResFragment(dst []byte, v *WeldingDetectionRes) ([]by
 	e.Reset(dst)
 	e.Bits(222, 8)
 	v.EncodeEXI(&e)
+	e.Out("WeldingDetectionRes")
 	e.Bits(246, 8)
 	return e.Finish()
 }

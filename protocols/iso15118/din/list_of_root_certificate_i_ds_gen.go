@@ -19,12 +19,10 @@ func (x *ListOfRootCertificateIDs) DecodeEXI(d *exi.Decoder) {
 		d.Expected("RootCertificateID")
 		return
 	}
-	d.At("RootCertificateID")
-	x.RootCertificateID = append(x.RootCertificateID, d.Text())
+	x.RootCertificateID = append(x.RootCertificateID, d.Text("RootCertificateID"))
 	ev = d.Event(2, exi.AtEnd)
 	for ev < 1 {
-		d.At("RootCertificateID")
-		x.RootCertificateID = append(x.RootCertificateID, d.Text())
+		x.RootCertificateID = append(x.RootCertificateID, d.Text("RootCertificateID"))
 		ev = d.Event(2, exi.AtEnd)
 	}
 	if ev != 1 {
@@ -39,13 +37,11 @@ func (x *ListOfRootCertificateIDs) EncodeEXI(e *exi.Encoder) {
 		return
 	}
 	e.Event(0, 1)
-	e.At("RootCertificateID")
-	e.Text(x.RootCertificateID[0])
+	e.Text("RootCertificateID", x.RootCertificateID[0])
 	at := uint32(0)
 	for i := range x.RootCertificateID[1:] {
 		e.Event(0-at, 2-at)
-		e.At("RootCertificateID")
-		e.Text(x.RootCertificateID[i+1])
+		e.Text("RootCertificateID", x.RootCertificateID[i+1])
 	}
 	e.Event(1-at, 2-at)
 }

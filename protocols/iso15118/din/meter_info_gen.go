@@ -22,34 +22,24 @@ type MeterInfo struct {
 
 // DecodeEXI reads the element's content and end.
 func (x *MeterInfo) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("MeterID")
-		return
-	}
-	d.At("MeterID")
-	x.MeterID = d.Text()
-	ev = d.Event(5, exi.AtEnd)
+	x.MeterID = d.NextText("MeterID", exi.AtStart)
+	ev := d.Event(5, exi.AtEnd)
 	if ev == 0 {
 		x.MeterReading.Present = true
-		d.In("MeterReading")
 		x.MeterReading.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("MeterReading")
 		ev = d.Event(4, exi.AtEnd) + 1
 	}
 	if ev == 1 {
-		d.At("SigMeterReading")
-		x.SigMeterReading.Set(d.Binary())
+		x.SigMeterReading.Set(d.Binary("SigMeterReading"))
 		ev = d.Event(3, exi.AtEnd) + 2
 	}
 	if ev == 2 {
-		d.At("MeterStatus")
-		x.MeterStatus.Set(int16(d.Signed(-1<<15, 1<<15-1)))
+		x.MeterStatus.Set(int16(d.Signed("MeterStatus", -1<<15, 1<<15-1)))
 		ev = d.Event(2, exi.AtEnd) + 3
 	}
 	if ev == 3 {
-		d.At("TMeter")
-		x.TMeter.Set(d.Signed(-1<<63, 1<<63-1))
+		x.TMeter.Set(d.Signed("TMeter", -1<<63, 1<<63-1))
 		ev = d.Event(1, exi.AtEnd) + 4
 	}
 	if ev != 4 {
@@ -60,31 +50,27 @@ func (x *MeterInfo) DecodeEXI(d *exi.Decoder) {
 // EncodeEXI writes the element's content and end.
 func (x *MeterInfo) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
-	e.At("MeterID")
-	e.Text(x.MeterID)
+	e.Text("MeterID", x.MeterID)
 	at := uint32(0)
 	if x.MeterReading.Present {
 		e.Event(0-at, 5-at)
-		e.At("MeterReading")
 		x.MeterReading.Value.EncodeEXI(e)
+		e.Out("MeterReading")
 		at = 1
 	}
 	if x.SigMeterReading.Present {
 		e.Event(1-at, 5-at)
-		e.At("SigMeterReading")
-		e.Binary(x.SigMeterReading.Value)
+		e.Binary("SigMeterReading", x.SigMeterReading.Value)
 		at = 2
 	}
 	if x.MeterStatus.Present {
 		e.Event(2-at, 5-at)
-		e.At("MeterStatus")
-		e.Signed(int64(x.MeterStatus.Value))
+		e.Signed("MeterStatus", int64(x.MeterStatus.Value))
 		at = 3
 	}
 	if x.TMeter.Present {
 		e.Event(3-at, 5-at)
-		e.At("TMeter")
-		e.Signed(x.TMeter.Value)
+		e.Signed("TMeter", x.TMeter.Value)
 		at = 4
 	}
 	e.Event(4-at, 5-at)

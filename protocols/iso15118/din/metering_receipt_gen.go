@@ -27,32 +27,26 @@ func (*MeteringReceiptReq) ElementName() exi.QName {
 func (x *MeteringReceiptReq) DecodeEXI(d *exi.Decoder) {
 	ev := d.Event(2, exi.AtStart|1<<8)
 	if ev == 0 {
-		d.At("@Id")
-		x.ID.Set(d.TextAttr())
+		x.ID.Set(d.TextAttr("@Id"))
 		ev = d.Event(1, exi.AtAttributes) + 1
 	}
 	if ev != 1 {
 		d.Expected("SessionID")
 		return
 	}
-	d.At("SessionID")
-	x.SessionID = d.Short()
+	x.SessionID = d.Short("SessionID")
 	ev = d.Event(2, 0)
 	if ev == 0 {
-		d.At("SAScheduleTupleID")
-		x.SAScheduleTupleID.Set(int16(d.Signed(-1<<15, 1<<15-1)))
+		x.SAScheduleTupleID.Set(int16(d.Signed("SAScheduleTupleID", -1<<15, 1<<15-1)))
 		ev = d.Event(1, 0) + 1
 	}
 	if ev != 1 {
 		d.Expected("MeterInfo")
 		return
 	}
-	d.In("MeterInfo")
 	x.MeterInfo.DecodeEXI(d)
-	d.Out()
-	if d.Event(1, exi.AtEnd) != 0 {
-		d.Expected("end of element")
-	}
+	d.Out("MeterInfo")
+	d.End(exi.AtEnd)
 }
 
 // EncodeEXI writes the element's content and end.
@@ -60,23 +54,20 @@ func (x *MeteringReceiptReq) EncodeEXI(e *exi.Encoder) {
 	at := uint32(0)
 	if x.ID.Present {
 		e.Event(0-at, 2-at)
-		e.At("@Id")
-		e.TextAttr(x.ID.Value)
+		e.TextAttr("@Id", x.ID.Value)
 		at = 1
 	}
 	e.Event(1-at, 2-at)
-	e.At("SessionID")
-	e.Short(x.SessionID)
+	e.Short("SessionID", x.SessionID)
 	at = 0
 	if x.SAScheduleTupleID.Present {
 		e.Event(0-at, 2-at)
-		e.At("SAScheduleTupleID")
-		e.Signed(int64(x.SAScheduleTupleID.Value))
+		e.Signed("SAScheduleTupleID", int64(x.SAScheduleTupleID.Value))
 		at = 1
 	}
 	e.Event(1-at, 2-at)
-	e.At("MeterInfo")
 	x.MeterInfo.EncodeEXI(e)
+	e.Out("MeterInfo")
 	e.Event(0, 1)
 }
 
@@ -103,34 +94,21 @@ func (*MeteringReceiptRes) ElementName() exi.QName {
 
 // DecodeEXI reads the element's content and end.
 func (x *MeteringReceiptRes) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("ResponseCode")
+	x.ResponseCode = ResponseCode(d.NextEnum("ResponseCode", 23, exi.AtStart))
+	if !d.Begin("AC_EVSEStatus", 0) {
 		return
 	}
-	d.At("ResponseCode")
-	x.ResponseCode = ResponseCode(d.Enum(23))
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("AC_EVSEStatus")
-		return
-	}
-	d.In("AC_EVSEStatus")
 	x.ACEVSEStatus.DecodeEXI(d)
-	d.Out()
-	if d.Event(1, exi.AtEnd) != 0 {
-		d.Expected("end of element")
-	}
+	d.Out("AC_EVSEStatus")
+	d.End(exi.AtEnd)
 }
 
 // EncodeEXI writes the element's content and end.
 func (x *MeteringReceiptRes) EncodeEXI(e *exi.Encoder) {
+	e.NextEnum("ResponseCode", uint8(x.ResponseCode), 23)
 	e.Event(0, 1)
-	e.At("ResponseCode")
-	e.Enum(uint8(x.ResponseCode), 23)
-	e.Event(0, 1)
-	e.At("AC_EVSEStatus")
 	x.ACEVSEStatus.EncodeEXI(e)
+	e.Out("AC_EVSEStatus")
 	e.Event(0, 1)
 }
 

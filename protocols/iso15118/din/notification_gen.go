@@ -16,17 +16,10 @@ type Notification struct {
 
 // DecodeEXI reads the element's content and end.
 func (x *Notification) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("FaultCode")
-		return
-	}
-	d.At("FaultCode")
-	x.FaultCode = FaultCode(d.Enum(3))
-	ev = d.Event(2, exi.AtEnd)
+	x.FaultCode = FaultCode(d.NextEnum("FaultCode", 3, exi.AtStart))
+	ev := d.Event(2, exi.AtEnd)
 	if ev == 0 {
-		d.At("FaultMsg")
-		x.FaultMsg.Set(d.Text())
+		x.FaultMsg.Set(d.Text("FaultMsg"))
 		ev = d.Event(1, exi.AtEnd) + 1
 	}
 	if ev != 1 {
@@ -36,14 +29,11 @@ func (x *Notification) DecodeEXI(d *exi.Decoder) {
 
 // EncodeEXI writes the element's content and end.
 func (x *Notification) EncodeEXI(e *exi.Encoder) {
-	e.Event(0, 1)
-	e.At("FaultCode")
-	e.Enum(uint8(x.FaultCode), 3)
+	e.NextEnum("FaultCode", uint8(x.FaultCode), 3)
 	at := uint32(0)
 	if x.FaultMsg.Present {
 		e.Event(0-at, 2-at)
-		e.At("FaultMsg")
-		e.Text(x.FaultMsg.Value)
+		e.Text("FaultMsg", x.FaultMsg.Value)
 		at = 1
 	}
 	e.Event(1-at, 2-at)

@@ -21,34 +21,22 @@ func (*PaymentDetailsReq) ElementName() exi.QName {
 
 // DecodeEXI reads the element's content and end.
 func (x *PaymentDetailsReq) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("ContractID")
+	x.ContractID = d.NextText("ContractID", exi.AtStart)
+	if !d.Begin("ContractSignatureCertChain", 0) {
 		return
 	}
-	d.At("ContractID")
-	x.ContractID = d.Text()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("ContractSignatureCertChain")
-		return
-	}
-	d.In("ContractSignatureCertChain")
 	x.ContractSignatureCertChain.DecodeEXI(d)
-	d.Out()
-	if d.Event(1, exi.AtEnd) != 0 {
-		d.Expected("end of element")
-	}
+	d.Out("ContractSignatureCertChain")
+	d.End(exi.AtEnd)
 }
 
 // EncodeEXI writes the element's content and end.
 func (x *PaymentDetailsReq) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
-	e.At("ContractID")
-	e.Text(x.ContractID)
+	e.Text("ContractID", x.ContractID)
 	e.Event(0, 1)
-	e.At("ContractSignatureCertChain")
 	x.ContractSignatureCertChain.EncodeEXI(e)
+	e.Out("ContractSignatureCertChain")
 	e.Event(0, 1)
 }
 
@@ -77,43 +65,18 @@ func (*PaymentDetailsRes) ElementName() exi.QName {
 
 // DecodeEXI reads the element's content and end.
 func (x *PaymentDetailsRes) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("ResponseCode")
-		return
-	}
-	d.At("ResponseCode")
-	x.ResponseCode = ResponseCode(d.Enum(23))
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("GenChallenge")
-		return
-	}
-	d.At("GenChallenge")
-	x.GenChallenge = d.Text()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("DateTimeNow")
-		return
-	}
-	d.At("DateTimeNow")
-	x.DateTimeNow = d.Signed(-1<<63, 1<<63-1)
-	if d.Event(1, exi.AtEnd) != 0 {
-		d.Expected("end of element")
-	}
+	x.ResponseCode = ResponseCode(d.NextEnum("ResponseCode", 23, exi.AtStart))
+	x.GenChallenge = d.NextText("GenChallenge", 0)
+	x.DateTimeNow = d.NextSigned("DateTimeNow", -1<<63, 1<<63-1, 0)
+	d.End(exi.AtEnd)
 }
 
 // EncodeEXI writes the element's content and end.
 func (x *PaymentDetailsRes) EncodeEXI(e *exi.Encoder) {
+	e.NextEnum("ResponseCode", uint8(x.ResponseCode), 23)
 	e.Event(0, 1)
-	e.At("ResponseCode")
-	e.Enum(uint8(x.ResponseCode), 23)
-	e.Event(0, 1)
-	e.At("GenChallenge")
-	e.Text(x.GenChallenge)
-	e.Event(0, 1)
-	e.At("DateTimeNow")
-	e.Signed(x.DateTimeNow)
+	e.Text("GenChallenge", x.GenChallenge)
+	e.NextSigned("DateTimeNow", x.DateTimeNow)
 	e.Event(0, 1)
 }
 

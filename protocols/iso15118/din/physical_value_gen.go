@@ -18,45 +18,31 @@ type PhysicalValue struct {
 
 // DecodeEXI reads the element's content and end.
 func (x *PhysicalValue) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("Multiplier")
-		return
-	}
-	d.At("Multiplier")
-	x.Multiplier = int8(d.Ranged(-3, 3))
-	ev = d.Event(2, 0)
+	x.Multiplier = int8(d.NextRanged("Multiplier", -3, 3, exi.AtStart))
+	ev := d.Event(2, 0)
 	if ev == 0 {
-		d.At("Unit")
-		x.Unit.Set(UnitSymbol(d.Enum(10)))
+		x.Unit.Set(UnitSymbol(d.Enum("Unit", 10)))
 		ev = d.Event(1, 0) + 1
 	}
 	if ev != 1 {
 		d.Expected("Value")
 		return
 	}
-	d.At("Value")
-	x.Value = int16(d.Signed(-1<<15, 1<<15-1))
-	if d.Event(1, exi.AtEnd) != 0 {
-		d.Expected("end of element")
-	}
+	x.Value = int16(d.Signed("Value", -1<<15, 1<<15-1))
+	d.End(exi.AtEnd)
 }
 
 // EncodeEXI writes the element's content and end.
 func (x *PhysicalValue) EncodeEXI(e *exi.Encoder) {
-	e.Event(0, 1)
-	e.At("Multiplier")
-	e.Ranged(int(x.Multiplier), -3, 3)
+	e.NextRanged("Multiplier", int(x.Multiplier), -3, 3)
 	at := uint32(0)
 	if x.Unit.Present {
 		e.Event(0-at, 2-at)
-		e.At("Unit")
-		e.Enum(uint8(x.Unit.Value), 10)
+		e.Enum("Unit", uint8(x.Unit.Value), 10)
 		at = 1
 	}
 	e.Event(1-at, 2-at)
-	e.At("Value")
-	e.Signed(int64(x.Value))
+	e.Signed("Value", int64(x.Value))
 	e.Event(0, 1)
 }
 

@@ -23,13 +23,11 @@ func (*ServiceDiscoveryReq) ElementName() exi.QName {
 func (x *ServiceDiscoveryReq) DecodeEXI(d *exi.Decoder) {
 	ev := d.Event(3, exi.AtStart|exi.AtEnd)
 	if ev == 0 {
-		d.At("ServiceScope")
-		x.ServiceScope.Set(d.Text())
+		x.ServiceScope.Set(d.Text("ServiceScope"))
 		ev = d.Event(2, exi.AtEnd) + 1
 	}
 	if ev == 1 {
-		d.At("ServiceCategory")
-		x.ServiceCategory.Set(ServiceCategory(d.Enum(4)))
+		x.ServiceCategory.Set(ServiceCategory(d.Enum("ServiceCategory", 4)))
 		ev = d.Event(1, exi.AtEnd) + 2
 	}
 	if ev != 2 {
@@ -42,14 +40,12 @@ func (x *ServiceDiscoveryReq) EncodeEXI(e *exi.Encoder) {
 	at := uint32(0)
 	if x.ServiceScope.Present {
 		e.Event(0-at, 3-at)
-		e.At("ServiceScope")
-		e.Text(x.ServiceScope.Value)
+		e.Text("ServiceScope", x.ServiceScope.Value)
 		at = 1
 	}
 	if x.ServiceCategory.Present {
 		e.Event(1-at, 3-at)
-		e.At("ServiceCategory")
-		e.Enum(uint8(x.ServiceCategory.Value), 4)
+		e.Enum("ServiceCategory", uint8(x.ServiceCategory.Value), 4)
 		at = 2
 	}
 	e.Event(2-at, 3-at)
@@ -82,44 +78,23 @@ func (*ServiceCharge) ElementName() exi.QName {
 
 // DecodeEXI reads the element's content and end.
 func (x *ServiceCharge) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("ServiceTag")
+	if !d.Begin("ServiceTag", exi.AtStart) {
 		return
 	}
-	d.In("ServiceTag")
 	x.ServiceTag.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("FreeService")
-		return
-	}
-	d.At("FreeService")
-	x.FreeService = d.Bool()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EnergyTransferType")
-		return
-	}
-	d.At("EnergyTransferType")
-	x.EnergyTransferType = EVSESupportedEnergyTransfer(d.Enum(10))
-	if d.Event(1, exi.AtEnd) != 0 {
-		d.Expected("end of element")
-	}
+	d.Out("ServiceTag")
+	x.FreeService = d.NextBool("FreeService", 0)
+	x.EnergyTransferType = EVSESupportedEnergyTransfer(d.NextEnum("EnergyTransferType", 10, 0))
+	d.End(exi.AtEnd)
 }
 
 // EncodeEXI writes the element's content and end.
 func (x *ServiceCharge) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
-	e.At("ServiceTag")
 	x.ServiceTag.EncodeEXI(e)
-	e.Event(0, 1)
-	e.At("FreeService")
-	e.Bool(x.FreeService)
-	e.Event(0, 1)
-	e.At("EnergyTransferType")
-	e.Enum(uint8(x.EnergyTransferType), 10)
+	e.Out("ServiceTag")
+	e.NextBool("FreeService", x.FreeService)
+	e.NextEnum("EnergyTransferType", uint8(x.EnergyTransferType), 10)
 	e.Event(0, 1)
 }
 
@@ -150,35 +125,22 @@ func (*ServiceDiscoveryRes) ElementName() exi.QName {
 
 // DecodeEXI reads the element's content and end.
 func (x *ServiceDiscoveryRes) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("ResponseCode")
+	x.ResponseCode = ResponseCode(d.NextEnum("ResponseCode", 23, exi.AtStart))
+	if !d.Begin("PaymentOptions", 0) {
 		return
 	}
-	d.At("ResponseCode")
-	x.ResponseCode = ResponseCode(d.Enum(23))
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("PaymentOptions")
-		return
-	}
-	d.In("PaymentOptions")
 	x.PaymentOptions.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("ChargeService")
+	d.Out("PaymentOptions")
+	if !d.Begin("ChargeService", 0) {
 		return
 	}
-	d.In("ChargeService")
 	x.ChargeService.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(2, exi.AtEnd)
+	d.Out("ChargeService")
+	ev := d.Event(2, exi.AtEnd)
 	if ev == 0 {
 		x.ServiceList.Present = true
-		d.In("ServiceList")
 		x.ServiceList.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("ServiceList")
 		ev = d.Event(1, exi.AtEnd) + 1
 	}
 	if ev != 1 {
@@ -188,20 +150,18 @@ func (x *ServiceDiscoveryRes) DecodeEXI(d *exi.Decoder) {
 
 // EncodeEXI writes the element's content and end.
 func (x *ServiceDiscoveryRes) EncodeEXI(e *exi.Encoder) {
+	e.NextEnum("ResponseCode", uint8(x.ResponseCode), 23)
 	e.Event(0, 1)
-	e.At("ResponseCode")
-	e.Enum(uint8(x.ResponseCode), 23)
-	e.Event(0, 1)
-	e.At("PaymentOptions")
 	x.PaymentOptions.EncodeEXI(e)
+	e.Out("PaymentOptions")
 	e.Event(0, 1)
-	e.At("ChargeService")
 	x.ChargeService.EncodeEXI(e)
+	e.Out("ChargeService")
 	at := uint32(0)
 	if x.ServiceList.Present {
 		e.Event(0-at, 2-at)
-		e.At("ServiceList")
 		x.ServiceList.Value.EncodeEXI(e)
+		e.Out("ServiceList")
 		at = 1
 	}
 	e.Event(1-at, 2-at)
@@ -236,12 +196,10 @@ func (x *PaymentOptions) DecodeEXI(d *exi.Decoder) {
 		d.Expected("PaymentOption")
 		return
 	}
-	d.At("PaymentOption")
-	x.PaymentOption = append(x.PaymentOption, PaymentOption(d.Enum(2)))
+	x.PaymentOption = append(x.PaymentOption, PaymentOption(d.Enum("PaymentOption", 2)))
 	ev = d.Event(2, exi.AtEnd)
 	for ev < 1 {
-		d.At("PaymentOption")
-		x.PaymentOption = append(x.PaymentOption, PaymentOption(d.Enum(2)))
+		x.PaymentOption = append(x.PaymentOption, PaymentOption(d.Enum("PaymentOption", 2)))
 		ev = d.Event(2, exi.AtEnd)
 	}
 	if ev != 1 {
@@ -256,13 +214,11 @@ func (x *PaymentOptions) EncodeEXI(e *exi.Encoder) {
 		return
 	}
 	e.Event(0, 1)
-	e.At("PaymentOption")
-	e.Enum(uint8(x.PaymentOption[0]), 2)
+	e.Enum("PaymentOption", uint8(x.PaymentOption[0]), 2)
 	at := uint32(0)
 	for i := range x.PaymentOption[1:] {
 		e.Event(0-at, 2-at)
-		e.At("PaymentOption")
-		e.Enum(uint8(x.PaymentOption[i+1]), 2)
+		e.Enum("PaymentOption", uint8(x.PaymentOption[i+1]), 2)
 	}
 	e.Event(1-at, 2-at)
 }
@@ -289,29 +245,20 @@ type ServiceTag struct {
 
 // DecodeEXI reads the element's content and end.
 func (x *ServiceTag) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("ServiceID")
-		return
-	}
-	d.At("ServiceID")
-	x.ServiceID = uint16(d.Unsigned(1<<16 - 1))
-	ev = d.Event(2, 0)
+	x.ServiceID = uint16(d.NextUnsigned("ServiceID", 1<<16-1, exi.AtStart))
+	ev := d.Event(2, 0)
 	if ev == 0 {
-		d.At("ServiceName")
-		x.ServiceName.Set(d.Text())
+		x.ServiceName.Set(d.Text("ServiceName"))
 		ev = d.Event(1, 0) + 1
 	}
 	if ev != 1 {
 		d.Expected("ServiceCategory")
 		return
 	}
-	d.At("ServiceCategory")
-	x.ServiceCategory = ServiceCategory(d.Enum(4))
+	x.ServiceCategory = ServiceCategory(d.Enum("ServiceCategory", 4))
 	ev = d.Event(2, exi.AtEnd)
 	if ev == 0 {
-		d.At("ServiceScope")
-		x.ServiceScope.Set(d.Text())
+		x.ServiceScope.Set(d.Text("ServiceScope"))
 		ev = d.Event(1, exi.AtEnd) + 1
 	}
 	if ev != 1 {
@@ -321,24 +268,19 @@ func (x *ServiceTag) DecodeEXI(d *exi.Decoder) {
 
 // EncodeEXI writes the element's content and end.
 func (x *ServiceTag) EncodeEXI(e *exi.Encoder) {
-	e.Event(0, 1)
-	e.At("ServiceID")
-	e.Unsigned(uint64(x.ServiceID))
+	e.NextUnsigned("ServiceID", uint64(x.ServiceID))
 	at := uint32(0)
 	if x.ServiceName.Present {
 		e.Event(0-at, 2-at)
-		e.At("ServiceName")
-		e.Text(x.ServiceName.Value)
+		e.Text("ServiceName", x.ServiceName.Value)
 		at = 1
 	}
 	e.Event(1-at, 2-at)
-	e.At("ServiceCategory")
-	e.Enum(uint8(x.ServiceCategory), 4)
+	e.Enum("ServiceCategory", uint8(x.ServiceCategory), 4)
 	at = 0
 	if x.ServiceScope.Present {
 		e.Event(0-at, 2-at)
-		e.At("ServiceScope")
-		e.Text(x.ServiceScope.Value)
+		e.Text("ServiceScope", x.ServiceScope.Value)
 		at = 1
 	}
 	e.Event(1-at, 2-at)
@@ -365,34 +307,21 @@ type Service struct {
 
 // DecodeEXI reads the element's content and end.
 func (x *Service) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("ServiceTag")
+	if !d.Begin("ServiceTag", exi.AtStart) {
 		return
 	}
-	d.In("ServiceTag")
 	x.ServiceTag.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("FreeService")
-		return
-	}
-	d.At("FreeService")
-	x.FreeService = d.Bool()
-	if d.Event(1, exi.AtEnd) != 0 {
-		d.Expected("end of element")
-	}
+	d.Out("ServiceTag")
+	x.FreeService = d.NextBool("FreeService", 0)
+	d.End(exi.AtEnd)
 }
 
 // EncodeEXI writes the element's content and end.
 func (x *Service) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
-	e.At("ServiceTag")
 	x.ServiceTag.EncodeEXI(e)
-	e.Event(0, 1)
-	e.At("FreeService")
-	e.Bool(x.FreeService)
+	e.Out("ServiceTag")
+	e.NextBool("FreeService", x.FreeService)
 	e.Event(0, 1)
 }
 
@@ -417,15 +346,13 @@ func (x *ServiceTagList) DecodeEXI(d *exi.Decoder) {
 		return
 	}
 	x.Service = append(x.Service, Service{})
-	d.In("Service")
 	x.Service[len(x.Service)-1].DecodeEXI(d)
-	d.Out()
+	d.Out("Service")
 	ev = d.Event(2, exi.AtEnd)
 	for ev < 1 {
 		x.Service = append(x.Service, Service{})
-		d.In("Service")
 		x.Service[len(x.Service)-1].DecodeEXI(d)
-		d.Out()
+		d.Out("Service")
 		ev = d.Event(2, exi.AtEnd)
 	}
 	if ev != 1 {
@@ -440,13 +367,13 @@ func (x *ServiceTagList) EncodeEXI(e *exi.Encoder) {
 		return
 	}
 	e.Event(0, 1)
-	e.At("Service")
 	x.Service[0].EncodeEXI(e)
+	e.Out("Service")
 	at := uint32(0)
 	for i := range x.Service[1:] {
 		e.Event(0-at, 2-at)
-		e.At("Service")
 		x.Service[i+1].EncodeEXI(e)
+		e.Out("Service")
 	}
 	e.Event(1-at, 2-at)
 }

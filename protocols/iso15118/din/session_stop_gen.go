@@ -17,9 +17,7 @@ func (*SessionStop) ElementName() exi.QName {
 
 // DecodeEXI reads the element's content and end.
 func (x *SessionStop) DecodeEXI(d *exi.Decoder) {
-	if d.Event(1, exi.AtStart|exi.AtEnd) != 0 {
-		d.Expected("end of element")
-	}
+	d.End(exi.AtStart | exi.AtEnd)
 }
 
 // EncodeEXI writes the element's content and end.
@@ -44,23 +42,13 @@ func (*SessionStopRes) ElementName() exi.QName {
 
 // DecodeEXI reads the element's content and end.
 func (x *SessionStopRes) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("ResponseCode")
-		return
-	}
-	d.At("ResponseCode")
-	x.ResponseCode = ResponseCode(d.Enum(23))
-	if d.Event(1, exi.AtEnd) != 0 {
-		d.Expected("end of element")
-	}
+	x.ResponseCode = ResponseCode(d.NextEnum("ResponseCode", 23, exi.AtStart))
+	d.End(exi.AtEnd)
 }
 
 // EncodeEXI writes the element's content and end.
 func (x *SessionStopRes) EncodeEXI(e *exi.Encoder) {
-	e.Event(0, 1)
-	e.At("ResponseCode")
-	e.Enum(uint8(x.ResponseCode), 23)
+	e.NextEnum("ResponseCode", uint8(x.ResponseCode), 23)
 	e.Event(0, 1)
 }
 

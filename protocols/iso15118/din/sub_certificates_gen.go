@@ -19,12 +19,10 @@ func (x *SubCertificates) DecodeEXI(d *exi.Decoder) {
 		d.Expected("Certificate")
 		return
 	}
-	d.At("Certificate")
-	x.Certificate = append(x.Certificate, d.Binary())
+	x.Certificate = append(x.Certificate, d.Binary("Certificate"))
 	ev = d.Event(2, exi.AtEnd)
 	for ev < 1 {
-		d.At("Certificate")
-		x.Certificate = append(x.Certificate, d.Binary())
+		x.Certificate = append(x.Certificate, d.Binary("Certificate"))
 		ev = d.Event(2, exi.AtEnd)
 	}
 	if ev != 1 {
@@ -39,13 +37,11 @@ func (x *SubCertificates) EncodeEXI(e *exi.Encoder) {
 		return
 	}
 	e.Event(0, 1)
-	e.At("Certificate")
-	e.Binary(x.Certificate[0])
+	e.Binary("Certificate", x.Certificate[0])
 	at := uint32(0)
 	for i := range x.Certificate[1:] {
 		e.Event(0-at, 2-at)
-		e.At("Certificate")
-		e.Binary(x.Certificate[i+1])
+		e.Binary("Certificate", x.Certificate[i+1])
 	}
 	e.Event(1-at, 2-at)
 }

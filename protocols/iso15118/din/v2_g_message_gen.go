@@ -21,35 +21,27 @@ func (*V2GMessage) ElementName() exi.QName {
 
 // DecodeEXI reads the element's content and end.
 func (x *V2GMessage) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("Header")
+	if !d.Begin("Header", exi.AtStart) {
 		return
 	}
-	d.In("Header")
 	x.Header.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("Body")
+	d.Out("Header")
+	if !d.Begin("Body", 0) {
 		return
 	}
-	d.In("Body")
 	x.Body.DecodeEXI(d)
-	d.Out()
-	if d.Event(1, exi.AtEnd) != 0 {
-		d.Expected("end of element")
-	}
+	d.Out("Body")
+	d.End(exi.AtEnd)
 }
 
 // EncodeEXI writes the element's content and end.
 func (x *V2GMessage) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
-	e.At("Header")
 	x.Header.EncodeEXI(e)
+	e.Out("Header")
 	e.Event(0, 1)
-	e.At("Body")
 	x.Body.EncodeEXI(e)
+	e.Out("Body")
 	e.Event(0, 1)
 }
 

@@ -19,24 +19,19 @@ func (*WeldingDetectionReq) ElementName() exi.QName {
 
 // DecodeEXI reads the element's content and end.
 func (x *WeldingDetectionReq) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("DC_EVStatus")
+	if !d.Begin("DC_EVStatus", exi.AtStart) {
 		return
 	}
-	d.In("DC_EVStatus")
 	x.DCEVStatus.DecodeEXI(d)
-	d.Out()
-	if d.Event(1, exi.AtEnd) != 0 {
-		d.Expected("end of element")
-	}
+	d.Out("DC_EVStatus")
+	d.End(exi.AtEnd)
 }
 
 // EncodeEXI writes the element's content and end.
 func (x *WeldingDetectionReq) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
-	e.At("DC_EVStatus")
 	x.DCEVStatus.EncodeEXI(e)
+	e.Out("DC_EVStatus")
 	e.Event(0, 1)
 }
 
@@ -64,45 +59,29 @@ func (*WeldingDetectionRes) ElementName() exi.QName {
 
 // DecodeEXI reads the element's content and end.
 func (x *WeldingDetectionRes) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("ResponseCode")
+	x.ResponseCode = ResponseCode(d.NextEnum("ResponseCode", 23, exi.AtStart))
+	if !d.Begin("DC_EVSEStatus", 0) {
 		return
 	}
-	d.At("ResponseCode")
-	x.ResponseCode = ResponseCode(d.Enum(23))
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("DC_EVSEStatus")
-		return
-	}
-	d.In("DC_EVSEStatus")
 	x.DCEVSEStatus.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVSEPresentVoltage")
+	d.Out("DC_EVSEStatus")
+	if !d.Begin("EVSEPresentVoltage", 0) {
 		return
 	}
-	d.In("EVSEPresentVoltage")
 	x.EVSEPresentVoltage.DecodeEXI(d)
-	d.Out()
-	if d.Event(1, exi.AtEnd) != 0 {
-		d.Expected("end of element")
-	}
+	d.Out("EVSEPresentVoltage")
+	d.End(exi.AtEnd)
 }
 
 // EncodeEXI writes the element's content and end.
 func (x *WeldingDetectionRes) EncodeEXI(e *exi.Encoder) {
+	e.NextEnum("ResponseCode", uint8(x.ResponseCode), 23)
 	e.Event(0, 1)
-	e.At("ResponseCode")
-	e.Enum(uint8(x.ResponseCode), 23)
-	e.Event(0, 1)
-	e.At("DC_EVSEStatus")
 	x.DCEVSEStatus.EncodeEXI(e)
+	e.Out("DC_EVSEStatus")
 	e.Event(0, 1)
-	e.At("EVSEPresentVoltage")
 	x.EVSEPresentVoltage.EncodeEXI(e)
+	e.Out("EVSEPresentVoltage")
 	e.Event(0, 1)
 }
 

@@ -23,43 +23,17 @@ func (*ACEVSEStatus) ElementName() exi.QName {
 
 // DecodeEXI reads the element's content and end.
 func (x *ACEVSEStatus) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("NotificationMaxDelay")
-		return
-	}
-	d.At("NotificationMaxDelay")
-	x.NotificationMaxDelay = uint16(d.Unsigned(1<<16 - 1))
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVSENotification")
-		return
-	}
-	d.At("EVSENotification")
-	x.EVSENotification = EVSENotification(d.Enum(3))
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("RCD")
-		return
-	}
-	d.At("RCD")
-	x.RCD = d.Bool()
-	if d.Event(1, exi.AtEnd) != 0 {
-		d.Expected("end of element")
-	}
+	x.NotificationMaxDelay = uint16(d.NextUnsigned("NotificationMaxDelay", 1<<16-1, exi.AtStart))
+	x.EVSENotification = EVSENotification(d.NextEnum("EVSENotification", 3, 0))
+	x.RCD = d.NextBool("RCD", 0)
+	d.End(exi.AtEnd)
 }
 
 // EncodeEXI writes the element's content and end.
 func (x *ACEVSEStatus) EncodeEXI(e *exi.Encoder) {
-	e.Event(0, 1)
-	e.At("NotificationMaxDelay")
-	e.Unsigned(uint64(x.NotificationMaxDelay))
-	e.Event(0, 1)
-	e.At("EVSENotification")
-	e.Enum(uint8(x.EVSENotification), 3)
-	e.Event(0, 1)
-	e.At("RCD")
-	e.Bool(x.RCD)
+	e.NextUnsigned("NotificationMaxDelay", uint64(x.NotificationMaxDelay))
+	e.NextEnum("EVSENotification", uint8(x.EVSENotification), 3)
+	e.NextBool("RCD", x.RCD)
 	e.Event(0, 1)
 }
 

@@ -23,13 +23,11 @@ func (*AuthorizationReq) ElementName() exi.QName {
 func (x *AuthorizationReq) DecodeEXI(d *exi.Decoder) {
 	ev := d.Event(3, exi.AtStart|exi.AtEnd|1<<8)
 	if ev == 0 {
-		d.At("@v2b:Id")
-		x.ID.Set(d.TextAttr())
+		x.ID.Set(d.TextAttr("@v2b:Id"))
 		ev = d.Event(2, exi.AtAttributes|exi.AtEnd) + 1
 	}
 	if ev == 1 {
-		d.At("GenChallenge")
-		x.GenChallenge.Set(d.Binary())
+		x.GenChallenge.Set(d.Binary("GenChallenge"))
 		ev = d.Event(1, exi.AtEnd) + 2
 	}
 	if ev != 2 {
@@ -42,14 +40,12 @@ func (x *AuthorizationReq) EncodeEXI(e *exi.Encoder) {
 	at := uint32(0)
 	if x.ID.Present {
 		e.Event(0-at, 3-at)
-		e.At("@Id")
-		e.TextAttr(x.ID.Value)
+		e.TextAttr("@Id", x.ID.Value)
 		at = 1
 	}
 	if x.GenChallenge.Present {
 		e.Event(1-at, 3-at)
-		e.At("GenChallenge")
-		e.Binary(x.GenChallenge.Value)
+		e.Binary("GenChallenge", x.GenChallenge.Value)
 		at = 2
 	}
 	e.Event(2-at, 3-at)
@@ -77,33 +73,15 @@ func (*AuthorizationRes) ElementName() exi.QName {
 
 // DecodeEXI reads the element's content and end.
 func (x *AuthorizationRes) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("ResponseCode")
-		return
-	}
-	d.At("ResponseCode")
-	x.ResponseCode = ResponseCode(d.Enum(26))
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVSEProcessing")
-		return
-	}
-	d.At("EVSEProcessing")
-	x.EVSEProcessing = EVSEProcessing(d.Enum(3))
-	if d.Event(1, exi.AtEnd) != 0 {
-		d.Expected("end of element")
-	}
+	x.ResponseCode = ResponseCode(d.NextEnum("ResponseCode", 26, exi.AtStart))
+	x.EVSEProcessing = EVSEProcessing(d.NextEnum("EVSEProcessing", 3, 0))
+	d.End(exi.AtEnd)
 }
 
 // EncodeEXI writes the element's content and end.
 func (x *AuthorizationRes) EncodeEXI(e *exi.Encoder) {
-	e.Event(0, 1)
-	e.At("ResponseCode")
-	e.Enum(uint8(x.ResponseCode), 26)
-	e.Event(0, 1)
-	e.At("EVSEProcessing")
-	e.Enum(uint8(x.EVSEProcessing), 3)
+	e.NextEnum("ResponseCode", uint8(x.ResponseCode), 26)
+	e.NextEnum("EVSEProcessing", uint8(x.EVSEProcessing), 3)
 	e.Event(0, 1)
 }
 

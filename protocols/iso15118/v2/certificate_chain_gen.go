@@ -20,22 +20,19 @@ type CertificateChain struct {
 func (x *CertificateChain) DecodeEXI(d *exi.Decoder) {
 	ev := d.Event(2, exi.AtStart|1<<8)
 	if ev == 0 {
-		d.At("@v2t:Id")
-		x.ID.Set(d.TextAttr())
+		x.ID.Set(d.TextAttr("@v2t:Id"))
 		ev = d.Event(1, exi.AtAttributes) + 1
 	}
 	if ev != 1 {
 		d.Expected("Certificate")
 		return
 	}
-	d.At("Certificate")
-	x.Certificate = d.Binary()
+	x.Certificate = d.Binary("Certificate")
 	ev = d.Event(2, exi.AtEnd)
 	if ev == 0 {
 		x.SubCertificates.Present = true
-		d.In("SubCertificates")
 		x.SubCertificates.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("SubCertificates")
 		ev = d.Event(1, exi.AtEnd) + 1
 	}
 	if ev != 1 {
@@ -48,18 +45,16 @@ func (x *CertificateChain) EncodeEXI(e *exi.Encoder) {
 	at := uint32(0)
 	if x.ID.Present {
 		e.Event(0-at, 2-at)
-		e.At("@Id")
-		e.TextAttr(x.ID.Value)
+		e.TextAttr("@Id", x.ID.Value)
 		at = 1
 	}
 	e.Event(1-at, 2-at)
-	e.At("Certificate")
-	e.Binary(x.Certificate)
+	e.Binary("Certificate", x.Certificate)
 	at = 0
 	if x.SubCertificates.Present {
 		e.Event(0-at, 2-at)
-		e.At("SubCertificates")
 		x.SubCertificates.Value.EncodeEXI(e)
+		e.Out("SubCertificates")
 		at = 1
 	}
 	e.Event(1-at, 2-at)

@@ -28,39 +28,25 @@ func (x *CertificateInstallationReq) DecodeEXI(d *exi.Decoder) {
 		d.Expected("attribute Id")
 		return
 	}
-	d.At("@v2b:Id")
-	x.ID = d.TextAttr()
-	ev = d.Event(1, exi.AtAttributes)
-	if ev != 0 {
-		d.Expected("OEMProvisioningCert")
+	x.ID = d.TextAttr("@v2b:Id")
+	x.OEMProvisioningCert = d.NextBinary("OEMProvisioningCert", exi.AtAttributes)
+	if !d.Begin("ListOfRootCertificateIDs", 0) {
 		return
 	}
-	d.At("OEMProvisioningCert")
-	x.OEMProvisioningCert = d.Binary()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("ListOfRootCertificateIDs")
-		return
-	}
-	d.In("ListOfRootCertificateIDs")
 	x.ListOfRootCertificateIDs.DecodeEXI(d)
-	d.Out()
-	if d.Event(1, exi.AtEnd) != 0 {
-		d.Expected("end of element")
-	}
+	d.Out("ListOfRootCertificateIDs")
+	d.End(exi.AtEnd)
 }
 
 // EncodeEXI writes the element's content and end.
 func (x *CertificateInstallationReq) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
-	e.At("@Id")
-	e.TextAttr(x.ID)
+	e.TextAttr("@Id", x.ID)
 	e.Event(0, 1)
-	e.At("OEMProvisioningCert")
-	e.Binary(x.OEMProvisioningCert)
+	e.Binary("OEMProvisioningCert", x.OEMProvisioningCert)
 	e.Event(0, 1)
-	e.At("ListOfRootCertificateIDs")
 	x.ListOfRootCertificateIDs.EncodeEXI(e)
+	e.Out("ListOfRootCertificateIDs")
 	e.Event(0, 1)
 }
 
@@ -95,78 +81,53 @@ func (*CertificateInstallationRes) ElementName() exi.QName {
 
 // DecodeEXI reads the element's content and end.
 func (x *CertificateInstallationRes) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("ResponseCode")
+	x.ResponseCode = ResponseCode(d.NextEnum("ResponseCode", 26, exi.AtStart))
+	if !d.Begin("SAProvisioningCertificateChain", 0) {
 		return
 	}
-	d.At("ResponseCode")
-	x.ResponseCode = ResponseCode(d.Enum(26))
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("SAProvisioningCertificateChain")
-		return
-	}
-	d.In("SAProvisioningCertificateChain")
 	x.SAProvisioningCertificateChain.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("ContractSignatureCertChain")
+	d.Out("SAProvisioningCertificateChain")
+	if !d.Begin("ContractSignatureCertChain", 0) {
 		return
 	}
-	d.In("ContractSignatureCertChain")
 	x.ContractSignatureCertChain.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("ContractSignatureEncryptedPrivateKey")
+	d.Out("ContractSignatureCertChain")
+	if !d.Begin("ContractSignatureEncryptedPrivateKey", 0) {
 		return
 	}
-	d.In("ContractSignatureEncryptedPrivateKey")
 	x.ContractSignatureEncryptedPrivateKey.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("DHpublickey")
+	d.Out("ContractSignatureEncryptedPrivateKey")
+	if !d.Begin("DHpublickey", 0) {
 		return
 	}
-	d.In("DHpublickey")
 	x.DHpublickey.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("eMAID")
+	d.Out("DHpublickey")
+	if !d.Begin("eMAID", 0) {
 		return
 	}
-	d.In("eMAID")
 	x.EMAID.DecodeEXI(d)
-	d.Out()
-	if d.Event(1, exi.AtEnd) != 0 {
-		d.Expected("end of element")
-	}
+	d.Out("eMAID")
+	d.End(exi.AtEnd)
 }
 
 // EncodeEXI writes the element's content and end.
 func (x *CertificateInstallationRes) EncodeEXI(e *exi.Encoder) {
+	e.NextEnum("ResponseCode", uint8(x.ResponseCode), 26)
 	e.Event(0, 1)
-	e.At("ResponseCode")
-	e.Enum(uint8(x.ResponseCode), 26)
-	e.Event(0, 1)
-	e.At("SAProvisioningCertificateChain")
 	x.SAProvisioningCertificateChain.EncodeEXI(e)
+	e.Out("SAProvisioningCertificateChain")
 	e.Event(0, 1)
-	e.At("ContractSignatureCertChain")
 	x.ContractSignatureCertChain.EncodeEXI(e)
+	e.Out("ContractSignatureCertChain")
 	e.Event(0, 1)
-	e.At("ContractSignatureEncryptedPrivateKey")
 	x.ContractSignatureEncryptedPrivateKey.EncodeEXI(e)
+	e.Out("ContractSignatureEncryptedPrivateKey")
 	e.Event(0, 1)
-	e.At("DHpublickey")
 	x.DHpublickey.EncodeEXI(e)
+	e.Out("DHpublickey")
 	e.Event(0, 1)
-	e.At("eMAID")
 	x.EMAID.EncodeEXI(e)
+	e.Out("eMAID")
 	e.Event(0, 1)
 }
 

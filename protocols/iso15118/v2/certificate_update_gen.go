@@ -30,50 +30,33 @@ func (x *CertificateUpdateReq) DecodeEXI(d *exi.Decoder) {
 		d.Expected("attribute Id")
 		return
 	}
-	d.At("@v2b:Id")
-	x.ID = d.TextAttr()
-	ev = d.Event(1, exi.AtAttributes)
-	if ev != 0 {
-		d.Expected("ContractSignatureCertChain")
+	x.ID = d.TextAttr("@v2b:Id")
+	if !d.Begin("ContractSignatureCertChain", exi.AtAttributes) {
 		return
 	}
-	d.In("ContractSignatureCertChain")
 	x.ContractSignatureCertChain.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("eMAID")
+	d.Out("ContractSignatureCertChain")
+	x.EMAID = d.NextText("eMAID", 0)
+	if !d.Begin("ListOfRootCertificateIDs", 0) {
 		return
 	}
-	d.At("eMAID")
-	x.EMAID = d.Text()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("ListOfRootCertificateIDs")
-		return
-	}
-	d.In("ListOfRootCertificateIDs")
 	x.ListOfRootCertificateIDs.DecodeEXI(d)
-	d.Out()
-	if d.Event(1, exi.AtEnd) != 0 {
-		d.Expected("end of element")
-	}
+	d.Out("ListOfRootCertificateIDs")
+	d.End(exi.AtEnd)
 }
 
 // EncodeEXI writes the element's content and end.
 func (x *CertificateUpdateReq) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
-	e.At("@Id")
-	e.TextAttr(x.ID)
+	e.TextAttr("@Id", x.ID)
 	e.Event(0, 1)
-	e.At("ContractSignatureCertChain")
 	x.ContractSignatureCertChain.EncodeEXI(e)
+	e.Out("ContractSignatureCertChain")
 	e.Event(0, 1)
-	e.At("eMAID")
-	e.Text(x.EMAID)
+	e.Text("eMAID", x.EMAID)
 	e.Event(0, 1)
-	e.At("ListOfRootCertificateIDs")
 	x.ListOfRootCertificateIDs.EncodeEXI(e)
+	e.Out("ListOfRootCertificateIDs")
 	e.Event(0, 1)
 }
 
@@ -113,57 +96,35 @@ func (*CertificateUpdateRes) ElementName() exi.QName {
 
 // DecodeEXI reads the element's content and end.
 func (x *CertificateUpdateRes) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("ResponseCode")
+	x.ResponseCode = ResponseCode(d.NextEnum("ResponseCode", 26, exi.AtStart))
+	if !d.Begin("SAProvisioningCertificateChain", 0) {
 		return
 	}
-	d.At("ResponseCode")
-	x.ResponseCode = ResponseCode(d.Enum(26))
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("SAProvisioningCertificateChain")
-		return
-	}
-	d.In("SAProvisioningCertificateChain")
 	x.SAProvisioningCertificateChain.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("ContractSignatureCertChain")
+	d.Out("SAProvisioningCertificateChain")
+	if !d.Begin("ContractSignatureCertChain", 0) {
 		return
 	}
-	d.In("ContractSignatureCertChain")
 	x.ContractSignatureCertChain.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("ContractSignatureEncryptedPrivateKey")
+	d.Out("ContractSignatureCertChain")
+	if !d.Begin("ContractSignatureEncryptedPrivateKey", 0) {
 		return
 	}
-	d.In("ContractSignatureEncryptedPrivateKey")
 	x.ContractSignatureEncryptedPrivateKey.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("DHpublickey")
+	d.Out("ContractSignatureEncryptedPrivateKey")
+	if !d.Begin("DHpublickey", 0) {
 		return
 	}
-	d.In("DHpublickey")
 	x.DHpublickey.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("eMAID")
+	d.Out("DHpublickey")
+	if !d.Begin("eMAID", 0) {
 		return
 	}
-	d.In("eMAID")
 	x.EMAID.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(2, exi.AtEnd)
+	d.Out("eMAID")
+	ev := d.Event(2, exi.AtEnd)
 	if ev == 0 {
-		d.At("RetryCounter")
-		x.RetryCounter.Set(int16(d.Signed(-1<<15, 1<<15-1)))
+		x.RetryCounter.Set(int16(d.Signed("RetryCounter", -1<<15, 1<<15-1)))
 		ev = d.Event(1, exi.AtEnd) + 1
 	}
 	if ev != 1 {
@@ -173,29 +134,26 @@ func (x *CertificateUpdateRes) DecodeEXI(d *exi.Decoder) {
 
 // EncodeEXI writes the element's content and end.
 func (x *CertificateUpdateRes) EncodeEXI(e *exi.Encoder) {
+	e.NextEnum("ResponseCode", uint8(x.ResponseCode), 26)
 	e.Event(0, 1)
-	e.At("ResponseCode")
-	e.Enum(uint8(x.ResponseCode), 26)
-	e.Event(0, 1)
-	e.At("SAProvisioningCertificateChain")
 	x.SAProvisioningCertificateChain.EncodeEXI(e)
+	e.Out("SAProvisioningCertificateChain")
 	e.Event(0, 1)
-	e.At("ContractSignatureCertChain")
 	x.ContractSignatureCertChain.EncodeEXI(e)
+	e.Out("ContractSignatureCertChain")
 	e.Event(0, 1)
-	e.At("ContractSignatureEncryptedPrivateKey")
 	x.ContractSignatureEncryptedPrivateKey.EncodeEXI(e)
+	e.Out("ContractSignatureEncryptedPrivateKey")
 	e.Event(0, 1)
-	e.At("DHpublickey")
 	x.DHpublickey.EncodeEXI(e)
+	e.Out("DHpublickey")
 	e.Event(0, 1)
-	e.At("eMAID")
 	x.EMAID.EncodeEXI(e)
+	e.Out("eMAID")
 	at := uint32(0)
 	if x.RetryCounter.Present {
 		e.Event(0-at, 2-at)
-		e.At("RetryCounter")
-		e.Signed(int64(x.RetryCounter.Value))
+		e.Signed("RetryCounter", int64(x.RetryCounter.Value))
 		at = 1
 	}
 	e.Event(1-at, 2-at)

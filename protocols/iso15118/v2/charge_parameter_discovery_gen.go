@@ -29,44 +29,31 @@ func (*ACEVChargeParameter) ElementName() exi.QName {
 func (x *ACEVChargeParameter) DecodeEXI(d *exi.Decoder) {
 	ev := d.Event(2, exi.AtStart)
 	if ev == 0 {
-		d.At("DepartureTime")
-		x.DepartureTime.Set(uint32(d.Unsigned(1<<32 - 1)))
+		x.DepartureTime.Set(uint32(d.Unsigned("DepartureTime", 1<<32-1)))
 		ev = d.Event(1, 0) + 1
 	}
 	if ev != 1 {
 		d.Expected("EAmount")
 		return
 	}
-	d.In("EAmount")
 	x.EAmount.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVMaxVoltage")
+	d.Out("EAmount")
+	if !d.Begin("EVMaxVoltage", 0) {
 		return
 	}
-	d.In("EVMaxVoltage")
 	x.EVMaxVoltage.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVMaxCurrent")
+	d.Out("EVMaxVoltage")
+	if !d.Begin("EVMaxCurrent", 0) {
 		return
 	}
-	d.In("EVMaxCurrent")
 	x.EVMaxCurrent.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVMinCurrent")
+	d.Out("EVMaxCurrent")
+	if !d.Begin("EVMinCurrent", 0) {
 		return
 	}
-	d.In("EVMinCurrent")
 	x.EVMinCurrent.DecodeEXI(d)
-	d.Out()
-	if d.Event(1, exi.AtEnd) != 0 {
-		d.Expected("end of element")
-	}
+	d.Out("EVMinCurrent")
+	d.End(exi.AtEnd)
 }
 
 // EncodeEXI writes the element's content and end.
@@ -74,22 +61,21 @@ func (x *ACEVChargeParameter) EncodeEXI(e *exi.Encoder) {
 	at := uint32(0)
 	if x.DepartureTime.Present {
 		e.Event(0-at, 2-at)
-		e.At("DepartureTime")
-		e.Unsigned(uint64(x.DepartureTime.Value))
+		e.Unsigned("DepartureTime", uint64(x.DepartureTime.Value))
 		at = 1
 	}
 	e.Event(1-at, 2-at)
-	e.At("EAmount")
 	x.EAmount.EncodeEXI(e)
+	e.Out("EAmount")
 	e.Event(0, 1)
-	e.At("EVMaxVoltage")
 	x.EVMaxVoltage.EncodeEXI(e)
+	e.Out("EVMaxVoltage")
 	e.Event(0, 1)
-	e.At("EVMaxCurrent")
 	x.EVMaxCurrent.EncodeEXI(e)
+	e.Out("EVMaxCurrent")
 	e.Event(0, 1)
-	e.At("EVMinCurrent")
 	x.EVMinCurrent.EncodeEXI(e)
+	e.Out("EVMinCurrent")
 	e.Event(0, 1)
 }
 
@@ -140,63 +126,52 @@ func (*DCEVChargeParameter) ElementName() exi.QName {
 func (x *DCEVChargeParameter) DecodeEXI(d *exi.Decoder) {
 	ev := d.Event(2, exi.AtStart)
 	if ev == 0 {
-		d.At("DepartureTime")
-		x.DepartureTime.Set(uint32(d.Unsigned(1<<32 - 1)))
+		x.DepartureTime.Set(uint32(d.Unsigned("DepartureTime", 1<<32-1)))
 		ev = d.Event(1, 0) + 1
 	}
 	if ev != 1 {
 		d.Expected("DC_EVStatus")
 		return
 	}
-	d.In("DC_EVStatus")
 	x.DCEVStatus.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVMaximumCurrentLimit")
+	d.Out("DC_EVStatus")
+	if !d.Begin("EVMaximumCurrentLimit", 0) {
 		return
 	}
-	d.In("EVMaximumCurrentLimit")
 	x.EVMaximumCurrentLimit.DecodeEXI(d)
-	d.Out()
+	d.Out("EVMaximumCurrentLimit")
 	ev = d.Event(2, 0)
 	if ev == 0 {
 		x.EVMaximumPowerLimit.Present = true
-		d.In("EVMaximumPowerLimit")
 		x.EVMaximumPowerLimit.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMaximumPowerLimit")
 		ev = d.Event(1, 0) + 1
 	}
 	if ev != 1 {
 		d.Expected("EVMaximumVoltageLimit")
 		return
 	}
-	d.In("EVMaximumVoltageLimit")
 	x.EVMaximumVoltageLimit.DecodeEXI(d)
-	d.Out()
+	d.Out("EVMaximumVoltageLimit")
 	ev = d.Event(5, exi.AtEnd)
 	if ev == 0 {
 		x.EVEnergyCapacity.Present = true
-		d.In("EVEnergyCapacity")
 		x.EVEnergyCapacity.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVEnergyCapacity")
 		ev = d.Event(4, exi.AtEnd) + 1
 	}
 	if ev == 1 {
 		x.EVEnergyRequest.Present = true
-		d.In("EVEnergyRequest")
 		x.EVEnergyRequest.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVEnergyRequest")
 		ev = d.Event(3, exi.AtEnd) + 2
 	}
 	if ev == 2 {
-		d.At("FullSOC")
-		x.FullSOC.Set(int8(d.Ranged(0, 100)))
+		x.FullSOC.Set(int8(d.Ranged("FullSOC", 0, 100)))
 		ev = d.Event(2, exi.AtEnd) + 3
 	}
 	if ev == 3 {
-		d.At("BulkSOC")
-		x.BulkSOC.Set(int8(d.Ranged(0, 100)))
+		x.BulkSOC.Set(int8(d.Ranged("BulkSOC", 0, 100)))
 		ev = d.Event(1, exi.AtEnd) + 4
 	}
 	if ev != 4 {
@@ -209,49 +184,46 @@ func (x *DCEVChargeParameter) EncodeEXI(e *exi.Encoder) {
 	at := uint32(0)
 	if x.DepartureTime.Present {
 		e.Event(0-at, 2-at)
-		e.At("DepartureTime")
-		e.Unsigned(uint64(x.DepartureTime.Value))
+		e.Unsigned("DepartureTime", uint64(x.DepartureTime.Value))
 		at = 1
 	}
 	e.Event(1-at, 2-at)
-	e.At("DC_EVStatus")
 	x.DCEVStatus.EncodeEXI(e)
+	e.Out("DC_EVStatus")
 	e.Event(0, 1)
-	e.At("EVMaximumCurrentLimit")
 	x.EVMaximumCurrentLimit.EncodeEXI(e)
+	e.Out("EVMaximumCurrentLimit")
 	at = 0
 	if x.EVMaximumPowerLimit.Present {
 		e.Event(0-at, 2-at)
-		e.At("EVMaximumPowerLimit")
 		x.EVMaximumPowerLimit.Value.EncodeEXI(e)
+		e.Out("EVMaximumPowerLimit")
 		at = 1
 	}
 	e.Event(1-at, 2-at)
-	e.At("EVMaximumVoltageLimit")
 	x.EVMaximumVoltageLimit.EncodeEXI(e)
+	e.Out("EVMaximumVoltageLimit")
 	at = 0
 	if x.EVEnergyCapacity.Present {
 		e.Event(0-at, 5-at)
-		e.At("EVEnergyCapacity")
 		x.EVEnergyCapacity.Value.EncodeEXI(e)
+		e.Out("EVEnergyCapacity")
 		at = 1
 	}
 	if x.EVEnergyRequest.Present {
 		e.Event(1-at, 5-at)
-		e.At("EVEnergyRequest")
 		x.EVEnergyRequest.Value.EncodeEXI(e)
+		e.Out("EVEnergyRequest")
 		at = 2
 	}
 	if x.FullSOC.Present {
 		e.Event(2-at, 5-at)
-		e.At("FullSOC")
-		e.Ranged(int(x.FullSOC.Value), 0, 100)
+		e.Ranged("FullSOC", int(x.FullSOC.Value), 0, 100)
 		at = 3
 	}
 	if x.BulkSOC.Present {
 		e.Event(3-at, 5-at)
-		e.At("BulkSOC")
-		e.Ranged(int(x.BulkSOC.Value), 0, 100)
+		e.Ranged("BulkSOC", int(x.BulkSOC.Value), 0, 100)
 		at = 4
 	}
 	e.Event(4-at, 5-at)
@@ -310,33 +282,29 @@ func (*ChargeParameterDiscoveryReq) ElementName() exi.QName {
 func (x *ChargeParameterDiscoveryReq) DecodeEXI(d *exi.Decoder) {
 	ev := d.Event(2, exi.AtStart)
 	if ev == 0 {
-		d.At("MaxEntriesSAScheduleTuple")
-		x.MaxEntriesSAScheduleTuple.Set(uint16(d.Unsigned(1<<16 - 1)))
+		x.MaxEntriesSAScheduleTuple.Set(uint16(d.Unsigned("MaxEntriesSAScheduleTuple", 1<<16-1)))
 		ev = d.Event(1, 0) + 1
 	}
 	if ev != 1 {
 		d.Expected("RequestedEnergyTransferMode")
 		return
 	}
-	d.At("RequestedEnergyTransferMode")
-	x.RequestedEnergyTransferMode = EnergyTransferMode(d.Enum(6))
+	x.RequestedEnergyTransferMode = EnergyTransferMode(d.Enum("RequestedEnergyTransferMode", 6))
 	ev = d.Event(3, 0)
 	switch ev {
 	case 0:
 		{
 			v := new(ACEVChargeParameter)
 			x.EVChargeParameter = v
-			d.In("AC_EVChargeParameter")
 			v.DecodeEXI(d)
-			d.Out()
+			d.Out("AC_EVChargeParameter")
 		}
 	case 1:
 		{
 			v := new(DCEVChargeParameter)
 			x.EVChargeParameter = v
-			d.In("DC_EVChargeParameter")
 			v.DecodeEXI(d)
-			d.Out()
+			d.Out("DC_EVChargeParameter")
 		}
 	case 2:
 		d.Refuse("abstract element EVChargeParameter")
@@ -344,9 +312,7 @@ func (x *ChargeParameterDiscoveryReq) DecodeEXI(d *exi.Decoder) {
 		d.Expected("AC_EVChargeParameter or DC_EVChargeParameter")
 		return
 	}
-	if d.Event(1, exi.AtEnd) != 0 {
-		d.Expected("end of element")
-	}
+	d.End(exi.AtEnd)
 }
 
 // EncodeEXI writes the element's content and end.
@@ -354,13 +320,11 @@ func (x *ChargeParameterDiscoveryReq) EncodeEXI(e *exi.Encoder) {
 	at := uint32(0)
 	if x.MaxEntriesSAScheduleTuple.Present {
 		e.Event(0-at, 2-at)
-		e.At("MaxEntriesSAScheduleTuple")
-		e.Unsigned(uint64(x.MaxEntriesSAScheduleTuple.Value))
+		e.Unsigned("MaxEntriesSAScheduleTuple", uint64(x.MaxEntriesSAScheduleTuple.Value))
 		at = 1
 	}
 	e.Event(1-at, 2-at)
-	e.At("RequestedEnergyTransferMode")
-	e.Enum(uint8(x.RequestedEnergyTransferMode), 6)
+	e.Enum("RequestedEnergyTransferMode", uint8(x.RequestedEnergyTransferMode), 6)
 	switch v := x.EVChargeParameter.(type) {
 	case *ACEVChargeParameter:
 		e.Event(0, 3)
@@ -368,16 +332,16 @@ func (x *ChargeParameterDiscoveryReq) EncodeEXI(e *exi.Encoder) {
 			e.Missing("AC_EVChargeParameter")
 			return
 		}
-		e.At("AC_EVChargeParameter")
 		v.EncodeEXI(e)
+		e.Out("AC_EVChargeParameter")
 	case *DCEVChargeParameter:
 		e.Event(1, 3)
 		if v == nil {
 			e.Missing("DC_EVChargeParameter")
 			return
 		}
-		e.At("DC_EVChargeParameter")
 		v.EncodeEXI(e)
+		e.Out("DC_EVChargeParameter")
 	default:
 		e.Missing("EVChargeParameter")
 	}
@@ -414,36 +378,30 @@ func (x *PMaxScheduleEntry) DecodeEXI(d *exi.Decoder) {
 	ev := d.Event(2, exi.AtStart)
 	switch ev {
 	case 0:
-		d.In("RelativeTimeInterval")
 		x.RelativeTimeInterval.DecodeEXI(d)
-		d.Out()
+		d.Out("RelativeTimeInterval")
 	case 1:
 		d.Refuse("abstract element TimeInterval")
 	default:
 		d.Expected("RelativeTimeInterval")
 		return
 	}
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("PMax")
+	if !d.Begin("PMax", 0) {
 		return
 	}
-	d.In("PMax")
 	x.PMax.DecodeEXI(d)
-	d.Out()
-	if d.Event(1, exi.AtEnd) != 0 {
-		d.Expected("end of element")
-	}
+	d.Out("PMax")
+	d.End(exi.AtEnd)
 }
 
 // EncodeEXI writes the element's content and end.
 func (x *PMaxScheduleEntry) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 2)
-	e.At("RelativeTimeInterval")
 	x.RelativeTimeInterval.EncodeEXI(e)
+	e.Out("RelativeTimeInterval")
 	e.Event(0, 1)
-	e.At("PMax")
 	x.PMax.EncodeEXI(e)
+	e.Out("PMax")
 	e.Event(0, 1)
 }
 
@@ -476,9 +434,8 @@ func (x *SAScheduleList) DecodeEXI(d *exi.Decoder) {
 		return
 	}
 	x.SAScheduleTuple = append(x.SAScheduleTuple, SAScheduleTuple{})
-	d.In("SAScheduleTuple")
 	x.SAScheduleTuple[len(x.SAScheduleTuple)-1].DecodeEXI(d)
-	d.Out()
+	d.Out("SAScheduleTuple")
 	for {
 		if len(x.SAScheduleTuple) == 3 {
 			ev = d.Event(1, exi.AtEnd) + 1
@@ -488,9 +445,8 @@ func (x *SAScheduleList) DecodeEXI(d *exi.Decoder) {
 			break
 		}
 		x.SAScheduleTuple = append(x.SAScheduleTuple, SAScheduleTuple{})
-		d.In("SAScheduleTuple")
 		x.SAScheduleTuple[len(x.SAScheduleTuple)-1].DecodeEXI(d)
-		d.Out()
+		d.Out("SAScheduleTuple")
 	}
 	if ev != 1 {
 		d.Expected("end of element")
@@ -504,8 +460,8 @@ func (x *SAScheduleList) EncodeEXI(e *exi.Encoder) {
 		return
 	}
 	e.Event(0, 1)
-	e.At("SAScheduleTuple")
 	x.SAScheduleTuple[0].EncodeEXI(e)
+	e.Out("SAScheduleTuple")
 	at := uint32(0)
 	if len(x.SAScheduleTuple) > 3 {
 		e.TooMany("SAScheduleTuple", 3)
@@ -513,8 +469,8 @@ func (x *SAScheduleList) EncodeEXI(e *exi.Encoder) {
 	}
 	for i := range x.SAScheduleTuple[1:] {
 		e.Event(0-at, 2-at)
-		e.At("SAScheduleTuple")
 		x.SAScheduleTuple[i+1].EncodeEXI(e)
+		e.Out("SAScheduleTuple")
 	}
 	if len(x.SAScheduleTuple) == 3 {
 		at = 1
@@ -549,46 +505,35 @@ func (*ACEVSEChargeParameter) ElementName() exi.QName {
 
 // DecodeEXI reads the element's content and end.
 func (x *ACEVSEChargeParameter) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("AC_EVSEStatus")
+	if !d.Begin("AC_EVSEStatus", exi.AtStart) {
 		return
 	}
-	d.In("AC_EVSEStatus")
 	x.ACEVSEStatus.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVSENominalVoltage")
+	d.Out("AC_EVSEStatus")
+	if !d.Begin("EVSENominalVoltage", 0) {
 		return
 	}
-	d.In("EVSENominalVoltage")
 	x.EVSENominalVoltage.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVSEMaxCurrent")
+	d.Out("EVSENominalVoltage")
+	if !d.Begin("EVSEMaxCurrent", 0) {
 		return
 	}
-	d.In("EVSEMaxCurrent")
 	x.EVSEMaxCurrent.DecodeEXI(d)
-	d.Out()
-	if d.Event(1, exi.AtEnd) != 0 {
-		d.Expected("end of element")
-	}
+	d.Out("EVSEMaxCurrent")
+	d.End(exi.AtEnd)
 }
 
 // EncodeEXI writes the element's content and end.
 func (x *ACEVSEChargeParameter) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
-	e.At("AC_EVSEStatus")
 	x.ACEVSEStatus.EncodeEXI(e)
+	e.Out("AC_EVSEStatus")
 	e.Event(0, 1)
-	e.At("EVSENominalVoltage")
 	x.EVSENominalVoltage.EncodeEXI(e)
+	e.Out("EVSENominalVoltage")
 	e.Event(0, 1)
-	e.At("EVSEMaxCurrent")
 	x.EVSEMaxCurrent.EncodeEXI(e)
+	e.Out("EVSEMaxCurrent")
 	e.Event(0, 1)
 }
 
@@ -634,75 +579,54 @@ func (*DCEVSEChargeParameter) ElementName() exi.QName {
 
 // DecodeEXI reads the element's content and end.
 func (x *DCEVSEChargeParameter) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("DC_EVSEStatus")
+	if !d.Begin("DC_EVSEStatus", exi.AtStart) {
 		return
 	}
-	d.In("DC_EVSEStatus")
 	x.DCEVSEStatus.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVSEMaximumCurrentLimit")
+	d.Out("DC_EVSEStatus")
+	if !d.Begin("EVSEMaximumCurrentLimit", 0) {
 		return
 	}
-	d.In("EVSEMaximumCurrentLimit")
 	x.EVSEMaximumCurrentLimit.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVSEMaximumPowerLimit")
+	d.Out("EVSEMaximumCurrentLimit")
+	if !d.Begin("EVSEMaximumPowerLimit", 0) {
 		return
 	}
-	d.In("EVSEMaximumPowerLimit")
 	x.EVSEMaximumPowerLimit.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVSEMaximumVoltageLimit")
+	d.Out("EVSEMaximumPowerLimit")
+	if !d.Begin("EVSEMaximumVoltageLimit", 0) {
 		return
 	}
-	d.In("EVSEMaximumVoltageLimit")
 	x.EVSEMaximumVoltageLimit.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVSEMinimumCurrentLimit")
+	d.Out("EVSEMaximumVoltageLimit")
+	if !d.Begin("EVSEMinimumCurrentLimit", 0) {
 		return
 	}
-	d.In("EVSEMinimumCurrentLimit")
 	x.EVSEMinimumCurrentLimit.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVSEMinimumVoltageLimit")
+	d.Out("EVSEMinimumCurrentLimit")
+	if !d.Begin("EVSEMinimumVoltageLimit", 0) {
 		return
 	}
-	d.In("EVSEMinimumVoltageLimit")
 	x.EVSEMinimumVoltageLimit.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(2, 0)
+	d.Out("EVSEMinimumVoltageLimit")
+	ev := d.Event(2, 0)
 	if ev == 0 {
 		x.EVSECurrentRegulationTolerance.Present = true
-		d.In("EVSECurrentRegulationTolerance")
 		x.EVSECurrentRegulationTolerance.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSECurrentRegulationTolerance")
 		ev = d.Event(1, 0) + 1
 	}
 	if ev != 1 {
 		d.Expected("EVSEPeakCurrentRipple")
 		return
 	}
-	d.In("EVSEPeakCurrentRipple")
 	x.EVSEPeakCurrentRipple.DecodeEXI(d)
-	d.Out()
+	d.Out("EVSEPeakCurrentRipple")
 	ev = d.Event(2, exi.AtEnd)
 	if ev == 0 {
 		x.EVSEEnergyToBeDelivered.Present = true
-		d.In("EVSEEnergyToBeDelivered")
 		x.EVSEEnergyToBeDelivered.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSEEnergyToBeDelivered")
 		ev = d.Event(1, exi.AtEnd) + 1
 	}
 	if ev != 1 {
@@ -713,38 +637,38 @@ func (x *DCEVSEChargeParameter) DecodeEXI(d *exi.Decoder) {
 // EncodeEXI writes the element's content and end.
 func (x *DCEVSEChargeParameter) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
-	e.At("DC_EVSEStatus")
 	x.DCEVSEStatus.EncodeEXI(e)
+	e.Out("DC_EVSEStatus")
 	e.Event(0, 1)
-	e.At("EVSEMaximumCurrentLimit")
 	x.EVSEMaximumCurrentLimit.EncodeEXI(e)
+	e.Out("EVSEMaximumCurrentLimit")
 	e.Event(0, 1)
-	e.At("EVSEMaximumPowerLimit")
 	x.EVSEMaximumPowerLimit.EncodeEXI(e)
+	e.Out("EVSEMaximumPowerLimit")
 	e.Event(0, 1)
-	e.At("EVSEMaximumVoltageLimit")
 	x.EVSEMaximumVoltageLimit.EncodeEXI(e)
+	e.Out("EVSEMaximumVoltageLimit")
 	e.Event(0, 1)
-	e.At("EVSEMinimumCurrentLimit")
 	x.EVSEMinimumCurrentLimit.EncodeEXI(e)
+	e.Out("EVSEMinimumCurrentLimit")
 	e.Event(0, 1)
-	e.At("EVSEMinimumVoltageLimit")
 	x.EVSEMinimumVoltageLimit.EncodeEXI(e)
+	e.Out("EVSEMinimumVoltageLimit")
 	at := uint32(0)
 	if x.EVSECurrentRegulationTolerance.Present {
 		e.Event(0-at, 2-at)
-		e.At("EVSECurrentRegulationTolerance")
 		x.EVSECurrentRegulationTolerance.Value.EncodeEXI(e)
+		e.Out("EVSECurrentRegulationTolerance")
 		at = 1
 	}
 	e.Event(1-at, 2-at)
-	e.At("EVSEPeakCurrentRipple")
 	x.EVSEPeakCurrentRipple.EncodeEXI(e)
+	e.Out("EVSEPeakCurrentRipple")
 	at = 0
 	if x.EVSEEnergyToBeDelivered.Present {
 		e.Event(0-at, 2-at)
-		e.At("EVSEEnergyToBeDelivered")
 		x.EVSEEnergyToBeDelivered.Value.EncodeEXI(e)
+		e.Out("EVSEEnergyToBeDelivered")
 		at = 1
 	}
 	e.Event(1-at, 2-at)
@@ -804,28 +728,15 @@ func (*ChargeParameterDiscoveryRes) ElementName() exi.QName {
 
 // DecodeEXI reads the element's content and end.
 func (x *ChargeParameterDiscoveryRes) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("ResponseCode")
-		return
-	}
-	d.At("ResponseCode")
-	x.ResponseCode = ResponseCode(d.Enum(26))
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVSEProcessing")
-		return
-	}
-	d.At("EVSEProcessing")
-	x.EVSEProcessing = EVSEProcessing(d.Enum(3))
-	ev = d.Event(5, 0)
+	x.ResponseCode = ResponseCode(d.NextEnum("ResponseCode", 26, exi.AtStart))
+	x.EVSEProcessing = EVSEProcessing(d.NextEnum("EVSEProcessing", 3, 0))
+	ev := d.Event(5, 0)
 	if ev < 2 {
 		switch ev {
 		case 0:
 			x.SAScheduleList.Present = true
-			d.In("SAScheduleList")
 			x.SAScheduleList.Value.DecodeEXI(d)
-			d.Out()
+			d.Out("SAScheduleList")
 		case 1:
 			d.Refuse("abstract element SASchedules")
 		default:
@@ -839,17 +750,15 @@ func (x *ChargeParameterDiscoveryRes) DecodeEXI(d *exi.Decoder) {
 		{
 			v := new(ACEVSEChargeParameter)
 			x.EVSEChargeParameter = v
-			d.In("AC_EVSEChargeParameter")
 			v.DecodeEXI(d)
-			d.Out()
+			d.Out("AC_EVSEChargeParameter")
 		}
 	case 3:
 		{
 			v := new(DCEVSEChargeParameter)
 			x.EVSEChargeParameter = v
-			d.In("DC_EVSEChargeParameter")
 			v.DecodeEXI(d)
-			d.Out()
+			d.Out("DC_EVSEChargeParameter")
 		}
 	case 4:
 		d.Refuse("abstract element EVSEChargeParameter")
@@ -857,24 +766,18 @@ func (x *ChargeParameterDiscoveryRes) DecodeEXI(d *exi.Decoder) {
 		d.Expected("AC_EVSEChargeParameter or DC_EVSEChargeParameter")
 		return
 	}
-	if d.Event(1, exi.AtEnd) != 0 {
-		d.Expected("end of element")
-	}
+	d.End(exi.AtEnd)
 }
 
 // EncodeEXI writes the element's content and end.
 func (x *ChargeParameterDiscoveryRes) EncodeEXI(e *exi.Encoder) {
-	e.Event(0, 1)
-	e.At("ResponseCode")
-	e.Enum(uint8(x.ResponseCode), 26)
-	e.Event(0, 1)
-	e.At("EVSEProcessing")
-	e.Enum(uint8(x.EVSEProcessing), 3)
+	e.NextEnum("ResponseCode", uint8(x.ResponseCode), 26)
+	e.NextEnum("EVSEProcessing", uint8(x.EVSEProcessing), 3)
 	at := uint32(0)
 	if x.SAScheduleList.Present {
 		e.Event(0-at, 5-at)
-		e.At("SAScheduleList")
 		x.SAScheduleList.Value.EncodeEXI(e)
+		e.Out("SAScheduleList")
 		at = 2
 	}
 	switch v := x.EVSEChargeParameter.(type) {
@@ -884,16 +787,16 @@ func (x *ChargeParameterDiscoveryRes) EncodeEXI(e *exi.Encoder) {
 			e.Missing("AC_EVSEChargeParameter")
 			return
 		}
-		e.At("AC_EVSEChargeParameter")
 		v.EncodeEXI(e)
+		e.Out("AC_EVSEChargeParameter")
 	case *DCEVSEChargeParameter:
 		e.Event(3-at, 5-at)
 		if v == nil {
 			e.Missing("DC_EVSEChargeParameter")
 			return
 		}
-		e.At("DC_EVSEChargeParameter")
 		v.EncodeEXI(e)
+		e.Out("DC_EVSEChargeParameter")
 	default:
 		e.Missing("EVSEChargeParameter")
 	}
@@ -932,9 +835,8 @@ func (x *PMaxSchedule) DecodeEXI(d *exi.Decoder) {
 		return
 	}
 	x.PMaxScheduleEntry = append(x.PMaxScheduleEntry, PMaxScheduleEntry{})
-	d.In("PMaxScheduleEntry")
 	x.PMaxScheduleEntry[len(x.PMaxScheduleEntry)-1].DecodeEXI(d)
-	d.Out()
+	d.Out("PMaxScheduleEntry")
 	for {
 		if len(x.PMaxScheduleEntry) == 1024 {
 			ev = d.Event(1, exi.AtEnd) + 1
@@ -944,9 +846,8 @@ func (x *PMaxSchedule) DecodeEXI(d *exi.Decoder) {
 			break
 		}
 		x.PMaxScheduleEntry = append(x.PMaxScheduleEntry, PMaxScheduleEntry{})
-		d.In("PMaxScheduleEntry")
 		x.PMaxScheduleEntry[len(x.PMaxScheduleEntry)-1].DecodeEXI(d)
-		d.Out()
+		d.Out("PMaxScheduleEntry")
 	}
 	if ev != 1 {
 		d.Expected("end of element")
@@ -960,8 +861,8 @@ func (x *PMaxSchedule) EncodeEXI(e *exi.Encoder) {
 		return
 	}
 	e.Event(0, 1)
-	e.At("PMaxScheduleEntry")
 	x.PMaxScheduleEntry[0].EncodeEXI(e)
+	e.Out("PMaxScheduleEntry")
 	at := uint32(0)
 	if len(x.PMaxScheduleEntry) > 1024 {
 		e.TooMany("PMaxScheduleEntry", 1024)
@@ -969,8 +870,8 @@ func (x *PMaxSchedule) EncodeEXI(e *exi.Encoder) {
 	}
 	for i := range x.PMaxScheduleEntry[1:] {
 		e.Event(0-at, 2-at)
-		e.At("PMaxScheduleEntry")
 		x.PMaxScheduleEntry[i+1].EncodeEXI(e)
+		e.Out("PMaxScheduleEntry")
 	}
 	if len(x.PMaxScheduleEntry) == 1024 {
 		at = 1
@@ -1000,27 +901,17 @@ type SAScheduleTuple struct {
 
 // DecodeEXI reads the element's content and end.
 func (x *SAScheduleTuple) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("SAScheduleTupleID")
+	x.SAScheduleTupleID = uint8(d.NextRanged("SAScheduleTupleID", 1, 255, exi.AtStart))
+	if !d.Begin("PMaxSchedule", 0) {
 		return
 	}
-	d.At("SAScheduleTupleID")
-	x.SAScheduleTupleID = uint8(d.Ranged(1, 255))
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("PMaxSchedule")
-		return
-	}
-	d.In("PMaxSchedule")
 	x.PMaxSchedule.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(2, exi.AtEnd)
+	d.Out("PMaxSchedule")
+	ev := d.Event(2, exi.AtEnd)
 	if ev == 0 {
 		x.SalesTariff.Present = true
-		d.In("SalesTariff")
 		x.SalesTariff.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("SalesTariff")
 		ev = d.Event(1, exi.AtEnd) + 1
 	}
 	if ev != 1 {
@@ -1030,17 +921,15 @@ func (x *SAScheduleTuple) DecodeEXI(d *exi.Decoder) {
 
 // EncodeEXI writes the element's content and end.
 func (x *SAScheduleTuple) EncodeEXI(e *exi.Encoder) {
+	e.NextRanged("SAScheduleTupleID", int(x.SAScheduleTupleID), 1, 255)
 	e.Event(0, 1)
-	e.At("SAScheduleTupleID")
-	e.Ranged(int(x.SAScheduleTupleID), 1, 255)
-	e.Event(0, 1)
-	e.At("PMaxSchedule")
 	x.PMaxSchedule.EncodeEXI(e)
+	e.Out("PMaxSchedule")
 	at := uint32(0)
 	if x.SalesTariff.Present {
 		e.Event(0-at, 2-at)
-		e.At("SalesTariff")
 		x.SalesTariff.Value.EncodeEXI(e)
+		e.Out("SalesTariff")
 		at = 1
 	}
 	e.Event(1-at, 2-at)

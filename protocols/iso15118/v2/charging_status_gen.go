@@ -17,9 +17,7 @@ func (*ChargingStatusReq) ElementName() exi.QName {
 
 // DecodeEXI reads the element's content and end.
 func (x *ChargingStatusReq) DecodeEXI(d *exi.Decoder) {
-	if d.Event(1, exi.AtStart|exi.AtEnd) != 0 {
-		d.Expected("end of element")
-	}
+	d.End(exi.AtStart | exi.AtEnd)
 }
 
 // EncodeEXI writes the element's content and end.
@@ -56,92 +54,62 @@ func (*ChargingStatusRes) ElementName() exi.QName {
 
 // DecodeEXI reads the element's content and end.
 func (x *ChargingStatusRes) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("ResponseCode")
-		return
-	}
-	d.At("ResponseCode")
-	x.ResponseCode = ResponseCode(d.Enum(26))
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVSEID")
-		return
-	}
-	d.At("EVSEID")
-	x.EVSEID = d.Text()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("SAScheduleTupleID")
-		return
-	}
-	d.At("SAScheduleTupleID")
-	x.SAScheduleTupleID = uint8(d.Ranged(1, 255))
-	ev = d.Event(4, 0)
+	x.ResponseCode = ResponseCode(d.NextEnum("ResponseCode", 26, exi.AtStart))
+	x.EVSEID = d.NextText("EVSEID", 0)
+	x.SAScheduleTupleID = uint8(d.NextRanged("SAScheduleTupleID", 1, 255, 0))
+	ev := d.Event(4, 0)
 	if ev == 0 {
 		x.EVSEMaxCurrent.Present = true
-		d.In("EVSEMaxCurrent")
 		x.EVSEMaxCurrent.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSEMaxCurrent")
 		ev = d.Event(3, 0) + 1
 	}
 	if ev == 1 {
 		x.MeterInfo.Present = true
-		d.In("MeterInfo")
 		x.MeterInfo.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("MeterInfo")
 		ev = d.Event(2, 0) + 2
 	}
 	if ev == 2 {
-		d.At("ReceiptRequired")
-		x.ReceiptRequired.Set(d.Bool())
+		x.ReceiptRequired.Set(d.Bool("ReceiptRequired"))
 		ev = d.Event(1, 0) + 3
 	}
 	if ev != 3 {
 		d.Expected("AC_EVSEStatus")
 		return
 	}
-	d.In("AC_EVSEStatus")
 	x.ACEVSEStatus.DecodeEXI(d)
-	d.Out()
-	if d.Event(1, exi.AtEnd) != 0 {
-		d.Expected("end of element")
-	}
+	d.Out("AC_EVSEStatus")
+	d.End(exi.AtEnd)
 }
 
 // EncodeEXI writes the element's content and end.
 func (x *ChargingStatusRes) EncodeEXI(e *exi.Encoder) {
+	e.NextEnum("ResponseCode", uint8(x.ResponseCode), 26)
 	e.Event(0, 1)
-	e.At("ResponseCode")
-	e.Enum(uint8(x.ResponseCode), 26)
-	e.Event(0, 1)
-	e.At("EVSEID")
-	e.Text(x.EVSEID)
-	e.Event(0, 1)
-	e.At("SAScheduleTupleID")
-	e.Ranged(int(x.SAScheduleTupleID), 1, 255)
+	e.Text("EVSEID", x.EVSEID)
+	e.NextRanged("SAScheduleTupleID", int(x.SAScheduleTupleID), 1, 255)
 	at := uint32(0)
 	if x.EVSEMaxCurrent.Present {
 		e.Event(0-at, 4-at)
-		e.At("EVSEMaxCurrent")
 		x.EVSEMaxCurrent.Value.EncodeEXI(e)
+		e.Out("EVSEMaxCurrent")
 		at = 1
 	}
 	if x.MeterInfo.Present {
 		e.Event(1-at, 4-at)
-		e.At("MeterInfo")
 		x.MeterInfo.Value.EncodeEXI(e)
+		e.Out("MeterInfo")
 		at = 2
 	}
 	if x.ReceiptRequired.Present {
 		e.Event(2-at, 4-at)
-		e.At("ReceiptRequired")
-		e.Bool(x.ReceiptRequired.Value)
+		e.Bool("ReceiptRequired", x.ReceiptRequired.Value)
 		at = 3
 	}
 	e.Event(3-at, 4-at)
-	e.At("AC_EVSEStatus")
 	x.ACEVSEStatus.EncodeEXI(e)
+	e.Out("AC_EVSEStatus")
 	e.Event(0, 1)
 }
 

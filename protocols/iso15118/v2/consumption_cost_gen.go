@@ -16,23 +16,19 @@ type ConsumptionCost struct {
 
 // DecodeEXI reads the element's content and end.
 func (x *ConsumptionCost) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("startValue")
+	if !d.Begin("startValue", exi.AtStart) {
 		return
 	}
-	d.In("startValue")
 	x.StartValue.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
+	d.Out("startValue")
+	ev := d.Event(1, 0)
 	if ev != 0 {
 		d.Expected("Cost")
 		return
 	}
 	x.Cost = append(x.Cost, Cost{})
-	d.In("Cost")
 	x.Cost[len(x.Cost)-1].DecodeEXI(d)
-	d.Out()
+	d.Out("Cost")
 	for {
 		if len(x.Cost) == 3 {
 			ev = d.Event(1, exi.AtEnd) + 1
@@ -42,9 +38,8 @@ func (x *ConsumptionCost) DecodeEXI(d *exi.Decoder) {
 			break
 		}
 		x.Cost = append(x.Cost, Cost{})
-		d.In("Cost")
 		x.Cost[len(x.Cost)-1].DecodeEXI(d)
-		d.Out()
+		d.Out("Cost")
 	}
 	if ev != 1 {
 		d.Expected("end of element")
@@ -54,15 +49,15 @@ func (x *ConsumptionCost) DecodeEXI(d *exi.Decoder) {
 // EncodeEXI writes the element's content and end.
 func (x *ConsumptionCost) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
-	e.At("startValue")
 	x.StartValue.EncodeEXI(e)
+	e.Out("startValue")
 	if len(x.Cost) < 1 {
 		e.Missing("Cost")
 		return
 	}
 	e.Event(0, 1)
-	e.At("Cost")
 	x.Cost[0].EncodeEXI(e)
+	e.Out("Cost")
 	at := uint32(0)
 	if len(x.Cost) > 3 {
 		e.TooMany("Cost", 3)
@@ -70,8 +65,8 @@ func (x *ConsumptionCost) EncodeEXI(e *exi.Encoder) {
 	}
 	for i := range x.Cost[1:] {
 		e.Event(0-at, 2-at)
-		e.At("Cost")
 		x.Cost[i+1].EncodeEXI(e)
+		e.Out("Cost")
 	}
 	if len(x.Cost) == 3 {
 		at = 1

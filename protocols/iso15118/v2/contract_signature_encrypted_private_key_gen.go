@@ -21,26 +21,22 @@ func (x *ContractSignatureEncryptedPrivateKey) DecodeEXI(d *exi.Decoder) {
 		d.Expected("attribute Id")
 		return
 	}
-	d.At("@v2t:Id")
-	x.ID = d.TextAttr()
+	x.ID = d.TextAttr("@v2t:Id")
 	ev = d.Event(1, exi.AtAttributes)
 	if ev != 0 {
 		d.Expected("a value")
 		return
 	}
-	x.Value = d.BinaryAttr()
-	if d.Event(1, exi.AtEnd) != 0 {
-		d.Expected("end of element")
-	}
+	x.Value = d.BinaryAttr("text()")
+	d.End(exi.AtEnd)
 }
 
 // EncodeEXI writes the element's content and end.
 func (x *ContractSignatureEncryptedPrivateKey) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
-	e.At("@Id")
-	e.TextAttr(x.ID)
+	e.TextAttr("@Id", x.ID)
 	e.Event(0, 1)
-	e.BinaryAttr(x.Value)
+	e.BinaryAttr("text()", x.Value)
 	e.Event(0, 1)
 }
 

@@ -18,24 +18,11 @@ type Cost struct {
 
 // DecodeEXI reads the element's content and end.
 func (x *Cost) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("costKind")
-		return
-	}
-	d.At("costKind")
-	x.CostKind = CostKind(d.Enum(3))
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("amount")
-		return
-	}
-	d.At("amount")
-	x.Amount = uint32(d.Unsigned(1<<32 - 1))
-	ev = d.Event(2, exi.AtEnd)
+	x.CostKind = CostKind(d.NextEnum("costKind", 3, exi.AtStart))
+	x.Amount = uint32(d.NextUnsigned("amount", 1<<32-1, 0))
+	ev := d.Event(2, exi.AtEnd)
 	if ev == 0 {
-		d.At("amountMultiplier")
-		x.AmountMultiplier.Set(int8(d.Ranged(-3, 3)))
+		x.AmountMultiplier.Set(int8(d.Ranged("amountMultiplier", -3, 3)))
 		ev = d.Event(1, exi.AtEnd) + 1
 	}
 	if ev != 1 {
@@ -45,17 +32,12 @@ func (x *Cost) DecodeEXI(d *exi.Decoder) {
 
 // EncodeEXI writes the element's content and end.
 func (x *Cost) EncodeEXI(e *exi.Encoder) {
-	e.Event(0, 1)
-	e.At("costKind")
-	e.Enum(uint8(x.CostKind), 3)
-	e.Event(0, 1)
-	e.At("amount")
-	e.Unsigned(uint64(x.Amount))
+	e.NextEnum("costKind", uint8(x.CostKind), 3)
+	e.NextUnsigned("amount", uint64(x.Amount))
 	at := uint32(0)
 	if x.AmountMultiplier.Present {
 		e.Event(0-at, 2-at)
-		e.At("amountMultiplier")
-		e.Ranged(int(x.AmountMultiplier.Value), -3, 3)
+		e.Ranged("amountMultiplier", int(x.AmountMultiplier.Value), -3, 3)
 		at = 1
 	}
 	e.Event(1-at, 2-at)

@@ -23,43 +23,17 @@ func (*DCEVStatus) ElementName() exi.QName {
 
 // DecodeEXI reads the element's content and end.
 func (x *DCEVStatus) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("EVReady")
-		return
-	}
-	d.At("EVReady")
-	x.EVReady = d.Bool()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVErrorCode")
-		return
-	}
-	d.At("EVErrorCode")
-	x.EVErrorCode = DCEVErrorCode(d.Enum(12))
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVRESSSOC")
-		return
-	}
-	d.At("EVRESSSOC")
-	x.EVRESSSOC = int8(d.Ranged(0, 100))
-	if d.Event(1, exi.AtEnd) != 0 {
-		d.Expected("end of element")
-	}
+	x.EVReady = d.NextBool("EVReady", exi.AtStart)
+	x.EVErrorCode = DCEVErrorCode(d.NextEnum("EVErrorCode", 12, 0))
+	x.EVRESSSOC = int8(d.NextRanged("EVRESSSOC", 0, 100, 0))
+	d.End(exi.AtEnd)
 }
 
 // EncodeEXI writes the element's content and end.
 func (x *DCEVStatus) EncodeEXI(e *exi.Encoder) {
-	e.Event(0, 1)
-	e.At("EVReady")
-	e.Bool(x.EVReady)
-	e.Event(0, 1)
-	e.At("EVErrorCode")
-	e.Enum(uint8(x.EVErrorCode), 12)
-	e.Event(0, 1)
-	e.At("EVRESSSOC")
-	e.Ranged(int(x.EVRESSSOC), 0, 100)
+	e.NextBool("EVReady", x.EVReady)
+	e.NextEnum("EVErrorCode", uint8(x.EVErrorCode), 12)
+	e.NextRanged("EVRESSSOC", int(x.EVRESSSOC), 0, 100)
 	e.Event(0, 1)
 }
 

@@ -25,55 +25,33 @@ func (*DCEVSEStatus) ElementName() exi.QName {
 
 // DecodeEXI reads the element's content and end.
 func (x *DCEVSEStatus) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("NotificationMaxDelay")
-		return
-	}
-	d.At("NotificationMaxDelay")
-	x.NotificationMaxDelay = uint16(d.Unsigned(1<<16 - 1))
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVSENotification")
-		return
-	}
-	d.At("EVSENotification")
-	x.EVSENotification = EVSENotification(d.Enum(3))
-	ev = d.Event(2, 0)
+	x.NotificationMaxDelay = uint16(d.NextUnsigned("NotificationMaxDelay", 1<<16-1, exi.AtStart))
+	x.EVSENotification = EVSENotification(d.NextEnum("EVSENotification", 3, 0))
+	ev := d.Event(2, 0)
 	if ev == 0 {
-		d.At("EVSEIsolationStatus")
-		x.EVSEIsolationStatus.Set(IsolationLevel(d.Enum(5)))
+		x.EVSEIsolationStatus.Set(IsolationLevel(d.Enum("EVSEIsolationStatus", 5)))
 		ev = d.Event(1, 0) + 1
 	}
 	if ev != 1 {
 		d.Expected("EVSEStatusCode")
 		return
 	}
-	d.At("EVSEStatusCode")
-	x.EVSEStatusCode = DCEVSEStatusCode(d.Enum(12))
-	if d.Event(1, exi.AtEnd) != 0 {
-		d.Expected("end of element")
-	}
+	x.EVSEStatusCode = DCEVSEStatusCode(d.Enum("EVSEStatusCode", 12))
+	d.End(exi.AtEnd)
 }
 
 // EncodeEXI writes the element's content and end.
 func (x *DCEVSEStatus) EncodeEXI(e *exi.Encoder) {
-	e.Event(0, 1)
-	e.At("NotificationMaxDelay")
-	e.Unsigned(uint64(x.NotificationMaxDelay))
-	e.Event(0, 1)
-	e.At("EVSENotification")
-	e.Enum(uint8(x.EVSENotification), 3)
+	e.NextUnsigned("NotificationMaxDelay", uint64(x.NotificationMaxDelay))
+	e.NextEnum("EVSENotification", uint8(x.EVSENotification), 3)
 	at := uint32(0)
 	if x.EVSEIsolationStatus.Present {
 		e.Event(0-at, 2-at)
-		e.At("EVSEIsolationStatus")
-		e.Enum(uint8(x.EVSEIsolationStatus.Value), 5)
+		e.Enum("EVSEIsolationStatus", uint8(x.EVSEIsolationStatus.Value), 5)
 		at = 1
 	}
 	e.Event(1-at, 2-at)
-	e.At("EVSEStatusCode")
-	e.Enum(uint8(x.EVSEStatusCode), 12)
+	e.Enum("EVSEStatusCode", uint8(x.EVSEStatusCode), 12)
 	e.Event(0, 1)
 }
 

@@ -39,9 +39,8 @@ func decodeDocument(d *exi.Decoder, m *V2GMessage) {
 		d.BadDocument(ev, &SchemaSet)
 		return
 	}
-	d.In("V2G_Message")
 	m.DecodeEXI(d)
-	d.Out()
+	d.Out("V2G_Message")
 }
 
 // AppendEXI appends m as an EXI document to dst. It allocates only to let dst grow.
@@ -50,6 +49,7 @@ func (m *V2GMessage) AppendEXI(dst []byte) ([]byte, error) {
 	e.Reset(dst)
 	e.Bits(76, 7)
 	m.EncodeEXI(&e)
+	e.Out("V2G_Message")
 	return e.Finish()
 }
 

@@ -303,249 +303,208 @@ func decodeFragment(d *exi.Decoder) (f Fragment) {
 	case 4:
 		v := new(AuthorizationReq)
 		f = Fragment{exi.QName{Space: "urn:iso:15118:2:2013:MsgBody", Local: "AuthorizationReq"}, v}
-		d.In("AuthorizationReq")
 		v.DecodeEXI(d)
-		d.Out()
+		d.Out("AuthorizationReq")
 	case 5:
 		v := new(AuthorizationRes)
 		f = Fragment{exi.QName{Space: "urn:iso:15118:2:2013:MsgBody", Local: "AuthorizationRes"}, v}
-		d.In("AuthorizationRes")
 		v.DecodeEXI(d)
-		d.Out()
+		d.Out("AuthorizationRes")
 	case 11:
 		v := new(CableCheckReq)
 		f = Fragment{exi.QName{Space: "urn:iso:15118:2:2013:MsgBody", Local: "CableCheckReq"}, v}
-		d.In("CableCheckReq")
 		v.DecodeEXI(d)
-		d.Out()
+		d.Out("CableCheckReq")
 	case 12:
 		v := new(CableCheckRes)
 		f = Fragment{exi.QName{Space: "urn:iso:15118:2:2013:MsgBody", Local: "CableCheckRes"}, v}
-		d.In("CableCheckRes")
 		v.DecodeEXI(d)
-		d.Out()
+		d.Out("CableCheckRes")
 	case 15:
 		v := new(CertificateInstallationReq)
 		f = Fragment{exi.QName{Space: "urn:iso:15118:2:2013:MsgBody", Local: "CertificateInstallationReq"}, v}
-		d.In("CertificateInstallationReq")
 		v.DecodeEXI(d)
-		d.Out()
+		d.Out("CertificateInstallationReq")
 	case 16:
 		v := new(CertificateInstallationRes)
 		f = Fragment{exi.QName{Space: "urn:iso:15118:2:2013:MsgBody", Local: "CertificateInstallationRes"}, v}
-		d.In("CertificateInstallationRes")
 		v.DecodeEXI(d)
-		d.Out()
+		d.Out("CertificateInstallationRes")
 	case 17:
 		v := new(CertificateUpdateReq)
 		f = Fragment{exi.QName{Space: "urn:iso:15118:2:2013:MsgBody", Local: "CertificateUpdateReq"}, v}
-		d.In("CertificateUpdateReq")
 		v.DecodeEXI(d)
-		d.Out()
+		d.Out("CertificateUpdateReq")
 	case 18:
 		v := new(CertificateUpdateRes)
 		f = Fragment{exi.QName{Space: "urn:iso:15118:2:2013:MsgBody", Local: "CertificateUpdateRes"}, v}
-		d.In("CertificateUpdateRes")
 		v.DecodeEXI(d)
-		d.Out()
+		d.Out("CertificateUpdateRes")
 	case 19:
 		v := new(ChargeParameterDiscoveryReq)
 		f = Fragment{exi.QName{Space: "urn:iso:15118:2:2013:MsgBody", Local: "ChargeParameterDiscoveryReq"}, v}
-		d.In("ChargeParameterDiscoveryReq")
 		v.DecodeEXI(d)
-		d.Out()
+		d.Out("ChargeParameterDiscoveryReq")
 	case 20:
 		v := new(ChargeParameterDiscoveryRes)
 		f = Fragment{exi.QName{Space: "urn:iso:15118:2:2013:MsgBody", Local: "ChargeParameterDiscoveryRes"}, v}
-		d.In("ChargeParameterDiscoveryRes")
 		v.DecodeEXI(d)
-		d.Out()
+		d.Out("ChargeParameterDiscoveryRes")
 	case 30:
 		v := new(ChargingStatusReq)
 		f = Fragment{exi.QName{Space: "urn:iso:15118:2:2013:MsgBody", Local: "ChargingStatusReq"}, v}
-		d.In("ChargingStatusReq")
 		v.DecodeEXI(d)
-		d.Out()
+		d.Out("ChargingStatusReq")
 	case 31:
 		v := new(ChargingStatusRes)
 		f = Fragment{exi.QName{Space: "urn:iso:15118:2:2013:MsgBody", Local: "ChargingStatusRes"}, v}
-		d.In("ChargingStatusRes")
 		v.DecodeEXI(d)
-		d.Out()
+		d.Out("ChargingStatusRes")
 	case 33:
 		v := new(CertificateChain)
 		f = Fragment{exi.QName{Space: "urn:iso:15118:2:2013:MsgBody", Local: "ContractSignatureCertChain"}, v}
-		d.In("ContractSignatureCertChain")
 		v.DecodeEXI(d)
-		d.Out()
+		d.Out("ContractSignatureCertChain")
 	case 34:
 		v := new(ContractSignatureEncryptedPrivateKey)
 		f = Fragment{exi.QName{Space: "urn:iso:15118:2:2013:MsgBody", Local: "ContractSignatureEncryptedPrivateKey"}, v}
-		d.In("ContractSignatureEncryptedPrivateKey")
 		v.DecodeEXI(d)
-		d.Out()
+		d.Out("ContractSignatureEncryptedPrivateKey")
 	case 36:
 		v := new(CurrentDemandReq)
 		f = Fragment{exi.QName{Space: "urn:iso:15118:2:2013:MsgBody", Local: "CurrentDemandReq"}, v}
-		d.In("CurrentDemandReq")
 		v.DecodeEXI(d)
-		d.Out()
+		d.Out("CurrentDemandReq")
 	case 37:
 		v := new(CurrentDemandRes)
 		f = Fragment{exi.QName{Space: "urn:iso:15118:2:2013:MsgBody", Local: "CurrentDemandRes"}, v}
-		d.In("CurrentDemandRes")
 		v.DecodeEXI(d)
-		d.Out()
+		d.Out("CurrentDemandRes")
 	case 45:
 		v := new(DiffieHellmanPublickey)
 		f = Fragment{exi.QName{Space: "urn:iso:15118:2:2013:MsgBody", Local: "DHpublickey"}, v}
-		d.In("DHpublickey")
 		v.DecodeEXI(d)
-		d.Out()
+		d.Out("DHpublickey")
 	case 121:
 		v := new(MeteringReceiptReq)
 		f = Fragment{exi.QName{Space: "urn:iso:15118:2:2013:MsgBody", Local: "MeteringReceiptReq"}, v}
-		d.In("MeteringReceiptReq")
 		v.DecodeEXI(d)
-		d.Out()
+		d.Out("MeteringReceiptReq")
 	case 122:
 		v := new(MeteringReceiptRes)
 		f = Fragment{exi.QName{Space: "urn:iso:15118:2:2013:MsgBody", Local: "MeteringReceiptRes"}, v}
-		d.In("MeteringReceiptRes")
 		v.DecodeEXI(d)
-		d.Out()
+		d.Out("MeteringReceiptRes")
 	case 141:
 		v := new(PaymentDetailsReq)
 		f = Fragment{exi.QName{Space: "urn:iso:15118:2:2013:MsgBody", Local: "PaymentDetailsReq"}, v}
-		d.In("PaymentDetailsReq")
 		v.DecodeEXI(d)
-		d.Out()
+		d.Out("PaymentDetailsReq")
 	case 142:
 		v := new(PaymentDetailsRes)
 		f = Fragment{exi.QName{Space: "urn:iso:15118:2:2013:MsgBody", Local: "PaymentDetailsRes"}, v}
-		d.In("PaymentDetailsRes")
 		v.DecodeEXI(d)
-		d.Out()
+		d.Out("PaymentDetailsRes")
 	case 145:
 		v := new(PaymentServiceSelectionReq)
 		f = Fragment{exi.QName{Space: "urn:iso:15118:2:2013:MsgBody", Local: "PaymentServiceSelectionReq"}, v}
-		d.In("PaymentServiceSelectionReq")
 		v.DecodeEXI(d)
-		d.Out()
+		d.Out("PaymentServiceSelectionReq")
 	case 146:
 		v := new(PaymentServiceSelectionRes)
 		f = Fragment{exi.QName{Space: "urn:iso:15118:2:2013:MsgBody", Local: "PaymentServiceSelectionRes"}, v}
-		d.In("PaymentServiceSelectionRes")
 		v.DecodeEXI(d)
-		d.Out()
+		d.Out("PaymentServiceSelectionRes")
 	case 148:
 		v := new(PowerDeliveryReq)
 		f = Fragment{exi.QName{Space: "urn:iso:15118:2:2013:MsgBody", Local: "PowerDeliveryReq"}, v}
-		d.In("PowerDeliveryReq")
 		v.DecodeEXI(d)
-		d.Out()
+		d.Out("PowerDeliveryReq")
 	case 149:
 		v := new(PowerDeliveryRes)
 		f = Fragment{exi.QName{Space: "urn:iso:15118:2:2013:MsgBody", Local: "PowerDeliveryRes"}, v}
-		d.In("PowerDeliveryRes")
 		v.DecodeEXI(d)
-		d.Out()
+		d.Out("PowerDeliveryRes")
 	case 150:
 		v := new(PreChargeReq)
 		f = Fragment{exi.QName{Space: "urn:iso:15118:2:2013:MsgBody", Local: "PreChargeReq"}, v}
-		d.In("PreChargeReq")
 		v.DecodeEXI(d)
-		d.Out()
+		d.Out("PreChargeReq")
 	case 151:
 		v := new(PreChargeRes)
 		f = Fragment{exi.QName{Space: "urn:iso:15118:2:2013:MsgBody", Local: "PreChargeRes"}, v}
-		d.In("PreChargeRes")
 		v.DecodeEXI(d)
-		d.Out()
+		d.Out("PreChargeRes")
 	case 166:
 		v := new(CertificateChain)
 		f = Fragment{exi.QName{Space: "urn:iso:15118:2:2013:MsgBody", Local: "SAProvisioningCertificateChain"}, v}
-		d.In("SAProvisioningCertificateChain")
 		v.DecodeEXI(d)
-		d.Out()
+		d.Out("SAProvisioningCertificateChain")
 	case 174:
 		v := new(SalesTariff)
 		f = Fragment{exi.QName{Space: "urn:iso:15118:2:2013:MsgDataTypes", Local: "SalesTariff"}, v}
-		d.In("SalesTariff")
 		v.DecodeEXI(d)
-		d.Out()
+		d.Out("SalesTariff")
 	case 185:
 		v := new(ServiceDetailReq)
 		f = Fragment{exi.QName{Space: "urn:iso:15118:2:2013:MsgBody", Local: "ServiceDetailReq"}, v}
-		d.In("ServiceDetailReq")
 		v.DecodeEXI(d)
-		d.Out()
+		d.Out("ServiceDetailReq")
 	case 186:
 		v := new(ServiceDetailRes)
 		f = Fragment{exi.QName{Space: "urn:iso:15118:2:2013:MsgBody", Local: "ServiceDetailRes"}, v}
-		d.In("ServiceDetailRes")
 		v.DecodeEXI(d)
-		d.Out()
+		d.Out("ServiceDetailRes")
 	case 187:
 		v := new(ServiceDiscoveryReq)
 		f = Fragment{exi.QName{Space: "urn:iso:15118:2:2013:MsgBody", Local: "ServiceDiscoveryReq"}, v}
-		d.In("ServiceDiscoveryReq")
 		v.DecodeEXI(d)
-		d.Out()
+		d.Out("ServiceDiscoveryReq")
 	case 188:
 		v := new(ServiceDiscoveryRes)
 		f = Fragment{exi.QName{Space: "urn:iso:15118:2:2013:MsgBody", Local: "ServiceDiscoveryRes"}, v}
-		d.In("ServiceDiscoveryRes")
 		v.DecodeEXI(d)
-		d.Out()
+		d.Out("ServiceDiscoveryRes")
 	case 198:
 		v := new(SessionSetupReq)
 		f = Fragment{exi.QName{Space: "urn:iso:15118:2:2013:MsgBody", Local: "SessionSetupReq"}, v}
-		d.In("SessionSetupReq")
 		v.DecodeEXI(d)
-		d.Out()
+		d.Out("SessionSetupReq")
 	case 199:
 		v := new(SessionSetupRes)
 		f = Fragment{exi.QName{Space: "urn:iso:15118:2:2013:MsgBody", Local: "SessionSetupRes"}, v}
-		d.In("SessionSetupRes")
 		v.DecodeEXI(d)
-		d.Out()
+		d.Out("SessionSetupRes")
 	case 200:
 		v := new(SessionStopReq)
 		f = Fragment{exi.QName{Space: "urn:iso:15118:2:2013:MsgBody", Local: "SessionStopReq"}, v}
-		d.In("SessionStopReq")
 		v.DecodeEXI(d)
-		d.Out()
+		d.Out("SessionStopReq")
 	case 201:
 		v := new(SessionStopRes)
 		f = Fragment{exi.QName{Space: "urn:iso:15118:2:2013:MsgBody", Local: "SessionStopRes"}, v}
-		d.In("SessionStopRes")
 		v.DecodeEXI(d)
-		d.Out()
+		d.Out("SessionStopRes")
 	case 208:
 		v := new(xmldsig.SignedInfo)
 		f = Fragment{exi.QName{Space: "http://www.w3.org/2000/09/xmldsig#", Local: "SignedInfo"}, v}
-		d.In("SignedInfo")
 		v.DecodeEXI(d)
-		d.Out()
+		d.Out("SignedInfo")
 	case 218:
 		v := new(WeldingDetectionReq)
 		f = Fragment{exi.QName{Space: "urn:iso:15118:2:2013:MsgBody", Local: "WeldingDetectionReq"}, v}
-		d.In("WeldingDetectionReq")
 		v.DecodeEXI(d)
-		d.Out()
+		d.Out("WeldingDetectionReq")
 	case 219:
 		v := new(WeldingDetectionRes)
 		f = Fragment{exi.QName{Space: "urn:iso:15118:2:2013:MsgBody", Local: "WeldingDetectionRes"}, v}
-		d.In("WeldingDetectionRes")
 		v.DecodeEXI(d)
-		d.Out()
+		d.Out("WeldingDetectionRes")
 	case 236:
 		v := new(EMAID)
 		f = Fragment{exi.QName{Space: "urn:iso:15118:2:2013:MsgBody", Local: "eMAID"}, v}
-		d.In("eMAID")
 		v.ID, v.Value = d.RelaxedText(4, 10, 243)
-		d.Out()
+		d.Out("eMAID")
 	default:
 		d.BadFragment(ev)
 		return f
@@ -562,6 +521,7 @@ func AppendAuthorizationReqFragment(dst []byte, v *AuthorizationReq) ([]byte, er
 	e.Reset(dst)
 	e.Bits(4, 8)
 	v.EncodeEXI(&e)
+	e.Out("AuthorizationReq")
 	e.Bits(244, 8)
 	return e.Finish()
 }
@@ -572,6 +532,7 @@ func AppendAuthorizationResFragment(dst []byte, v *AuthorizationRes) ([]byte, er
 	e.Reset(dst)
 	e.Bits(5, 8)
 	v.EncodeEXI(&e)
+	e.Out("AuthorizationRes")
 	e.Bits(244, 8)
 	return e.Finish()
 }
@@ -582,6 +543,7 @@ func AppendCableCheckReqFragment(dst []byte, v *CableCheckReq) ([]byte, error) {
 	e.Reset(dst)
 	e.Bits(11, 8)
 	v.EncodeEXI(&e)
+	e.Out("CableCheckReq")
 	e.Bits(244, 8)
 	return e.Finish()
 }
@@ -592,6 +554,7 @@ func AppendCableCheckResFragment(dst []byte, v *CableCheckRes) ([]byte, error) {
 	e.Reset(dst)
 	e.Bits(12, 8)
 	v.EncodeEXI(&e)
+	e.Out("CableCheckRes")
 	e.Bits(244, 8)
 	return e.Finish()
 }
@@ -602,6 +565,7 @@ func AppendCertificateInstallationReqFragment(dst []byte, v *CertificateInstalla
 	e.Reset(dst)
 	e.Bits(15, 8)
 	v.EncodeEXI(&e)
+	e.Out("CertificateInstallationReq")
 	e.Bits(244, 8)
 	return e.Finish()
 }
@@ -612,6 +576,7 @@ func AppendCertificateInstallationResFragment(dst []byte, v *CertificateInstalla
 	e.Reset(dst)
 	e.Bits(16, 8)
 	v.EncodeEXI(&e)
+	e.Out("CertificateInstallationRes")
 	e.Bits(244, 8)
 	return e.Finish()
 }
@@ -622,6 +587,7 @@ func AppendCertificateUpdateReqFragment(dst []byte, v *CertificateUpdateReq) ([]
 	e.Reset(dst)
 	e.Bits(17, 8)
 	v.EncodeEXI(&e)
+	e.Out("CertificateUpdateReq")
 	e.Bits(244, 8)
 	return e.Finish()
 }
@@ -632,6 +598,7 @@ func AppendCertificateUpdateResFragment(dst []byte, v *CertificateUpdateRes) ([]
 	e.Reset(dst)
 	e.Bits(18, 8)
 	v.EncodeEXI(&e)
+	e.Out("CertificateUpdateRes")
 	e.Bits(244, 8)
 	return e.Finish()
 }
@@ -642,6 +609,7 @@ func AppendChargeParameterDiscoveryReqFragment(dst []byte, v *ChargeParameterDis
 	e.Reset(dst)
 	e.Bits(19, 8)
 	v.EncodeEXI(&e)
+	e.Out("ChargeParameterDiscoveryReq")
 	e.Bits(244, 8)
 	return e.Finish()
 }
@@ -652,6 +620,7 @@ func AppendChargeParameterDiscoveryResFragment(dst []byte, v *ChargeParameterDis
 	e.Reset(dst)
 	e.Bits(20, 8)
 	v.EncodeEXI(&e)
+	e.Out("ChargeParameterDiscoveryRes")
 	e.Bits(244, 8)
 	return e.Finish()
 }
@@ -662,6 +631,7 @@ func AppendChargingStatusReqFragment(dst []byte, v *ChargingStatusReq) ([]byte, 
 	e.Reset(dst)
 	e.Bits(30, 8)
 	v.EncodeEXI(&e)
+	e.Out("ChargingStatusReq")
 	e.Bits(244, 8)
 	return e.Finish()
 }
@@ -672,6 +642,7 @@ func AppendChargingStatusResFragment(dst []byte, v *ChargingStatusRes) ([]byte, 
 	e.Reset(dst)
 	e.Bits(31, 8)
 	v.EncodeEXI(&e)
+	e.Out("ChargingStatusRes")
 	e.Bits(244, 8)
 	return e.Finish()
 }
@@ -682,6 +653,7 @@ func AppendContractSignatureCertChainFragment(dst []byte, v *CertificateChain) (
 	e.Reset(dst)
 	e.Bits(33, 8)
 	v.EncodeEXI(&e)
+	e.Out("ContractSignatureCertChain")
 	e.Bits(244, 8)
 	return e.Finish()
 }
@@ -692,6 +664,7 @@ func AppendContractSignatureEncryptedPrivateKeyFragment(dst []byte, v *ContractS
 	e.Reset(dst)
 	e.Bits(34, 8)
 	v.EncodeEXI(&e)
+	e.Out("ContractSignatureEncryptedPrivateKey")
 	e.Bits(244, 8)
 	return e.Finish()
 }
@@ -702,6 +675,7 @@ func AppendCurrentDemandReqFragment(dst []byte, v *CurrentDemandReq) ([]byte, er
 	e.Reset(dst)
 	e.Bits(36, 8)
 	v.EncodeEXI(&e)
+	e.Out("CurrentDemandReq")
 	e.Bits(244, 8)
 	return e.Finish()
 }
@@ -712,6 +686,7 @@ func AppendCurrentDemandResFragment(dst []byte, v *CurrentDemandRes) ([]byte, er
 	e.Reset(dst)
 	e.Bits(37, 8)
 	v.EncodeEXI(&e)
+	e.Out("CurrentDemandRes")
 	e.Bits(244, 8)
 	return e.Finish()
 }
@@ -722,6 +697,7 @@ func AppendDHpublickeyFragment(dst []byte, v *DiffieHellmanPublickey) ([]byte, e
 	e.Reset(dst)
 	e.Bits(45, 8)
 	v.EncodeEXI(&e)
+	e.Out("DHpublickey")
 	e.Bits(244, 8)
 	return e.Finish()
 }
@@ -732,6 +708,7 @@ func AppendMeteringReceiptReqFragment(dst []byte, v *MeteringReceiptReq) ([]byte
 	e.Reset(dst)
 	e.Bits(121, 8)
 	v.EncodeEXI(&e)
+	e.Out("MeteringReceiptReq")
 	e.Bits(244, 8)
 	return e.Finish()
 }
@@ -742,6 +719,7 @@ func AppendMeteringReceiptResFragment(dst []byte, v *MeteringReceiptRes) ([]byte
 	e.Reset(dst)
 	e.Bits(122, 8)
 	v.EncodeEXI(&e)
+	e.Out("MeteringReceiptRes")
 	e.Bits(244, 8)
 	return e.Finish()
 }
@@ -752,6 +730,7 @@ func AppendPaymentDetailsReqFragment(dst []byte, v *PaymentDetailsReq) ([]byte, 
 	e.Reset(dst)
 	e.Bits(141, 8)
 	v.EncodeEXI(&e)
+	e.Out("PaymentDetailsReq")
 	e.Bits(244, 8)
 	return e.Finish()
 }
@@ -762,6 +741,7 @@ func AppendPaymentDetailsResFragment(dst []byte, v *PaymentDetailsRes) ([]byte, 
 	e.Reset(dst)
 	e.Bits(142, 8)
 	v.EncodeEXI(&e)
+	e.Out("PaymentDetailsRes")
 	e.Bits(244, 8)
 	return e.Finish()
 }
@@ -772,6 +752,7 @@ func AppendPaymentServiceSelectionReqFragment(dst []byte, v *PaymentServiceSelec
 	e.Reset(dst)
 	e.Bits(145, 8)
 	v.EncodeEXI(&e)
+	e.Out("PaymentServiceSelectionReq")
 	e.Bits(244, 8)
 	return e.Finish()
 }
@@ -782,6 +763,7 @@ func AppendPaymentServiceSelectionResFragment(dst []byte, v *PaymentServiceSelec
 	e.Reset(dst)
 	e.Bits(146, 8)
 	v.EncodeEXI(&e)
+	e.Out("PaymentServiceSelectionRes")
 	e.Bits(244, 8)
 	return e.Finish()
 }
@@ -792,6 +774,7 @@ func AppendPowerDeliveryReqFragment(dst []byte, v *PowerDeliveryReq) ([]byte, er
 	e.Reset(dst)
 	e.Bits(148, 8)
 	v.EncodeEXI(&e)
+	e.Out("PowerDeliveryReq")
 	e.Bits(244, 8)
 	return e.Finish()
 }
@@ -802,6 +785,7 @@ func AppendPowerDeliveryResFragment(dst []byte, v *PowerDeliveryRes) ([]byte, er
 	e.Reset(dst)
 	e.Bits(149, 8)
 	v.EncodeEXI(&e)
+	e.Out("PowerDeliveryRes")
 	e.Bits(244, 8)
 	return e.Finish()
 }
@@ -812,6 +796,7 @@ func AppendPreChargeReqFragment(dst []byte, v *PreChargeReq) ([]byte, error) {
 	e.Reset(dst)
 	e.Bits(150, 8)
 	v.EncodeEXI(&e)
+	e.Out("PreChargeReq")
 	e.Bits(244, 8)
 	return e.Finish()
 }
@@ -822,6 +807,7 @@ func AppendPreChargeResFragment(dst []byte, v *PreChargeRes) ([]byte, error) {
 	e.Reset(dst)
 	e.Bits(151, 8)
 	v.EncodeEXI(&e)
+	e.Out("PreChargeRes")
 	e.Bits(244, 8)
 	return e.Finish()
 }
@@ -832,6 +818,7 @@ func AppendSAProvisioningCertificateChainFragment(dst []byte, v *CertificateChai
 	e.Reset(dst)
 	e.Bits(166, 8)
 	v.EncodeEXI(&e)
+	e.Out("SAProvisioningCertificateChain")
 	e.Bits(244, 8)
 	return e.Finish()
 }
@@ -842,6 +829,7 @@ func AppendSalesTariffFragment(dst []byte, v *SalesTariff) ([]byte, error) {
 	e.Reset(dst)
 	e.Bits(174, 8)
 	v.EncodeEXI(&e)
+	e.Out("SalesTariff")
 	e.Bits(244, 8)
 	return e.Finish()
 }
@@ -852,6 +840,7 @@ func AppendServiceDetailReqFragment(dst []byte, v *ServiceDetailReq) ([]byte, er
 	e.Reset(dst)
 	e.Bits(185, 8)
 	v.EncodeEXI(&e)
+	e.Out("ServiceDetailReq")
 	e.Bits(244, 8)
 	return e.Finish()
 }
@@ -862,6 +851,7 @@ func AppendServiceDetailResFragment(dst []byte, v *ServiceDetailRes) ([]byte, er
 	e.Reset(dst)
 	e.Bits(186, 8)
 	v.EncodeEXI(&e)
+	e.Out("ServiceDetailRes")
 	e.Bits(244, 8)
 	return e.Finish()
 }
@@ -872,6 +862,7 @@ func AppendServiceDiscoveryReqFragment(dst []byte, v *ServiceDiscoveryReq) ([]by
 	e.Reset(dst)
 	e.Bits(187, 8)
 	v.EncodeEXI(&e)
+	e.Out("ServiceDiscoveryReq")
 	e.Bits(244, 8)
 	return e.Finish()
 }
@@ -882,6 +873,7 @@ func AppendServiceDiscoveryResFragment(dst []byte, v *ServiceDiscoveryRes) ([]by
 	e.Reset(dst)
 	e.Bits(188, 8)
 	v.EncodeEXI(&e)
+	e.Out("ServiceDiscoveryRes")
 	e.Bits(244, 8)
 	return e.Finish()
 }
@@ -892,6 +884,7 @@ func AppendSessionSetupReqFragment(dst []byte, v *SessionSetupReq) ([]byte, erro
 	e.Reset(dst)
 	e.Bits(198, 8)
 	v.EncodeEXI(&e)
+	e.Out("SessionSetupReq")
 	e.Bits(244, 8)
 	return e.Finish()
 }
@@ -902,6 +895,7 @@ func AppendSessionSetupResFragment(dst []byte, v *SessionSetupRes) ([]byte, erro
 	e.Reset(dst)
 	e.Bits(199, 8)
 	v.EncodeEXI(&e)
+	e.Out("SessionSetupRes")
 	e.Bits(244, 8)
 	return e.Finish()
 }
@@ -912,6 +906,7 @@ func AppendSessionStopReqFragment(dst []byte, v *SessionStopReq) ([]byte, error)
 	e.Reset(dst)
 	e.Bits(200, 8)
 	v.EncodeEXI(&e)
+	e.Out("SessionStopReq")
 	e.Bits(244, 8)
 	return e.Finish()
 }
@@ -922,6 +917,7 @@ func AppendSessionStopResFragment(dst []byte, v *SessionStopRes) ([]byte, error)
 	e.Reset(dst)
 	e.Bits(201, 8)
 	v.EncodeEXI(&e)
+	e.Out("SessionStopRes")
 	e.Bits(244, 8)
 	return e.Finish()
 }
@@ -932,6 +928,7 @@ func AppendSignedInfoFragment(dst []byte, v *xmldsig.SignedInfo) ([]byte, error)
 	e.Reset(dst)
 	e.Bits(208, 8)
 	v.EncodeEXI(&e)
+	e.Out("SignedInfo")
 	e.Bits(244, 8)
 	return e.Finish()
 }
@@ -942,6 +939,7 @@ func AppendWeldingDetectionReqFragment(dst []byte, v *WeldingDetectionReq) ([]by
 	e.Reset(dst)
 	e.Bits(218, 8)
 	v.EncodeEXI(&e)
+	e.Out("WeldingDetectionReq")
 	e.Bits(244, 8)
 	return e.Finish()
 }
@@ -952,6 +950,7 @@ func AppendWeldingDetectionResFragment(dst []byte, v *WeldingDetectionRes) ([]by
 	e.Reset(dst)
 	e.Bits(219, 8)
 	v.EncodeEXI(&e)
+	e.Out("WeldingDetectionRes")
 	e.Bits(244, 8)
 	return e.Finish()
 }

@@ -21,9 +21,8 @@ func (x *ListOfRootCertificateIDs) DecodeEXI(d *exi.Decoder) {
 		return
 	}
 	x.RootCertificateID = append(x.RootCertificateID, xmldsig.X509IssuerSerial{})
-	d.In("RootCertificateID")
 	x.RootCertificateID[len(x.RootCertificateID)-1].DecodeEXI(d)
-	d.Out()
+	d.Out("RootCertificateID")
 	for {
 		if len(x.RootCertificateID) == 20 {
 			ev = d.Event(1, exi.AtEnd) + 1
@@ -33,9 +32,8 @@ func (x *ListOfRootCertificateIDs) DecodeEXI(d *exi.Decoder) {
 			break
 		}
 		x.RootCertificateID = append(x.RootCertificateID, xmldsig.X509IssuerSerial{})
-		d.In("RootCertificateID")
 		x.RootCertificateID[len(x.RootCertificateID)-1].DecodeEXI(d)
-		d.Out()
+		d.Out("RootCertificateID")
 	}
 	if ev != 1 {
 		d.Expected("end of element")
@@ -49,8 +47,8 @@ func (x *ListOfRootCertificateIDs) EncodeEXI(e *exi.Encoder) {
 		return
 	}
 	e.Event(0, 1)
-	e.At("RootCertificateID")
 	x.RootCertificateID[0].EncodeEXI(e)
+	e.Out("RootCertificateID")
 	at := uint32(0)
 	if len(x.RootCertificateID) > 20 {
 		e.TooMany("RootCertificateID", 20)
@@ -58,8 +56,8 @@ func (x *ListOfRootCertificateIDs) EncodeEXI(e *exi.Encoder) {
 	}
 	for i := range x.RootCertificateID[1:] {
 		e.Event(0-at, 2-at)
-		e.At("RootCertificateID")
 		x.RootCertificateID[i+1].EncodeEXI(e)
+		e.Out("RootCertificateID")
 	}
 	if len(x.RootCertificateID) == 20 {
 		at = 1

@@ -19,26 +19,18 @@ type MessageHeader struct {
 
 // DecodeEXI reads the element's content and end.
 func (x *MessageHeader) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("SessionID")
-		return
-	}
-	d.At("SessionID")
-	x.SessionID = d.Short()
-	ev = d.Event(3, exi.AtEnd)
+	x.SessionID = d.NextShort("SessionID", exi.AtStart)
+	ev := d.Event(3, exi.AtEnd)
 	if ev == 0 {
 		x.Notification.Present = true
-		d.In("Notification")
 		x.Notification.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("Notification")
 		ev = d.Event(2, exi.AtEnd) + 1
 	}
 	if ev == 1 {
 		x.Signature = new(xmldsig.Signature)
-		d.In("Signature")
 		x.Signature.DecodeEXI(d)
-		d.Out()
+		d.Out("Signature")
 		ev = d.Event(1, exi.AtEnd) + 2
 	}
 	if ev != 2 {
@@ -49,19 +41,18 @@ func (x *MessageHeader) DecodeEXI(d *exi.Decoder) {
 // EncodeEXI writes the element's content and end.
 func (x *MessageHeader) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
-	e.At("SessionID")
-	e.Short(x.SessionID)
+	e.Short("SessionID", x.SessionID)
 	at := uint32(0)
 	if x.Notification.Present {
 		e.Event(0-at, 3-at)
-		e.At("Notification")
 		x.Notification.Value.EncodeEXI(e)
+		e.Out("Notification")
 		at = 1
 	}
 	if x.Signature != nil {
 		e.Event(1-at, 3-at)
-		e.At("Signature")
 		x.Signature.EncodeEXI(e)
+		e.Out("Signature")
 		at = 2
 	}
 	e.Event(2-at, 3-at)

@@ -27,32 +27,26 @@ func (*MeteringReceiptReq) ElementName() exi.QName {
 func (x *MeteringReceiptReq) DecodeEXI(d *exi.Decoder) {
 	ev := d.Event(2, exi.AtStart|1<<8)
 	if ev == 0 {
-		d.At("@v2b:Id")
-		x.ID.Set(d.TextAttr())
+		x.ID.Set(d.TextAttr("@v2b:Id"))
 		ev = d.Event(1, exi.AtAttributes) + 1
 	}
 	if ev != 1 {
 		d.Expected("SessionID")
 		return
 	}
-	d.At("SessionID")
-	x.SessionID = d.Short()
+	x.SessionID = d.Short("SessionID")
 	ev = d.Event(2, 0)
 	if ev == 0 {
-		d.At("SAScheduleTupleID")
-		x.SAScheduleTupleID.Set(uint8(d.Ranged(1, 255)))
+		x.SAScheduleTupleID.Set(uint8(d.Ranged("SAScheduleTupleID", 1, 255)))
 		ev = d.Event(1, 0) + 1
 	}
 	if ev != 1 {
 		d.Expected("MeterInfo")
 		return
 	}
-	d.In("MeterInfo")
 	x.MeterInfo.DecodeEXI(d)
-	d.Out()
-	if d.Event(1, exi.AtEnd) != 0 {
-		d.Expected("end of element")
-	}
+	d.Out("MeterInfo")
+	d.End(exi.AtEnd)
 }
 
 // EncodeEXI writes the element's content and end.
@@ -60,23 +54,20 @@ func (x *MeteringReceiptReq) EncodeEXI(e *exi.Encoder) {
 	at := uint32(0)
 	if x.ID.Present {
 		e.Event(0-at, 2-at)
-		e.At("@Id")
-		e.TextAttr(x.ID.Value)
+		e.TextAttr("@Id", x.ID.Value)
 		at = 1
 	}
 	e.Event(1-at, 2-at)
-	e.At("SessionID")
-	e.Short(x.SessionID)
+	e.Short("SessionID", x.SessionID)
 	at = 0
 	if x.SAScheduleTupleID.Present {
 		e.Event(0-at, 2-at)
-		e.At("SAScheduleTupleID")
-		e.Ranged(int(x.SAScheduleTupleID.Value), 1, 255)
+		e.Ranged("SAScheduleTupleID", int(x.SAScheduleTupleID.Value), 1, 255)
 		at = 1
 	}
 	e.Event(1-at, 2-at)
-	e.At("MeterInfo")
 	x.MeterInfo.EncodeEXI(e)
+	e.Out("MeterInfo")
 	e.Event(0, 1)
 }
 
@@ -106,30 +97,22 @@ func (*MeteringReceiptRes) ElementName() exi.QName {
 
 // DecodeEXI reads the element's content and end.
 func (x *MeteringReceiptRes) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("ResponseCode")
-		return
-	}
-	d.At("ResponseCode")
-	x.ResponseCode = ResponseCode(d.Enum(26))
-	ev = d.Event(3, 0)
+	x.ResponseCode = ResponseCode(d.NextEnum("ResponseCode", 26, exi.AtStart))
+	ev := d.Event(3, 0)
 	switch ev {
 	case 0:
 		{
 			v := new(ACEVSEStatus)
 			x.EVSEStatus = v
-			d.In("AC_EVSEStatus")
 			v.DecodeEXI(d)
-			d.Out()
+			d.Out("AC_EVSEStatus")
 		}
 	case 1:
 		{
 			v := new(DCEVSEStatus)
 			x.EVSEStatus = v
-			d.In("DC_EVSEStatus")
 			v.DecodeEXI(d)
-			d.Out()
+			d.Out("DC_EVSEStatus")
 		}
 	case 2:
 		d.Refuse("abstract element EVSEStatus")
@@ -137,16 +120,12 @@ func (x *MeteringReceiptRes) DecodeEXI(d *exi.Decoder) {
 		d.Expected("AC_EVSEStatus or DC_EVSEStatus")
 		return
 	}
-	if d.Event(1, exi.AtEnd) != 0 {
-		d.Expected("end of element")
-	}
+	d.End(exi.AtEnd)
 }
 
 // EncodeEXI writes the element's content and end.
 func (x *MeteringReceiptRes) EncodeEXI(e *exi.Encoder) {
-	e.Event(0, 1)
-	e.At("ResponseCode")
-	e.Enum(uint8(x.ResponseCode), 26)
+	e.NextEnum("ResponseCode", uint8(x.ResponseCode), 26)
 	switch v := x.EVSEStatus.(type) {
 	case *ACEVSEStatus:
 		e.Event(0, 3)
@@ -154,16 +133,16 @@ func (x *MeteringReceiptRes) EncodeEXI(e *exi.Encoder) {
 			e.Missing("AC_EVSEStatus")
 			return
 		}
-		e.At("AC_EVSEStatus")
 		v.EncodeEXI(e)
+		e.Out("AC_EVSEStatus")
 	case *DCEVSEStatus:
 		e.Event(1, 3)
 		if v == nil {
 			e.Missing("DC_EVSEStatus")
 			return
 		}
-		e.At("DC_EVSEStatus")
 		v.EncodeEXI(e)
+		e.Out("DC_EVSEStatus")
 	default:
 		e.Missing("EVSEStatus")
 	}

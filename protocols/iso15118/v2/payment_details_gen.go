@@ -21,34 +21,22 @@ func (*PaymentDetailsReq) ElementName() exi.QName {
 
 // DecodeEXI reads the element's content and end.
 func (x *PaymentDetailsReq) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("eMAID")
+	x.EMAID = d.NextText("eMAID", exi.AtStart)
+	if !d.Begin("ContractSignatureCertChain", 0) {
 		return
 	}
-	d.At("eMAID")
-	x.EMAID = d.Text()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("ContractSignatureCertChain")
-		return
-	}
-	d.In("ContractSignatureCertChain")
 	x.ContractSignatureCertChain.DecodeEXI(d)
-	d.Out()
-	if d.Event(1, exi.AtEnd) != 0 {
-		d.Expected("end of element")
-	}
+	d.Out("ContractSignatureCertChain")
+	d.End(exi.AtEnd)
 }
 
 // EncodeEXI writes the element's content and end.
 func (x *PaymentDetailsReq) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
-	e.At("eMAID")
-	e.Text(x.EMAID)
+	e.Text("eMAID", x.EMAID)
 	e.Event(0, 1)
-	e.At("ContractSignatureCertChain")
 	x.ContractSignatureCertChain.EncodeEXI(e)
+	e.Out("ContractSignatureCertChain")
 	e.Event(0, 1)
 }
 
@@ -77,43 +65,18 @@ func (*PaymentDetailsRes) ElementName() exi.QName {
 
 // DecodeEXI reads the element's content and end.
 func (x *PaymentDetailsRes) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("ResponseCode")
-		return
-	}
-	d.At("ResponseCode")
-	x.ResponseCode = ResponseCode(d.Enum(26))
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("GenChallenge")
-		return
-	}
-	d.At("GenChallenge")
-	x.GenChallenge = d.Binary()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVSETimeStamp")
-		return
-	}
-	d.At("EVSETimeStamp")
-	x.EVSETimeStamp = d.Signed(-1<<63, 1<<63-1)
-	if d.Event(1, exi.AtEnd) != 0 {
-		d.Expected("end of element")
-	}
+	x.ResponseCode = ResponseCode(d.NextEnum("ResponseCode", 26, exi.AtStart))
+	x.GenChallenge = d.NextBinary("GenChallenge", 0)
+	x.EVSETimeStamp = d.NextSigned("EVSETimeStamp", -1<<63, 1<<63-1, 0)
+	d.End(exi.AtEnd)
 }
 
 // EncodeEXI writes the element's content and end.
 func (x *PaymentDetailsRes) EncodeEXI(e *exi.Encoder) {
+	e.NextEnum("ResponseCode", uint8(x.ResponseCode), 26)
 	e.Event(0, 1)
-	e.At("ResponseCode")
-	e.Enum(uint8(x.ResponseCode), 26)
-	e.Event(0, 1)
-	e.At("GenChallenge")
-	e.Binary(x.GenChallenge)
-	e.Event(0, 1)
-	e.At("EVSETimeStamp")
-	e.Signed(x.EVSETimeStamp)
+	e.Binary("GenChallenge", x.GenChallenge)
+	e.NextSigned("EVSETimeStamp", x.EVSETimeStamp)
 	e.Event(0, 1)
 }
 

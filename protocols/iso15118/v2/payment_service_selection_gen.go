@@ -21,34 +21,21 @@ func (*PaymentServiceSelectionReq) ElementName() exi.QName {
 
 // DecodeEXI reads the element's content and end.
 func (x *PaymentServiceSelectionReq) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("SelectedPaymentOption")
+	x.SelectedPaymentOption = PaymentOption(d.NextEnum("SelectedPaymentOption", 2, exi.AtStart))
+	if !d.Begin("SelectedServiceList", 0) {
 		return
 	}
-	d.At("SelectedPaymentOption")
-	x.SelectedPaymentOption = PaymentOption(d.Enum(2))
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("SelectedServiceList")
-		return
-	}
-	d.In("SelectedServiceList")
 	x.SelectedServiceList.DecodeEXI(d)
-	d.Out()
-	if d.Event(1, exi.AtEnd) != 0 {
-		d.Expected("end of element")
-	}
+	d.Out("SelectedServiceList")
+	d.End(exi.AtEnd)
 }
 
 // EncodeEXI writes the element's content and end.
 func (x *PaymentServiceSelectionReq) EncodeEXI(e *exi.Encoder) {
+	e.NextEnum("SelectedPaymentOption", uint8(x.SelectedPaymentOption), 2)
 	e.Event(0, 1)
-	e.At("SelectedPaymentOption")
-	e.Enum(uint8(x.SelectedPaymentOption), 2)
-	e.Event(0, 1)
-	e.At("SelectedServiceList")
 	x.SelectedServiceList.EncodeEXI(e)
+	e.Out("SelectedServiceList")
 	e.Event(0, 1)
 }
 
@@ -73,23 +60,13 @@ func (*PaymentServiceSelectionRes) ElementName() exi.QName {
 
 // DecodeEXI reads the element's content and end.
 func (x *PaymentServiceSelectionRes) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("ResponseCode")
-		return
-	}
-	d.At("ResponseCode")
-	x.ResponseCode = ResponseCode(d.Enum(26))
-	if d.Event(1, exi.AtEnd) != 0 {
-		d.Expected("end of element")
-	}
+	x.ResponseCode = ResponseCode(d.NextEnum("ResponseCode", 26, exi.AtStart))
+	d.End(exi.AtEnd)
 }
 
 // EncodeEXI writes the element's content and end.
 func (x *PaymentServiceSelectionRes) EncodeEXI(e *exi.Encoder) {
-	e.Event(0, 1)
-	e.At("ResponseCode")
-	e.Enum(uint8(x.ResponseCode), 26)
+	e.NextEnum("ResponseCode", uint8(x.ResponseCode), 26)
 	e.Event(0, 1)
 }
 
@@ -108,17 +85,10 @@ type SelectedService struct {
 
 // DecodeEXI reads the element's content and end.
 func (x *SelectedService) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("ServiceID")
-		return
-	}
-	d.At("ServiceID")
-	x.ServiceID = uint16(d.Unsigned(1<<16 - 1))
-	ev = d.Event(2, exi.AtEnd)
+	x.ServiceID = uint16(d.NextUnsigned("ServiceID", 1<<16-1, exi.AtStart))
+	ev := d.Event(2, exi.AtEnd)
 	if ev == 0 {
-		d.At("ParameterSetID")
-		x.ParameterSetID.Set(int16(d.Signed(-1<<15, 1<<15-1)))
+		x.ParameterSetID.Set(int16(d.Signed("ParameterSetID", -1<<15, 1<<15-1)))
 		ev = d.Event(1, exi.AtEnd) + 1
 	}
 	if ev != 1 {
@@ -128,14 +98,11 @@ func (x *SelectedService) DecodeEXI(d *exi.Decoder) {
 
 // EncodeEXI writes the element's content and end.
 func (x *SelectedService) EncodeEXI(e *exi.Encoder) {
-	e.Event(0, 1)
-	e.At("ServiceID")
-	e.Unsigned(uint64(x.ServiceID))
+	e.NextUnsigned("ServiceID", uint64(x.ServiceID))
 	at := uint32(0)
 	if x.ParameterSetID.Present {
 		e.Event(0-at, 2-at)
-		e.At("ParameterSetID")
-		e.Signed(int64(x.ParameterSetID.Value))
+		e.Signed("ParameterSetID", int64(x.ParameterSetID.Value))
 		at = 1
 	}
 	e.Event(1-at, 2-at)
@@ -159,9 +126,8 @@ func (x *SelectedServiceList) DecodeEXI(d *exi.Decoder) {
 		return
 	}
 	x.SelectedService = append(x.SelectedService, SelectedService{})
-	d.In("SelectedService")
 	x.SelectedService[len(x.SelectedService)-1].DecodeEXI(d)
-	d.Out()
+	d.Out("SelectedService")
 	for {
 		if len(x.SelectedService) == 16 {
 			ev = d.Event(1, exi.AtEnd) + 1
@@ -171,9 +137,8 @@ func (x *SelectedServiceList) DecodeEXI(d *exi.Decoder) {
 			break
 		}
 		x.SelectedService = append(x.SelectedService, SelectedService{})
-		d.In("SelectedService")
 		x.SelectedService[len(x.SelectedService)-1].DecodeEXI(d)
-		d.Out()
+		d.Out("SelectedService")
 	}
 	if ev != 1 {
 		d.Expected("end of element")
@@ -187,8 +152,8 @@ func (x *SelectedServiceList) EncodeEXI(e *exi.Encoder) {
 		return
 	}
 	e.Event(0, 1)
-	e.At("SelectedService")
 	x.SelectedService[0].EncodeEXI(e)
+	e.Out("SelectedService")
 	at := uint32(0)
 	if len(x.SelectedService) > 16 {
 		e.TooMany("SelectedService", 16)
@@ -196,8 +161,8 @@ func (x *SelectedServiceList) EncodeEXI(e *exi.Encoder) {
 	}
 	for i := range x.SelectedService[1:] {
 		e.Event(0-at, 2-at)
-		e.At("SelectedService")
 		x.SelectedService[i+1].EncodeEXI(e)
+		e.Out("SelectedService")
 	}
 	if len(x.SelectedService) == 16 {
 		at = 1

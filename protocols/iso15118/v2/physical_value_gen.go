@@ -18,43 +18,17 @@ type PhysicalValue struct {
 
 // DecodeEXI reads the element's content and end.
 func (x *PhysicalValue) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("Multiplier")
-		return
-	}
-	d.At("Multiplier")
-	x.Multiplier = int8(d.Ranged(-3, 3))
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("Unit")
-		return
-	}
-	d.At("Unit")
-	x.Unit = UnitSymbol(d.Enum(7))
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("Value")
-		return
-	}
-	d.At("Value")
-	x.Value = int16(d.Signed(-1<<15, 1<<15-1))
-	if d.Event(1, exi.AtEnd) != 0 {
-		d.Expected("end of element")
-	}
+	x.Multiplier = int8(d.NextRanged("Multiplier", -3, 3, exi.AtStart))
+	x.Unit = UnitSymbol(d.NextEnum("Unit", 7, 0))
+	x.Value = int16(d.NextSigned("Value", -1<<15, 1<<15-1, 0))
+	d.End(exi.AtEnd)
 }
 
 // EncodeEXI writes the element's content and end.
 func (x *PhysicalValue) EncodeEXI(e *exi.Encoder) {
-	e.Event(0, 1)
-	e.At("Multiplier")
-	e.Ranged(int(x.Multiplier), -3, 3)
-	e.Event(0, 1)
-	e.At("Unit")
-	e.Enum(uint8(x.Unit), 7)
-	e.Event(0, 1)
-	e.At("Value")
-	e.Signed(int64(x.Value))
+	e.NextRanged("Multiplier", int(x.Multiplier), -3, 3)
+	e.NextEnum("Unit", uint8(x.Unit), 7)
+	e.NextSigned("Value", int64(x.Value))
 	e.Event(0, 1)
 }
 

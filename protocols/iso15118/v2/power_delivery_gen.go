@@ -23,46 +23,37 @@ func (*DCEVPowerDeliveryParameter) ElementName() exi.QName {
 
 // DecodeEXI reads the element's content and end.
 func (x *DCEVPowerDeliveryParameter) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("DC_EVStatus")
+	if !d.Begin("DC_EVStatus", exi.AtStart) {
 		return
 	}
-	d.In("DC_EVStatus")
 	x.DCEVStatus.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(2, 0)
+	d.Out("DC_EVStatus")
+	ev := d.Event(2, 0)
 	if ev == 0 {
-		d.At("BulkChargingComplete")
-		x.BulkChargingComplete.Set(d.Bool())
+		x.BulkChargingComplete.Set(d.Bool("BulkChargingComplete"))
 		ev = d.Event(1, 0) + 1
 	}
 	if ev != 1 {
 		d.Expected("ChargingComplete")
 		return
 	}
-	d.At("ChargingComplete")
-	x.ChargingComplete = d.Bool()
-	if d.Event(1, exi.AtEnd) != 0 {
-		d.Expected("end of element")
-	}
+	x.ChargingComplete = d.Bool("ChargingComplete")
+	d.End(exi.AtEnd)
 }
 
 // EncodeEXI writes the element's content and end.
 func (x *DCEVPowerDeliveryParameter) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
-	e.At("DC_EVStatus")
 	x.DCEVStatus.EncodeEXI(e)
+	e.Out("DC_EVStatus")
 	at := uint32(0)
 	if x.BulkChargingComplete.Present {
 		e.Event(0-at, 2-at)
-		e.At("BulkChargingComplete")
-		e.Bool(x.BulkChargingComplete.Value)
+		e.Bool("BulkChargingComplete", x.BulkChargingComplete.Value)
 		at = 1
 	}
 	e.Event(1-at, 2-at)
-	e.At("ChargingComplete")
-	e.Bool(x.ChargingComplete)
+	e.Bool("ChargingComplete", x.ChargingComplete)
 	e.Event(0, 1)
 }
 
@@ -92,35 +83,21 @@ func (*PowerDeliveryReq) ElementName() exi.QName {
 
 // DecodeEXI reads the element's content and end.
 func (x *PowerDeliveryReq) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("ChargeProgress")
-		return
-	}
-	d.At("ChargeProgress")
-	x.ChargeProgress = ChargeProgress(d.Enum(3))
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("SAScheduleTupleID")
-		return
-	}
-	d.At("SAScheduleTupleID")
-	x.SAScheduleTupleID = uint8(d.Ranged(1, 255))
-	ev = d.Event(4, exi.AtEnd)
+	x.ChargeProgress = ChargeProgress(d.NextEnum("ChargeProgress", 3, exi.AtStart))
+	x.SAScheduleTupleID = uint8(d.NextRanged("SAScheduleTupleID", 1, 255, 0))
+	ev := d.Event(4, exi.AtEnd)
 	if ev == 0 {
 		x.ChargingProfile.Present = true
-		d.In("ChargingProfile")
 		x.ChargingProfile.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("ChargingProfile")
 		ev = d.Event(3, exi.AtEnd) + 1
 	}
 	if ev < 3 {
 		switch ev {
 		case 1:
 			x.DCEVPowerDeliveryParameter.Present = true
-			d.In("DC_EVPowerDeliveryParameter")
 			x.DCEVPowerDeliveryParameter.Value.DecodeEXI(d)
-			d.Out()
+			d.Out("DC_EVPowerDeliveryParameter")
 		case 2:
 			d.Refuse("abstract element EVPowerDeliveryParameter")
 		default:
@@ -136,23 +113,19 @@ func (x *PowerDeliveryReq) DecodeEXI(d *exi.Decoder) {
 
 // EncodeEXI writes the element's content and end.
 func (x *PowerDeliveryReq) EncodeEXI(e *exi.Encoder) {
-	e.Event(0, 1)
-	e.At("ChargeProgress")
-	e.Enum(uint8(x.ChargeProgress), 3)
-	e.Event(0, 1)
-	e.At("SAScheduleTupleID")
-	e.Ranged(int(x.SAScheduleTupleID), 1, 255)
+	e.NextEnum("ChargeProgress", uint8(x.ChargeProgress), 3)
+	e.NextRanged("SAScheduleTupleID", int(x.SAScheduleTupleID), 1, 255)
 	at := uint32(0)
 	if x.ChargingProfile.Present {
 		e.Event(0-at, 4-at)
-		e.At("ChargingProfile")
 		x.ChargingProfile.Value.EncodeEXI(e)
+		e.Out("ChargingProfile")
 		at = 1
 	}
 	if x.DCEVPowerDeliveryParameter.Present {
 		e.Event(1-at, 4-at)
-		e.At("DC_EVPowerDeliveryParameter")
 		x.DCEVPowerDeliveryParameter.Value.EncodeEXI(e)
+		e.Out("DC_EVPowerDeliveryParameter")
 		at = 3
 	}
 	e.Event(3-at, 4-at)
@@ -189,30 +162,22 @@ func (*PowerDeliveryRes) ElementName() exi.QName {
 
 // DecodeEXI reads the element's content and end.
 func (x *PowerDeliveryRes) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("ResponseCode")
-		return
-	}
-	d.At("ResponseCode")
-	x.ResponseCode = ResponseCode(d.Enum(26))
-	ev = d.Event(3, 0)
+	x.ResponseCode = ResponseCode(d.NextEnum("ResponseCode", 26, exi.AtStart))
+	ev := d.Event(3, 0)
 	switch ev {
 	case 0:
 		{
 			v := new(ACEVSEStatus)
 			x.EVSEStatus = v
-			d.In("AC_EVSEStatus")
 			v.DecodeEXI(d)
-			d.Out()
+			d.Out("AC_EVSEStatus")
 		}
 	case 1:
 		{
 			v := new(DCEVSEStatus)
 			x.EVSEStatus = v
-			d.In("DC_EVSEStatus")
 			v.DecodeEXI(d)
-			d.Out()
+			d.Out("DC_EVSEStatus")
 		}
 	case 2:
 		d.Refuse("abstract element EVSEStatus")
@@ -220,16 +185,12 @@ func (x *PowerDeliveryRes) DecodeEXI(d *exi.Decoder) {
 		d.Expected("AC_EVSEStatus or DC_EVSEStatus")
 		return
 	}
-	if d.Event(1, exi.AtEnd) != 0 {
-		d.Expected("end of element")
-	}
+	d.End(exi.AtEnd)
 }
 
 // EncodeEXI writes the element's content and end.
 func (x *PowerDeliveryRes) EncodeEXI(e *exi.Encoder) {
-	e.Event(0, 1)
-	e.At("ResponseCode")
-	e.Enum(uint8(x.ResponseCode), 26)
+	e.NextEnum("ResponseCode", uint8(x.ResponseCode), 26)
 	switch v := x.EVSEStatus.(type) {
 	case *ACEVSEStatus:
 		e.Event(0, 3)
@@ -237,16 +198,16 @@ func (x *PowerDeliveryRes) EncodeEXI(e *exi.Encoder) {
 			e.Missing("AC_EVSEStatus")
 			return
 		}
-		e.At("AC_EVSEStatus")
 		v.EncodeEXI(e)
+		e.Out("AC_EVSEStatus")
 	case *DCEVSEStatus:
 		e.Event(1, 3)
 		if v == nil {
 			e.Missing("DC_EVSEStatus")
 			return
 		}
-		e.At("DC_EVSEStatus")
 		v.EncodeEXI(e)
+		e.Out("DC_EVSEStatus")
 	default:
 		e.Missing("EVSEStatus")
 	}
@@ -277,25 +238,15 @@ type ProfileEntry struct {
 
 // DecodeEXI reads the element's content and end.
 func (x *ProfileEntry) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("ChargingProfileEntryStart")
+	x.ChargingProfileEntryStart = uint32(d.NextUnsigned("ChargingProfileEntryStart", 1<<32-1, exi.AtStart))
+	if !d.Begin("ChargingProfileEntryMaxPower", 0) {
 		return
 	}
-	d.At("ChargingProfileEntryStart")
-	x.ChargingProfileEntryStart = uint32(d.Unsigned(1<<32 - 1))
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("ChargingProfileEntryMaxPower")
-		return
-	}
-	d.In("ChargingProfileEntryMaxPower")
 	x.ChargingProfileEntryMaxPower.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(2, exi.AtEnd)
+	d.Out("ChargingProfileEntryMaxPower")
+	ev := d.Event(2, exi.AtEnd)
 	if ev == 0 {
-		d.At("ChargingProfileEntryMaxNumberOfPhasesInUse")
-		x.ChargingProfileEntryMaxNumberOfPhasesInUse.Set(int8(d.Ranged(1, 3)))
+		x.ChargingProfileEntryMaxNumberOfPhasesInUse.Set(int8(d.Ranged("ChargingProfileEntryMaxNumberOfPhasesInUse", 1, 3)))
 		ev = d.Event(1, exi.AtEnd) + 1
 	}
 	if ev != 1 {
@@ -305,17 +256,14 @@ func (x *ProfileEntry) DecodeEXI(d *exi.Decoder) {
 
 // EncodeEXI writes the element's content and end.
 func (x *ProfileEntry) EncodeEXI(e *exi.Encoder) {
+	e.NextUnsigned("ChargingProfileEntryStart", uint64(x.ChargingProfileEntryStart))
 	e.Event(0, 1)
-	e.At("ChargingProfileEntryStart")
-	e.Unsigned(uint64(x.ChargingProfileEntryStart))
-	e.Event(0, 1)
-	e.At("ChargingProfileEntryMaxPower")
 	x.ChargingProfileEntryMaxPower.EncodeEXI(e)
+	e.Out("ChargingProfileEntryMaxPower")
 	at := uint32(0)
 	if x.ChargingProfileEntryMaxNumberOfPhasesInUse.Present {
 		e.Event(0-at, 2-at)
-		e.At("ChargingProfileEntryMaxNumberOfPhasesInUse")
-		e.Ranged(int(x.ChargingProfileEntryMaxNumberOfPhasesInUse.Value), 1, 3)
+		e.Ranged("ChargingProfileEntryMaxNumberOfPhasesInUse", int(x.ChargingProfileEntryMaxNumberOfPhasesInUse.Value), 1, 3)
 		at = 1
 	}
 	e.Event(1-at, 2-at)
@@ -345,9 +293,8 @@ func (x *ChargingProfile) DecodeEXI(d *exi.Decoder) {
 		return
 	}
 	x.ProfileEntry = append(x.ProfileEntry, ProfileEntry{})
-	d.In("ProfileEntry")
 	x.ProfileEntry[len(x.ProfileEntry)-1].DecodeEXI(d)
-	d.Out()
+	d.Out("ProfileEntry")
 	for {
 		if len(x.ProfileEntry) == 24 {
 			ev = d.Event(1, exi.AtEnd) + 1
@@ -357,9 +304,8 @@ func (x *ChargingProfile) DecodeEXI(d *exi.Decoder) {
 			break
 		}
 		x.ProfileEntry = append(x.ProfileEntry, ProfileEntry{})
-		d.In("ProfileEntry")
 		x.ProfileEntry[len(x.ProfileEntry)-1].DecodeEXI(d)
-		d.Out()
+		d.Out("ProfileEntry")
 	}
 	if ev != 1 {
 		d.Expected("end of element")
@@ -373,8 +319,8 @@ func (x *ChargingProfile) EncodeEXI(e *exi.Encoder) {
 		return
 	}
 	e.Event(0, 1)
-	e.At("ProfileEntry")
 	x.ProfileEntry[0].EncodeEXI(e)
+	e.Out("ProfileEntry")
 	at := uint32(0)
 	if len(x.ProfileEntry) > 24 {
 		e.TooMany("ProfileEntry", 24)
@@ -382,8 +328,8 @@ func (x *ChargingProfile) EncodeEXI(e *exi.Encoder) {
 	}
 	for i := range x.ProfileEntry[1:] {
 		e.Event(0-at, 2-at)
-		e.At("ProfileEntry")
 		x.ProfileEntry[i+1].EncodeEXI(e)
+		e.Out("ProfileEntry")
 	}
 	if len(x.ProfileEntry) == 24 {
 		at = 1

@@ -23,46 +23,35 @@ func (*PreChargeReq) ElementName() exi.QName {
 
 // DecodeEXI reads the element's content and end.
 func (x *PreChargeReq) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("DC_EVStatus")
+	if !d.Begin("DC_EVStatus", exi.AtStart) {
 		return
 	}
-	d.In("DC_EVStatus")
 	x.DCEVStatus.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVTargetVoltage")
+	d.Out("DC_EVStatus")
+	if !d.Begin("EVTargetVoltage", 0) {
 		return
 	}
-	d.In("EVTargetVoltage")
 	x.EVTargetVoltage.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVTargetCurrent")
+	d.Out("EVTargetVoltage")
+	if !d.Begin("EVTargetCurrent", 0) {
 		return
 	}
-	d.In("EVTargetCurrent")
 	x.EVTargetCurrent.DecodeEXI(d)
-	d.Out()
-	if d.Event(1, exi.AtEnd) != 0 {
-		d.Expected("end of element")
-	}
+	d.Out("EVTargetCurrent")
+	d.End(exi.AtEnd)
 }
 
 // EncodeEXI writes the element's content and end.
 func (x *PreChargeReq) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
-	e.At("DC_EVStatus")
 	x.DCEVStatus.EncodeEXI(e)
+	e.Out("DC_EVStatus")
 	e.Event(0, 1)
-	e.At("EVTargetVoltage")
 	x.EVTargetVoltage.EncodeEXI(e)
+	e.Out("EVTargetVoltage")
 	e.Event(0, 1)
-	e.At("EVTargetCurrent")
 	x.EVTargetCurrent.EncodeEXI(e)
+	e.Out("EVTargetCurrent")
 	e.Event(0, 1)
 }
 
@@ -96,45 +85,29 @@ func (*PreChargeRes) ElementName() exi.QName {
 
 // DecodeEXI reads the element's content and end.
 func (x *PreChargeRes) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("ResponseCode")
+	x.ResponseCode = ResponseCode(d.NextEnum("ResponseCode", 26, exi.AtStart))
+	if !d.Begin("DC_EVSEStatus", 0) {
 		return
 	}
-	d.At("ResponseCode")
-	x.ResponseCode = ResponseCode(d.Enum(26))
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("DC_EVSEStatus")
-		return
-	}
-	d.In("DC_EVSEStatus")
 	x.DCEVSEStatus.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVSEPresentVoltage")
+	d.Out("DC_EVSEStatus")
+	if !d.Begin("EVSEPresentVoltage", 0) {
 		return
 	}
-	d.In("EVSEPresentVoltage")
 	x.EVSEPresentVoltage.DecodeEXI(d)
-	d.Out()
-	if d.Event(1, exi.AtEnd) != 0 {
-		d.Expected("end of element")
-	}
+	d.Out("EVSEPresentVoltage")
+	d.End(exi.AtEnd)
 }
 
 // EncodeEXI writes the element's content and end.
 func (x *PreChargeRes) EncodeEXI(e *exi.Encoder) {
+	e.NextEnum("ResponseCode", uint8(x.ResponseCode), 26)
 	e.Event(0, 1)
-	e.At("ResponseCode")
-	e.Enum(uint8(x.ResponseCode), 26)
-	e.Event(0, 1)
-	e.At("DC_EVSEStatus")
 	x.DCEVSEStatus.EncodeEXI(e)
+	e.Out("DC_EVSEStatus")
 	e.Event(0, 1)
-	e.At("EVSEPresentVoltage")
 	x.EVSEPresentVoltage.EncodeEXI(e)
+	e.Out("EVSEPresentVoltage")
 	e.Event(0, 1)
 }
 

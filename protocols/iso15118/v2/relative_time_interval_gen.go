@@ -21,17 +21,10 @@ func (*RelativeTimeInterval) ElementName() exi.QName {
 
 // DecodeEXI reads the element's content and end.
 func (x *RelativeTimeInterval) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("start")
-		return
-	}
-	d.At("start")
-	x.Start = uint32(d.Unsigned(1<<32 - 1))
-	ev = d.Event(2, exi.AtEnd)
+	x.Start = uint32(d.NextUnsigned("start", 1<<32-1, exi.AtStart))
+	ev := d.Event(2, exi.AtEnd)
 	if ev == 0 {
-		d.At("duration")
-		x.Duration.Set(uint32(d.Unsigned(1<<32 - 1)))
+		x.Duration.Set(uint32(d.Unsigned("duration", 1<<32-1)))
 		ev = d.Event(1, exi.AtEnd) + 1
 	}
 	if ev != 1 {
@@ -41,14 +34,11 @@ func (x *RelativeTimeInterval) DecodeEXI(d *exi.Decoder) {
 
 // EncodeEXI writes the element's content and end.
 func (x *RelativeTimeInterval) EncodeEXI(e *exi.Encoder) {
-	e.Event(0, 1)
-	e.At("start")
-	e.Unsigned(uint64(x.Start))
+	e.NextUnsigned("start", uint64(x.Start))
 	at := uint32(0)
 	if x.Duration.Present {
 		e.Event(0-at, 2-at)
-		e.At("duration")
-		e.Unsigned(uint64(x.Duration.Value))
+		e.Unsigned("duration", uint64(x.Duration.Value))
 		at = 1
 	}
 	e.Event(1-at, 2-at)

@@ -26,9 +26,8 @@ func (x *SalesTariffEntry) DecodeEXI(d *exi.Decoder) {
 	ev := d.Event(2, exi.AtStart)
 	switch ev {
 	case 0:
-		d.In("RelativeTimeInterval")
 		x.RelativeTimeInterval.DecodeEXI(d)
-		d.Out()
+		d.Out("RelativeTimeInterval")
 	case 1:
 		d.Refuse("abstract element TimeInterval")
 	default:
@@ -37,15 +36,13 @@ func (x *SalesTariffEntry) DecodeEXI(d *exi.Decoder) {
 	}
 	ev = d.Event(3, exi.AtEnd)
 	if ev == 0 {
-		d.At("EPriceLevel")
-		x.EPriceLevel.Set(uint8(d.Ranged(0, 255)))
+		x.EPriceLevel.Set(uint8(d.Ranged("EPriceLevel", 0, 255)))
 		ev = d.Event(2, exi.AtEnd) + 1
 	}
 	for ev >= 1 && ev < 2 {
 		x.ConsumptionCost = append(x.ConsumptionCost, ConsumptionCost{})
-		d.In("ConsumptionCost")
 		x.ConsumptionCost[len(x.ConsumptionCost)-1].DecodeEXI(d)
-		d.Out()
+		d.Out("ConsumptionCost")
 		if len(x.ConsumptionCost) == 3 {
 			ev = d.Event(1, exi.AtEnd) + 2
 			break
@@ -60,13 +57,12 @@ func (x *SalesTariffEntry) DecodeEXI(d *exi.Decoder) {
 // EncodeEXI writes the element's content and end.
 func (x *SalesTariffEntry) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 2)
-	e.At("RelativeTimeInterval")
 	x.RelativeTimeInterval.EncodeEXI(e)
+	e.Out("RelativeTimeInterval")
 	at := uint32(0)
 	if x.EPriceLevel.Present {
 		e.Event(0-at, 3-at)
-		e.At("EPriceLevel")
-		e.Ranged(int(x.EPriceLevel.Value), 0, 255)
+		e.Ranged("EPriceLevel", int(x.EPriceLevel.Value), 0, 255)
 		at = 1
 	}
 	if len(x.ConsumptionCost) > 3 {
@@ -75,8 +71,8 @@ func (x *SalesTariffEntry) EncodeEXI(e *exi.Encoder) {
 	}
 	for i := range x.ConsumptionCost {
 		e.Event(1-at, 3-at)
-		e.At("ConsumptionCost")
 		x.ConsumptionCost[i].EncodeEXI(e)
+		e.Out("ConsumptionCost")
 		at = 1
 	}
 	if len(x.ConsumptionCost) == 3 {

@@ -24,25 +24,21 @@ type SalesTariff struct {
 func (x *SalesTariff) DecodeEXI(d *exi.Decoder) {
 	ev := d.Event(2, exi.AtStart|1<<8)
 	if ev == 0 {
-		d.At("@v2t:Id")
-		x.ID.Set(d.TextAttr())
+		x.ID.Set(d.TextAttr("@v2t:Id"))
 		ev = d.Event(1, exi.AtAttributes) + 1
 	}
 	if ev != 1 {
 		d.Expected("SalesTariffID")
 		return
 	}
-	d.At("SalesTariffID")
-	x.SalesTariffID = uint8(d.Ranged(1, 255))
+	x.SalesTariffID = uint8(d.Ranged("SalesTariffID", 1, 255))
 	ev = d.Event(3, 0)
 	if ev == 0 {
-		d.At("SalesTariffDescription")
-		x.SalesTariffDescription.Set(d.Text())
+		x.SalesTariffDescription.Set(d.Text("SalesTariffDescription"))
 		ev = d.Event(2, 0) + 1
 	}
 	if ev == 1 {
-		d.At("NumEPriceLevels")
-		x.NumEPriceLevels.Set(uint8(d.Ranged(0, 255)))
+		x.NumEPriceLevels.Set(uint8(d.Ranged("NumEPriceLevels", 0, 255)))
 		ev = d.Event(1, 0) + 2
 	}
 	if ev != 2 {
@@ -50,9 +46,8 @@ func (x *SalesTariff) DecodeEXI(d *exi.Decoder) {
 		return
 	}
 	x.SalesTariffEntry = append(x.SalesTariffEntry, SalesTariffEntry{})
-	d.In("SalesTariffEntry")
 	x.SalesTariffEntry[len(x.SalesTariffEntry)-1].DecodeEXI(d)
-	d.Out()
+	d.Out("SalesTariffEntry")
 	for {
 		if len(x.SalesTariffEntry) == 1024 {
 			ev = d.Event(1, exi.AtEnd) + 1
@@ -62,9 +57,8 @@ func (x *SalesTariff) DecodeEXI(d *exi.Decoder) {
 			break
 		}
 		x.SalesTariffEntry = append(x.SalesTariffEntry, SalesTariffEntry{})
-		d.In("SalesTariffEntry")
 		x.SalesTariffEntry[len(x.SalesTariffEntry)-1].DecodeEXI(d)
-		d.Out()
+		d.Out("SalesTariffEntry")
 	}
 	if ev != 1 {
 		d.Expected("end of element")
@@ -76,24 +70,20 @@ func (x *SalesTariff) EncodeEXI(e *exi.Encoder) {
 	at := uint32(0)
 	if x.ID.Present {
 		e.Event(0-at, 2-at)
-		e.At("@Id")
-		e.TextAttr(x.ID.Value)
+		e.TextAttr("@Id", x.ID.Value)
 		at = 1
 	}
 	e.Event(1-at, 2-at)
-	e.At("SalesTariffID")
-	e.Ranged(int(x.SalesTariffID), 1, 255)
+	e.Ranged("SalesTariffID", int(x.SalesTariffID), 1, 255)
 	at = 0
 	if x.SalesTariffDescription.Present {
 		e.Event(0-at, 3-at)
-		e.At("SalesTariffDescription")
-		e.Text(x.SalesTariffDescription.Value)
+		e.Text("SalesTariffDescription", x.SalesTariffDescription.Value)
 		at = 1
 	}
 	if x.NumEPriceLevels.Present {
 		e.Event(1-at, 3-at)
-		e.At("NumEPriceLevels")
-		e.Ranged(int(x.NumEPriceLevels.Value), 0, 255)
+		e.Ranged("NumEPriceLevels", int(x.NumEPriceLevels.Value), 0, 255)
 		at = 2
 	}
 	if len(x.SalesTariffEntry) < 1 {
@@ -101,8 +91,8 @@ func (x *SalesTariff) EncodeEXI(e *exi.Encoder) {
 		return
 	}
 	e.Event(2-at, 3-at)
-	e.At("SalesTariffEntry")
 	x.SalesTariffEntry[0].EncodeEXI(e)
+	e.Out("SalesTariffEntry")
 	at = 0
 	if len(x.SalesTariffEntry) > 1024 {
 		e.TooMany("SalesTariffEntry", 1024)
@@ -110,8 +100,8 @@ func (x *SalesTariff) EncodeEXI(e *exi.Encoder) {
 	}
 	for i := range x.SalesTariffEntry[1:] {
 		e.Event(0-at, 2-at)
-		e.At("SalesTariffEntry")
 		x.SalesTariffEntry[i+1].EncodeEXI(e)
+		e.Out("SalesTariffEntry")
 	}
 	if len(x.SalesTariffEntry) == 1024 {
 		at = 1

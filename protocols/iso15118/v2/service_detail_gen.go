@@ -19,23 +19,13 @@ func (*ServiceDetailReq) ElementName() exi.QName {
 
 // DecodeEXI reads the element's content and end.
 func (x *ServiceDetailReq) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("ServiceID")
-		return
-	}
-	d.At("ServiceID")
-	x.ServiceID = uint16(d.Unsigned(1<<16 - 1))
-	if d.Event(1, exi.AtEnd) != 0 {
-		d.Expected("end of element")
-	}
+	x.ServiceID = uint16(d.NextUnsigned("ServiceID", 1<<16-1, exi.AtStart))
+	d.End(exi.AtEnd)
 }
 
 // EncodeEXI writes the element's content and end.
 func (x *ServiceDetailReq) EncodeEXI(e *exi.Encoder) {
-	e.Event(0, 1)
-	e.At("ServiceID")
-	e.Unsigned(uint64(x.ServiceID))
+	e.NextUnsigned("ServiceID", uint64(x.ServiceID))
 	e.Event(0, 1)
 }
 
@@ -60,26 +50,13 @@ func (*ServiceDetailRes) ElementName() exi.QName {
 
 // DecodeEXI reads the element's content and end.
 func (x *ServiceDetailRes) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("ResponseCode")
-		return
-	}
-	d.At("ResponseCode")
-	x.ResponseCode = ResponseCode(d.Enum(26))
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("ServiceID")
-		return
-	}
-	d.At("ServiceID")
-	x.ServiceID = uint16(d.Unsigned(1<<16 - 1))
-	ev = d.Event(2, exi.AtEnd)
+	x.ResponseCode = ResponseCode(d.NextEnum("ResponseCode", 26, exi.AtStart))
+	x.ServiceID = uint16(d.NextUnsigned("ServiceID", 1<<16-1, 0))
+	ev := d.Event(2, exi.AtEnd)
 	if ev == 0 {
 		x.ServiceParameterList.Present = true
-		d.In("ServiceParameterList")
 		x.ServiceParameterList.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("ServiceParameterList")
 		ev = d.Event(1, exi.AtEnd) + 1
 	}
 	if ev != 1 {
@@ -89,17 +66,13 @@ func (x *ServiceDetailRes) DecodeEXI(d *exi.Decoder) {
 
 // EncodeEXI writes the element's content and end.
 func (x *ServiceDetailRes) EncodeEXI(e *exi.Encoder) {
-	e.Event(0, 1)
-	e.At("ResponseCode")
-	e.Enum(uint8(x.ResponseCode), 26)
-	e.Event(0, 1)
-	e.At("ServiceID")
-	e.Unsigned(uint64(x.ServiceID))
+	e.NextEnum("ResponseCode", uint8(x.ResponseCode), 26)
+	e.NextUnsigned("ServiceID", uint64(x.ServiceID))
 	at := uint32(0)
 	if x.ServiceParameterList.Present {
 		e.Event(0-at, 2-at)
-		e.At("ServiceParameterList")
 		x.ServiceParameterList.Value.EncodeEXI(e)
+		e.Out("ServiceParameterList")
 		at = 1
 	}
 	e.Event(1-at, 2-at)
@@ -140,69 +113,54 @@ func (x *Parameter) DecodeEXI(d *exi.Decoder) {
 		d.Expected("attribute Name")
 		return
 	}
-	d.At("@v2t:Name")
-	x.Name = d.TextAttr()
+	x.Name = d.TextAttr("@v2t:Name")
 	ev = d.Event(6, exi.AtAttributes)
 	switch ev {
 	case 0:
-		d.At("boolValue")
-		x.BoolValue.Set(d.Bool())
+		x.BoolValue.Set(d.Bool("boolValue"))
 	case 1:
-		d.At("byteValue")
-		x.ByteValue.Set(int8(d.Ranged(-128, 127)))
+		x.ByteValue.Set(int8(d.Ranged("byteValue", -128, 127)))
 	case 2:
-		d.At("shortValue")
-		x.ShortValue.Set(int16(d.Signed(-1<<15, 1<<15-1)))
+		x.ShortValue.Set(int16(d.Signed("shortValue", -1<<15, 1<<15-1)))
 	case 3:
-		d.At("intValue")
-		x.IntValue.Set(int32(d.Signed(-1<<31, 1<<31-1)))
+		x.IntValue.Set(int32(d.Signed("intValue", -1<<31, 1<<31-1)))
 	case 4:
 		x.PhysicalValue.Present = true
-		d.In("physicalValue")
 		x.PhysicalValue.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("physicalValue")
 	case 5:
-		d.At("stringValue")
-		x.StringValue.Set(d.Text())
+		x.StringValue.Set(d.Text("stringValue"))
 	default:
 		d.Expected("boolValue or byteValue or shortValue or intValue or physicalValue or stringValue")
 		return
 	}
-	if d.Event(1, exi.AtEnd) != 0 {
-		d.Expected("end of element")
-	}
+	d.End(exi.AtEnd)
 }
 
 // EncodeEXI writes the element's content and end.
 func (x *Parameter) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
-	e.At("@Name")
-	e.TextAttr(x.Name)
+	e.TextAttr("@Name", x.Name)
 	switch {
 	case x.BoolValue.Present:
 		e.Event(0, 6)
-		e.At("boolValue")
-		e.Bool(x.BoolValue.Value)
+		e.Bool("boolValue", x.BoolValue.Value)
 	case x.ByteValue.Present:
 		e.Event(1, 6)
-		e.At("byteValue")
-		e.Ranged(int(x.ByteValue.Value), -128, 127)
+		e.Ranged("byteValue", int(x.ByteValue.Value), -128, 127)
 	case x.ShortValue.Present:
 		e.Event(2, 6)
-		e.At("shortValue")
-		e.Signed(int64(x.ShortValue.Value))
+		e.Signed("shortValue", int64(x.ShortValue.Value))
 	case x.IntValue.Present:
 		e.Event(3, 6)
-		e.At("intValue")
-		e.Signed(int64(x.IntValue.Value))
+		e.Signed("intValue", int64(x.IntValue.Value))
 	case x.PhysicalValue.Present:
 		e.Event(4, 6)
-		e.At("physicalValue")
 		x.PhysicalValue.Value.EncodeEXI(e)
+		e.Out("physicalValue")
 	case x.StringValue.Present:
 		e.Event(5, 6)
-		e.At("stringValue")
-		e.Text(x.StringValue.Value)
+		e.Text("stringValue", x.StringValue.Value)
 	default:
 		e.Missing("boolValue or byteValue or shortValue or intValue or physicalValue or stringValue")
 	}
@@ -250,22 +208,15 @@ type ParameterSet struct {
 
 // DecodeEXI reads the element's content and end.
 func (x *ParameterSet) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("ParameterSetID")
-		return
-	}
-	d.At("ParameterSetID")
-	x.ParameterSetID = int16(d.Signed(-1<<15, 1<<15-1))
-	ev = d.Event(1, 0)
+	x.ParameterSetID = int16(d.NextSigned("ParameterSetID", -1<<15, 1<<15-1, exi.AtStart))
+	ev := d.Event(1, 0)
 	if ev != 0 {
 		d.Expected("Parameter")
 		return
 	}
 	x.Parameter = append(x.Parameter, Parameter{})
-	d.In("Parameter")
 	x.Parameter[len(x.Parameter)-1].DecodeEXI(d)
-	d.Out()
+	d.Out("Parameter")
 	for {
 		if len(x.Parameter) == 16 {
 			ev = d.Event(1, exi.AtEnd) + 1
@@ -275,9 +226,8 @@ func (x *ParameterSet) DecodeEXI(d *exi.Decoder) {
 			break
 		}
 		x.Parameter = append(x.Parameter, Parameter{})
-		d.In("Parameter")
 		x.Parameter[len(x.Parameter)-1].DecodeEXI(d)
-		d.Out()
+		d.Out("Parameter")
 	}
 	if ev != 1 {
 		d.Expected("end of element")
@@ -286,16 +236,14 @@ func (x *ParameterSet) DecodeEXI(d *exi.Decoder) {
 
 // EncodeEXI writes the element's content and end.
 func (x *ParameterSet) EncodeEXI(e *exi.Encoder) {
-	e.Event(0, 1)
-	e.At("ParameterSetID")
-	e.Signed(int64(x.ParameterSetID))
+	e.NextSigned("ParameterSetID", int64(x.ParameterSetID))
 	if len(x.Parameter) < 1 {
 		e.Missing("Parameter")
 		return
 	}
 	e.Event(0, 1)
-	e.At("Parameter")
 	x.Parameter[0].EncodeEXI(e)
+	e.Out("Parameter")
 	at := uint32(0)
 	if len(x.Parameter) > 16 {
 		e.TooMany("Parameter", 16)
@@ -303,8 +251,8 @@ func (x *ParameterSet) EncodeEXI(e *exi.Encoder) {
 	}
 	for i := range x.Parameter[1:] {
 		e.Event(0-at, 2-at)
-		e.At("Parameter")
 		x.Parameter[i+1].EncodeEXI(e)
+		e.Out("Parameter")
 	}
 	if len(x.Parameter) == 16 {
 		at = 1
@@ -336,9 +284,8 @@ func (x *ServiceParameterList) DecodeEXI(d *exi.Decoder) {
 		return
 	}
 	x.ParameterSet = append(x.ParameterSet, ParameterSet{})
-	d.In("ParameterSet")
 	x.ParameterSet[len(x.ParameterSet)-1].DecodeEXI(d)
-	d.Out()
+	d.Out("ParameterSet")
 	for {
 		if len(x.ParameterSet) == 255 {
 			ev = d.Event(1, exi.AtEnd) + 1
@@ -348,9 +295,8 @@ func (x *ServiceParameterList) DecodeEXI(d *exi.Decoder) {
 			break
 		}
 		x.ParameterSet = append(x.ParameterSet, ParameterSet{})
-		d.In("ParameterSet")
 		x.ParameterSet[len(x.ParameterSet)-1].DecodeEXI(d)
-		d.Out()
+		d.Out("ParameterSet")
 	}
 	if ev != 1 {
 		d.Expected("end of element")
@@ -364,8 +310,8 @@ func (x *ServiceParameterList) EncodeEXI(e *exi.Encoder) {
 		return
 	}
 	e.Event(0, 1)
-	e.At("ParameterSet")
 	x.ParameterSet[0].EncodeEXI(e)
+	e.Out("ParameterSet")
 	at := uint32(0)
 	if len(x.ParameterSet) > 255 {
 		e.TooMany("ParameterSet", 255)
@@ -373,8 +319,8 @@ func (x *ServiceParameterList) EncodeEXI(e *exi.Encoder) {
 	}
 	for i := range x.ParameterSet[1:] {
 		e.Event(0-at, 2-at)
-		e.At("ParameterSet")
 		x.ParameterSet[i+1].EncodeEXI(e)
+		e.Out("ParameterSet")
 	}
 	if len(x.ParameterSet) == 255 {
 		at = 1

@@ -23,13 +23,11 @@ func (*ServiceDiscoveryReq) ElementName() exi.QName {
 func (x *ServiceDiscoveryReq) DecodeEXI(d *exi.Decoder) {
 	ev := d.Event(3, exi.AtStart|exi.AtEnd)
 	if ev == 0 {
-		d.At("ServiceScope")
-		x.ServiceScope.Set(d.Text())
+		x.ServiceScope.Set(d.Text("ServiceScope"))
 		ev = d.Event(2, exi.AtEnd) + 1
 	}
 	if ev == 1 {
-		d.At("ServiceCategory")
-		x.ServiceCategory.Set(ServiceCategory(d.Enum(4)))
+		x.ServiceCategory.Set(ServiceCategory(d.Enum("ServiceCategory", 4)))
 		ev = d.Event(1, exi.AtEnd) + 2
 	}
 	if ev != 2 {
@@ -42,14 +40,12 @@ func (x *ServiceDiscoveryReq) EncodeEXI(e *exi.Encoder) {
 	at := uint32(0)
 	if x.ServiceScope.Present {
 		e.Event(0-at, 3-at)
-		e.At("ServiceScope")
-		e.Text(x.ServiceScope.Value)
+		e.Text("ServiceScope", x.ServiceScope.Value)
 		at = 1
 	}
 	if x.ServiceCategory.Present {
 		e.Event(1-at, 3-at)
-		e.At("ServiceCategory")
-		e.Enum(uint8(x.ServiceCategory.Value), 4)
+		e.Enum("ServiceCategory", uint8(x.ServiceCategory.Value), 4)
 		at = 2
 	}
 	e.Event(2-at, 3-at)
@@ -84,35 +80,22 @@ func (*ServiceDiscoveryRes) ElementName() exi.QName {
 
 // DecodeEXI reads the element's content and end.
 func (x *ServiceDiscoveryRes) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("ResponseCode")
+	x.ResponseCode = ResponseCode(d.NextEnum("ResponseCode", 26, exi.AtStart))
+	if !d.Begin("PaymentOptionList", 0) {
 		return
 	}
-	d.At("ResponseCode")
-	x.ResponseCode = ResponseCode(d.Enum(26))
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("PaymentOptionList")
-		return
-	}
-	d.In("PaymentOptionList")
 	x.PaymentOptionList.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("ChargeService")
+	d.Out("PaymentOptionList")
+	if !d.Begin("ChargeService", 0) {
 		return
 	}
-	d.In("ChargeService")
 	x.ChargeService.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(2, exi.AtEnd)
+	d.Out("ChargeService")
+	ev := d.Event(2, exi.AtEnd)
 	if ev == 0 {
 		x.ServiceList.Present = true
-		d.In("ServiceList")
 		x.ServiceList.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("ServiceList")
 		ev = d.Event(1, exi.AtEnd) + 1
 	}
 	if ev != 1 {
@@ -122,20 +105,18 @@ func (x *ServiceDiscoveryRes) DecodeEXI(d *exi.Decoder) {
 
 // EncodeEXI writes the element's content and end.
 func (x *ServiceDiscoveryRes) EncodeEXI(e *exi.Encoder) {
+	e.NextEnum("ResponseCode", uint8(x.ResponseCode), 26)
 	e.Event(0, 1)
-	e.At("ResponseCode")
-	e.Enum(uint8(x.ResponseCode), 26)
-	e.Event(0, 1)
-	e.At("PaymentOptionList")
 	x.PaymentOptionList.EncodeEXI(e)
+	e.Out("PaymentOptionList")
 	e.Event(0, 1)
-	e.At("ChargeService")
 	x.ChargeService.EncodeEXI(e)
+	e.Out("ChargeService")
 	at := uint32(0)
 	if x.ServiceList.Present {
 		e.Event(0-at, 2-at)
-		e.At("ServiceList")
 		x.ServiceList.Value.EncodeEXI(e)
+		e.Out("ServiceList")
 		at = 1
 	}
 	e.Event(1-at, 2-at)
@@ -170,8 +151,7 @@ func (x *PaymentOptionList) DecodeEXI(d *exi.Decoder) {
 		d.Expected("PaymentOption")
 		return
 	}
-	d.At("PaymentOption")
-	x.PaymentOption = append(x.PaymentOption, PaymentOption(d.Enum(2)))
+	x.PaymentOption = append(x.PaymentOption, PaymentOption(d.Enum("PaymentOption", 2)))
 	for {
 		if len(x.PaymentOption) == 2 {
 			ev = d.Event(1, exi.AtEnd) + 1
@@ -180,8 +160,7 @@ func (x *PaymentOptionList) DecodeEXI(d *exi.Decoder) {
 		if ev = d.Event(2, exi.AtEnd); ev != 0 {
 			break
 		}
-		d.At("PaymentOption")
-		x.PaymentOption = append(x.PaymentOption, PaymentOption(d.Enum(2)))
+		x.PaymentOption = append(x.PaymentOption, PaymentOption(d.Enum("PaymentOption", 2)))
 	}
 	if ev != 1 {
 		d.Expected("end of element")
@@ -195,8 +174,7 @@ func (x *PaymentOptionList) EncodeEXI(e *exi.Encoder) {
 		return
 	}
 	e.Event(0, 1)
-	e.At("PaymentOption")
-	e.Enum(uint8(x.PaymentOption[0]), 2)
+	e.Enum("PaymentOption", uint8(x.PaymentOption[0]), 2)
 	at := uint32(0)
 	if len(x.PaymentOption) > 2 {
 		e.TooMany("PaymentOption", 2)
@@ -204,8 +182,7 @@ func (x *PaymentOptionList) EncodeEXI(e *exi.Encoder) {
 	}
 	for i := range x.PaymentOption[1:] {
 		e.Event(0-at, 2-at)
-		e.At("PaymentOption")
-		e.Enum(uint8(x.PaymentOption[i+1]), 2)
+		e.Enum("PaymentOption", uint8(x.PaymentOption[i+1]), 2)
 	}
 	if len(x.PaymentOption) == 2 {
 		at = 1
@@ -234,8 +211,7 @@ func (x *SupportedEnergyTransferMode) DecodeEXI(d *exi.Decoder) {
 		d.Expected("EnergyTransferMode")
 		return
 	}
-	d.At("EnergyTransferMode")
-	x.EnergyTransferMode = append(x.EnergyTransferMode, EnergyTransferMode(d.Enum(6)))
+	x.EnergyTransferMode = append(x.EnergyTransferMode, EnergyTransferMode(d.Enum("EnergyTransferMode", 6)))
 	for {
 		if len(x.EnergyTransferMode) == 6 {
 			ev = d.Event(1, exi.AtEnd) + 1
@@ -244,8 +220,7 @@ func (x *SupportedEnergyTransferMode) DecodeEXI(d *exi.Decoder) {
 		if ev = d.Event(2, exi.AtEnd); ev != 0 {
 			break
 		}
-		d.At("EnergyTransferMode")
-		x.EnergyTransferMode = append(x.EnergyTransferMode, EnergyTransferMode(d.Enum(6)))
+		x.EnergyTransferMode = append(x.EnergyTransferMode, EnergyTransferMode(d.Enum("EnergyTransferMode", 6)))
 	}
 	if ev != 1 {
 		d.Expected("end of element")
@@ -259,8 +234,7 @@ func (x *SupportedEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 		return
 	}
 	e.Event(0, 1)
-	e.At("EnergyTransferMode")
-	e.Enum(uint8(x.EnergyTransferMode[0]), 6)
+	e.Enum("EnergyTransferMode", uint8(x.EnergyTransferMode[0]), 6)
 	at := uint32(0)
 	if len(x.EnergyTransferMode) > 6 {
 		e.TooMany("EnergyTransferMode", 6)
@@ -268,8 +242,7 @@ func (x *SupportedEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	}
 	for i := range x.EnergyTransferMode[1:] {
 		e.Event(0-at, 2-at)
-		e.At("EnergyTransferMode")
-		e.Enum(uint8(x.EnergyTransferMode[i+1]), 6)
+		e.Enum("EnergyTransferMode", uint8(x.EnergyTransferMode[i+1]), 6)
 	}
 	if len(x.EnergyTransferMode) == 6 {
 		at = 1
@@ -303,78 +276,57 @@ type ChargeService struct {
 
 // DecodeEXI reads the element's content and end.
 func (x *ChargeService) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("ServiceID")
-		return
-	}
-	d.At("ServiceID")
-	x.ServiceID = uint16(d.Unsigned(1<<16 - 1))
-	ev = d.Event(2, 0)
+	x.ServiceID = uint16(d.NextUnsigned("ServiceID", 1<<16-1, exi.AtStart))
+	ev := d.Event(2, 0)
 	if ev == 0 {
-		d.At("ServiceName")
-		x.ServiceName.Set(d.Text())
+		x.ServiceName.Set(d.Text("ServiceName"))
 		ev = d.Event(1, 0) + 1
 	}
 	if ev != 1 {
 		d.Expected("ServiceCategory")
 		return
 	}
-	d.At("ServiceCategory")
-	x.ServiceCategory = ServiceCategory(d.Enum(4))
+	x.ServiceCategory = ServiceCategory(d.Enum("ServiceCategory", 4))
 	ev = d.Event(2, 0)
 	if ev == 0 {
-		d.At("ServiceScope")
-		x.ServiceScope.Set(d.Text())
+		x.ServiceScope.Set(d.Text("ServiceScope"))
 		ev = d.Event(1, 0) + 1
 	}
 	if ev != 1 {
 		d.Expected("FreeService")
 		return
 	}
-	d.At("FreeService")
-	x.FreeService = d.Bool()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("SupportedEnergyTransferMode")
+	x.FreeService = d.Bool("FreeService")
+	if !d.Begin("SupportedEnergyTransferMode", 0) {
 		return
 	}
-	d.In("SupportedEnergyTransferMode")
 	x.SupportedEnergyTransferMode.DecodeEXI(d)
-	d.Out()
-	if d.Event(1, exi.AtEnd) != 0 {
-		d.Expected("end of element")
-	}
+	d.Out("SupportedEnergyTransferMode")
+	d.End(exi.AtEnd)
 }
 
 // EncodeEXI writes the element's content and end.
 func (x *ChargeService) EncodeEXI(e *exi.Encoder) {
-	e.Event(0, 1)
-	e.At("ServiceID")
-	e.Unsigned(uint64(x.ServiceID))
+	e.NextUnsigned("ServiceID", uint64(x.ServiceID))
 	at := uint32(0)
 	if x.ServiceName.Present {
 		e.Event(0-at, 2-at)
-		e.At("ServiceName")
-		e.Text(x.ServiceName.Value)
+		e.Text("ServiceName", x.ServiceName.Value)
 		at = 1
 	}
 	e.Event(1-at, 2-at)
-	e.At("ServiceCategory")
-	e.Enum(uint8(x.ServiceCategory), 4)
+	e.Enum("ServiceCategory", uint8(x.ServiceCategory), 4)
 	at = 0
 	if x.ServiceScope.Present {
 		e.Event(0-at, 2-at)
-		e.At("ServiceScope")
-		e.Text(x.ServiceScope.Value)
+		e.Text("ServiceScope", x.ServiceScope.Value)
 		at = 1
 	}
 	e.Event(1-at, 2-at)
-	e.At("FreeService")
-	e.Bool(x.FreeService)
+	e.Bool("FreeService", x.FreeService)
 	e.Event(0, 1)
-	e.At("SupportedEnergyTransferMode")
 	x.SupportedEnergyTransferMode.EncodeEXI(e)
+	e.Out("SupportedEnergyTransferMode")
 	e.Event(0, 1)
 }
 
@@ -408,67 +360,49 @@ type Service struct {
 
 // DecodeEXI reads the element's content and end.
 func (x *Service) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("ServiceID")
-		return
-	}
-	d.At("ServiceID")
-	x.ServiceID = uint16(d.Unsigned(1<<16 - 1))
-	ev = d.Event(2, 0)
+	x.ServiceID = uint16(d.NextUnsigned("ServiceID", 1<<16-1, exi.AtStart))
+	ev := d.Event(2, 0)
 	if ev == 0 {
-		d.At("ServiceName")
-		x.ServiceName.Set(d.Text())
+		x.ServiceName.Set(d.Text("ServiceName"))
 		ev = d.Event(1, 0) + 1
 	}
 	if ev != 1 {
 		d.Expected("ServiceCategory")
 		return
 	}
-	d.At("ServiceCategory")
-	x.ServiceCategory = ServiceCategory(d.Enum(4))
+	x.ServiceCategory = ServiceCategory(d.Enum("ServiceCategory", 4))
 	ev = d.Event(2, 0)
 	if ev == 0 {
-		d.At("ServiceScope")
-		x.ServiceScope.Set(d.Text())
+		x.ServiceScope.Set(d.Text("ServiceScope"))
 		ev = d.Event(1, 0) + 1
 	}
 	if ev != 1 {
 		d.Expected("FreeService")
 		return
 	}
-	d.At("FreeService")
-	x.FreeService = d.Bool()
-	if d.Event(1, exi.AtEnd) != 0 {
-		d.Expected("end of element")
-	}
+	x.FreeService = d.Bool("FreeService")
+	d.End(exi.AtEnd)
 }
 
 // EncodeEXI writes the element's content and end.
 func (x *Service) EncodeEXI(e *exi.Encoder) {
-	e.Event(0, 1)
-	e.At("ServiceID")
-	e.Unsigned(uint64(x.ServiceID))
+	e.NextUnsigned("ServiceID", uint64(x.ServiceID))
 	at := uint32(0)
 	if x.ServiceName.Present {
 		e.Event(0-at, 2-at)
-		e.At("ServiceName")
-		e.Text(x.ServiceName.Value)
+		e.Text("ServiceName", x.ServiceName.Value)
 		at = 1
 	}
 	e.Event(1-at, 2-at)
-	e.At("ServiceCategory")
-	e.Enum(uint8(x.ServiceCategory), 4)
+	e.Enum("ServiceCategory", uint8(x.ServiceCategory), 4)
 	at = 0
 	if x.ServiceScope.Present {
 		e.Event(0-at, 2-at)
-		e.At("ServiceScope")
-		e.Text(x.ServiceScope.Value)
+		e.Text("ServiceScope", x.ServiceScope.Value)
 		at = 1
 	}
 	e.Event(1-at, 2-at)
-	e.At("FreeService")
-	e.Bool(x.FreeService)
+	e.Bool("FreeService", x.FreeService)
 	e.Event(0, 1)
 }
 
@@ -497,9 +431,8 @@ func (x *ServiceList) DecodeEXI(d *exi.Decoder) {
 		return
 	}
 	x.Service = append(x.Service, Service{})
-	d.In("Service")
 	x.Service[len(x.Service)-1].DecodeEXI(d)
-	d.Out()
+	d.Out("Service")
 	for {
 		if len(x.Service) == 8 {
 			ev = d.Event(1, exi.AtEnd) + 1
@@ -509,9 +442,8 @@ func (x *ServiceList) DecodeEXI(d *exi.Decoder) {
 			break
 		}
 		x.Service = append(x.Service, Service{})
-		d.In("Service")
 		x.Service[len(x.Service)-1].DecodeEXI(d)
-		d.Out()
+		d.Out("Service")
 	}
 	if ev != 1 {
 		d.Expected("end of element")
@@ -525,8 +457,8 @@ func (x *ServiceList) EncodeEXI(e *exi.Encoder) {
 		return
 	}
 	e.Event(0, 1)
-	e.At("Service")
 	x.Service[0].EncodeEXI(e)
+	e.Out("Service")
 	at := uint32(0)
 	if len(x.Service) > 8 {
 		e.TooMany("Service", 8)
@@ -534,8 +466,8 @@ func (x *ServiceList) EncodeEXI(e *exi.Encoder) {
 	}
 	for i := range x.Service[1:] {
 		e.Event(0-at, 2-at)
-		e.At("Service")
 		x.Service[i+1].EncodeEXI(e)
+		e.Out("Service")
 	}
 	if len(x.Service) == 8 {
 		at = 1

@@ -19,23 +19,14 @@ func (*SessionSetupReq) ElementName() exi.QName {
 
 // DecodeEXI reads the element's content and end.
 func (x *SessionSetupReq) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("EVCCID")
-		return
-	}
-	d.At("EVCCID")
-	x.EVCCID = d.Short()
-	if d.Event(1, exi.AtEnd) != 0 {
-		d.Expected("end of element")
-	}
+	x.EVCCID = d.NextShort("EVCCID", exi.AtStart)
+	d.End(exi.AtEnd)
 }
 
 // EncodeEXI writes the element's content and end.
 func (x *SessionSetupReq) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
-	e.At("EVCCID")
-	e.Short(x.EVCCID)
+	e.Short("EVCCID", x.EVCCID)
 	e.Event(0, 1)
 }
 
@@ -61,24 +52,11 @@ func (*SessionSetupRes) ElementName() exi.QName {
 
 // DecodeEXI reads the element's content and end.
 func (x *SessionSetupRes) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("ResponseCode")
-		return
-	}
-	d.At("ResponseCode")
-	x.ResponseCode = ResponseCode(d.Enum(26))
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVSEID")
-		return
-	}
-	d.At("EVSEID")
-	x.EVSEID = d.Text()
-	ev = d.Event(2, exi.AtEnd)
+	x.ResponseCode = ResponseCode(d.NextEnum("ResponseCode", 26, exi.AtStart))
+	x.EVSEID = d.NextText("EVSEID", 0)
+	ev := d.Event(2, exi.AtEnd)
 	if ev == 0 {
-		d.At("EVSETimeStamp")
-		x.EVSETimeStamp.Set(d.Signed(-1<<63, 1<<63-1))
+		x.EVSETimeStamp.Set(d.Signed("EVSETimeStamp", -1<<63, 1<<63-1))
 		ev = d.Event(1, exi.AtEnd) + 1
 	}
 	if ev != 1 {
@@ -88,17 +66,13 @@ func (x *SessionSetupRes) DecodeEXI(d *exi.Decoder) {
 
 // EncodeEXI writes the element's content and end.
 func (x *SessionSetupRes) EncodeEXI(e *exi.Encoder) {
+	e.NextEnum("ResponseCode", uint8(x.ResponseCode), 26)
 	e.Event(0, 1)
-	e.At("ResponseCode")
-	e.Enum(uint8(x.ResponseCode), 26)
-	e.Event(0, 1)
-	e.At("EVSEID")
-	e.Text(x.EVSEID)
+	e.Text("EVSEID", x.EVSEID)
 	at := uint32(0)
 	if x.EVSETimeStamp.Present {
 		e.Event(0-at, 2-at)
-		e.At("EVSETimeStamp")
-		e.Signed(x.EVSETimeStamp.Value)
+		e.Signed("EVSETimeStamp", x.EVSETimeStamp.Value)
 		at = 1
 	}
 	e.Event(1-at, 2-at)

@@ -19,23 +19,13 @@ func (*SessionStopReq) ElementName() exi.QName {
 
 // DecodeEXI reads the element's content and end.
 func (x *SessionStopReq) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("ChargingSession")
-		return
-	}
-	d.At("ChargingSession")
-	x.ChargingSession = ChargingSession(d.Enum(2))
-	if d.Event(1, exi.AtEnd) != 0 {
-		d.Expected("end of element")
-	}
+	x.ChargingSession = ChargingSession(d.NextEnum("ChargingSession", 2, exi.AtStart))
+	d.End(exi.AtEnd)
 }
 
 // EncodeEXI writes the element's content and end.
 func (x *SessionStopReq) EncodeEXI(e *exi.Encoder) {
-	e.Event(0, 1)
-	e.At("ChargingSession")
-	e.Enum(uint8(x.ChargingSession), 2)
+	e.NextEnum("ChargingSession", uint8(x.ChargingSession), 2)
 	e.Event(0, 1)
 }
 
@@ -57,23 +47,13 @@ func (*SessionStopRes) ElementName() exi.QName {
 
 // DecodeEXI reads the element's content and end.
 func (x *SessionStopRes) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("ResponseCode")
-		return
-	}
-	d.At("ResponseCode")
-	x.ResponseCode = ResponseCode(d.Enum(26))
-	if d.Event(1, exi.AtEnd) != 0 {
-		d.Expected("end of element")
-	}
+	x.ResponseCode = ResponseCode(d.NextEnum("ResponseCode", 26, exi.AtStart))
+	d.End(exi.AtEnd)
 }
 
 // EncodeEXI writes the element's content and end.
 func (x *SessionStopRes) EncodeEXI(e *exi.Encoder) {
-	e.Event(0, 1)
-	e.At("ResponseCode")
-	e.Enum(uint8(x.ResponseCode), 26)
+	e.NextEnum("ResponseCode", uint8(x.ResponseCode), 26)
 	e.Event(0, 1)
 }
 

@@ -24,8 +24,7 @@ func (x *CanonicalizationMethod) DecodeEXI(d *exi.Decoder) {
 		d.Expected("attribute Algorithm")
 		return
 	}
-	d.At("@Algorithm")
-	x.Algorithm = d.TextAttr()
+	x.Algorithm = d.TextAttr("@Algorithm")
 	ev = d.Event(3, exi.AtAttributes|exi.AtEnd|exi.Mixed)
 	for ev < 1 {
 		d.Refuse("element of a foreign namespace")
@@ -39,8 +38,7 @@ func (x *CanonicalizationMethod) DecodeEXI(d *exi.Decoder) {
 // EncodeEXI writes the element's content and end.
 func (x *CanonicalizationMethod) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
-	e.At("@Algorithm")
-	e.TextAttr(x.Algorithm)
+	e.TextAttr("@Algorithm", x.Algorithm)
 	e.Event(1, 3)
 }
 

@@ -68,15 +68,13 @@ func decodeFragment(d *exi.Decoder) (f Fragment) {
 	case 27:
 		v := new(Signature)
 		f = Fragment{exi.QName{Space: "http://www.w3.org/2000/09/xmldsig#", Local: "Signature"}, v}
-		d.In("Signature")
 		v.DecodeEXI(d)
-		d.Out()
+		d.Out("Signature")
 	case 32:
 		v := new(SignedInfo)
 		f = Fragment{exi.QName{Space: "http://www.w3.org/2000/09/xmldsig#", Local: "SignedInfo"}, v}
-		d.In("SignedInfo")
 		v.DecodeEXI(d)
-		d.Out()
+		d.Out("SignedInfo")
 	default:
 		d.BadFragment(ev)
 		return f
@@ -93,6 +91,7 @@ func AppendSignatureFragment(dst []byte, v *Signature) ([]byte, error) {
 	e.Reset(dst)
 	e.Bits(27, 6)
 	v.EncodeEXI(&e)
+	e.Out("Signature")
 	e.Bits(46, 6)
 	return e.Finish()
 }
@@ -103,6 +102,7 @@ func AppendSignedInfoFragment(dst []byte, v *SignedInfo) ([]byte, error) {
 	e.Reset(dst)
 	e.Bits(32, 6)
 	v.EncodeEXI(&e)
+	e.Out("SignedInfo")
 	e.Bits(46, 6)
 	return e.Finish()
 }

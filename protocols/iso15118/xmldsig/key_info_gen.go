@@ -34,8 +34,7 @@ func (*KeyInfo) ElementName() exi.QName {
 func (x *KeyInfo) DecodeEXI(d *exi.Decoder) {
 	ev := d.Event(10, exi.AtStart|exi.Mixed|1<<8)
 	if ev == 0 {
-		d.At("@Id")
-		x.ID.Set(d.TextAttr())
+		x.ID.Set(d.TextAttr("@Id"))
 		ev = d.Event(9, exi.AtAttributes|exi.Mixed) + 1
 	}
 	switch ev {
@@ -44,61 +43,54 @@ func (x *KeyInfo) DecodeEXI(d *exi.Decoder) {
 		{
 			v := new(string)
 			x.Items[len(x.Items)-1].KeyName = v
-			d.At("KeyName")
-			*v = d.Text()
+			*v = d.Text("KeyName")
 		}
 	case 2:
 		x.Items = append(x.Items, KeyInfoItem{})
 		{
 			v := new(KeyValue)
 			x.Items[len(x.Items)-1].KeyValue = v
-			d.In("KeyValue")
 			v.DecodeEXI(d)
-			d.Out()
+			d.Out("KeyValue")
 		}
 	case 3:
 		x.Items = append(x.Items, KeyInfoItem{})
 		{
 			v := new(RetrievalMethod)
 			x.Items[len(x.Items)-1].RetrievalMethod = v
-			d.In("RetrievalMethod")
 			v.DecodeEXI(d)
-			d.Out()
+			d.Out("RetrievalMethod")
 		}
 	case 4:
 		x.Items = append(x.Items, KeyInfoItem{})
 		{
 			v := new(X509Data)
 			x.Items[len(x.Items)-1].X509Data = v
-			d.In("X509Data")
 			v.DecodeEXI(d)
-			d.Out()
+			d.Out("X509Data")
 		}
 	case 5:
 		x.Items = append(x.Items, KeyInfoItem{})
 		{
 			v := new(PGPData)
 			x.Items[len(x.Items)-1].PGPData = v
-			d.In("PGPData")
 			v.DecodeEXI(d)
-			d.Out()
+			d.Out("PGPData")
 		}
 	case 6:
 		x.Items = append(x.Items, KeyInfoItem{})
 		{
 			v := new(SPKIData)
 			x.Items[len(x.Items)-1].SPKIData = v
-			d.In("SPKIData")
 			v.DecodeEXI(d)
-			d.Out()
+			d.Out("SPKIData")
 		}
 	case 7:
 		x.Items = append(x.Items, KeyInfoItem{})
 		{
 			v := new(string)
 			x.Items[len(x.Items)-1].MgmtData = v
-			d.At("MgmtData")
-			*v = d.Text()
+			*v = d.Text("MgmtData")
 		}
 	case 8:
 		d.Refuse("element of a foreign namespace")
@@ -114,61 +106,54 @@ func (x *KeyInfo) DecodeEXI(d *exi.Decoder) {
 			{
 				v := new(string)
 				x.Items[len(x.Items)-1].KeyName = v
-				d.At("KeyName")
-				*v = d.Text()
+				*v = d.Text("KeyName")
 			}
 		case 1:
 			x.Items = append(x.Items, KeyInfoItem{})
 			{
 				v := new(KeyValue)
 				x.Items[len(x.Items)-1].KeyValue = v
-				d.In("KeyValue")
 				v.DecodeEXI(d)
-				d.Out()
+				d.Out("KeyValue")
 			}
 		case 2:
 			x.Items = append(x.Items, KeyInfoItem{})
 			{
 				v := new(RetrievalMethod)
 				x.Items[len(x.Items)-1].RetrievalMethod = v
-				d.In("RetrievalMethod")
 				v.DecodeEXI(d)
-				d.Out()
+				d.Out("RetrievalMethod")
 			}
 		case 3:
 			x.Items = append(x.Items, KeyInfoItem{})
 			{
 				v := new(X509Data)
 				x.Items[len(x.Items)-1].X509Data = v
-				d.In("X509Data")
 				v.DecodeEXI(d)
-				d.Out()
+				d.Out("X509Data")
 			}
 		case 4:
 			x.Items = append(x.Items, KeyInfoItem{})
 			{
 				v := new(PGPData)
 				x.Items[len(x.Items)-1].PGPData = v
-				d.In("PGPData")
 				v.DecodeEXI(d)
-				d.Out()
+				d.Out("PGPData")
 			}
 		case 5:
 			x.Items = append(x.Items, KeyInfoItem{})
 			{
 				v := new(SPKIData)
 				x.Items[len(x.Items)-1].SPKIData = v
-				d.In("SPKIData")
 				v.DecodeEXI(d)
-				d.Out()
+				d.Out("SPKIData")
 			}
 		case 6:
 			x.Items = append(x.Items, KeyInfoItem{})
 			{
 				v := new(string)
 				x.Items[len(x.Items)-1].MgmtData = v
-				d.At("MgmtData")
-				*v = d.Text()
+				*v = d.Text("MgmtData")
 			}
 		case 7:
 			d.Refuse("element of a foreign namespace")
@@ -188,8 +173,7 @@ func (x *KeyInfo) EncodeEXI(e *exi.Encoder) {
 	at := uint32(0)
 	if x.ID.Present {
 		e.Event(0-at, 10-at)
-		e.At("@Id")
-		e.TextAttr(x.ID.Value)
+		e.TextAttr("@Id", x.ID.Value)
 		at = 1
 	}
 	if len(x.Items) < 1 {
@@ -199,32 +183,30 @@ func (x *KeyInfo) EncodeEXI(e *exi.Encoder) {
 	switch v := &x.Items[0]; {
 	case v.KeyName != nil:
 		e.Event(1-at, 10-at)
-		e.At("KeyName")
-		e.Text(*v.KeyName)
+		e.Text("KeyName", *v.KeyName)
 	case v.KeyValue != nil:
 		e.Event(2-at, 10-at)
-		e.At("KeyValue")
 		v.KeyValue.EncodeEXI(e)
+		e.Out("KeyValue")
 	case v.RetrievalMethod != nil:
 		e.Event(3-at, 10-at)
-		e.At("RetrievalMethod")
 		v.RetrievalMethod.EncodeEXI(e)
+		e.Out("RetrievalMethod")
 	case v.X509Data != nil:
 		e.Event(4-at, 10-at)
-		e.At("X509Data")
 		v.X509Data.EncodeEXI(e)
+		e.Out("X509Data")
 	case v.PGPData != nil:
 		e.Event(5-at, 10-at)
-		e.At("PGPData")
 		v.PGPData.EncodeEXI(e)
+		e.Out("PGPData")
 	case v.SPKIData != nil:
 		e.Event(6-at, 10-at)
-		e.At("SPKIData")
 		v.SPKIData.EncodeEXI(e)
+		e.Out("SPKIData")
 	case v.MgmtData != nil:
 		e.Event(7-at, 10-at)
-		e.At("MgmtData")
-		e.Text(*v.MgmtData)
+		e.Text("MgmtData", *v.MgmtData)
 	default:
 		e.Missing("KeyName or KeyValue or RetrievalMethod or X509Data or PGPData or SPKIData or ...")
 		return
@@ -234,32 +216,30 @@ func (x *KeyInfo) EncodeEXI(e *exi.Encoder) {
 		switch v := &x.Items[i+1]; {
 		case v.KeyName != nil:
 			e.Event(0-at, 10-at)
-			e.At("KeyName")
-			e.Text(*v.KeyName)
+			e.Text("KeyName", *v.KeyName)
 		case v.KeyValue != nil:
 			e.Event(1-at, 10-at)
-			e.At("KeyValue")
 			v.KeyValue.EncodeEXI(e)
+			e.Out("KeyValue")
 		case v.RetrievalMethod != nil:
 			e.Event(2-at, 10-at)
-			e.At("RetrievalMethod")
 			v.RetrievalMethod.EncodeEXI(e)
+			e.Out("RetrievalMethod")
 		case v.X509Data != nil:
 			e.Event(3-at, 10-at)
-			e.At("X509Data")
 			v.X509Data.EncodeEXI(e)
+			e.Out("X509Data")
 		case v.PGPData != nil:
 			e.Event(4-at, 10-at)
-			e.At("PGPData")
 			v.PGPData.EncodeEXI(e)
+			e.Out("PGPData")
 		case v.SPKIData != nil:
 			e.Event(5-at, 10-at)
-			e.At("SPKIData")
 			v.SPKIData.EncodeEXI(e)
+			e.Out("SPKIData")
 		case v.MgmtData != nil:
 			e.Event(6-at, 10-at)
-			e.At("MgmtData")
-			e.Text(*v.MgmtData)
+			e.Text("MgmtData", *v.MgmtData)
 		default:
 			e.Missing("KeyName or KeyValue or RetrievalMethod or X509Data or PGPData or SPKIData or ...")
 			return

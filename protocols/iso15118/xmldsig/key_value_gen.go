@@ -25,14 +25,12 @@ func (x *KeyValue) DecodeEXI(d *exi.Decoder) {
 	switch ev {
 	case 0:
 		x.DSAKeyValue.Present = true
-		d.In("DSAKeyValue")
 		x.DSAKeyValue.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("DSAKeyValue")
 	case 1:
 		x.RSAKeyValue.Present = true
-		d.In("RSAKeyValue")
 		x.RSAKeyValue.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("RSAKeyValue")
 	case 2:
 		d.Refuse("element of a foreign namespace")
 	default:
@@ -49,12 +47,12 @@ func (x *KeyValue) EncodeEXI(e *exi.Encoder) {
 	switch {
 	case x.DSAKeyValue.Present:
 		e.Event(0, 4)
-		e.At("DSAKeyValue")
 		x.DSAKeyValue.Value.EncodeEXI(e)
+		e.Out("DSAKeyValue")
 	case x.RSAKeyValue.Present:
 		e.Event(1, 4)
-		e.At("RSAKeyValue")
 		x.RSAKeyValue.Value.EncodeEXI(e)
+		e.Out("RSAKeyValue")
 	default:
 		e.Missing("DSAKeyValue or RSAKeyValue")
 	}

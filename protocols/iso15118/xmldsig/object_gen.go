@@ -25,18 +25,15 @@ func (*Object) ElementName() exi.QName {
 func (x *Object) DecodeEXI(d *exi.Decoder) {
 	ev := d.Event(6, exi.AtStart|exi.AtEnd|exi.Mixed|3<<8)
 	if ev == 0 {
-		d.At("@Encoding")
-		x.Encoding.Set(d.TextAttr())
+		x.Encoding.Set(d.TextAttr("@Encoding"))
 		ev = d.Event(5, exi.AtAttributes|exi.AtEnd|exi.Mixed|2<<8) + 1
 	}
 	if ev == 1 {
-		d.At("@Id")
-		x.ID.Set(d.TextAttr())
+		x.ID.Set(d.TextAttr("@Id"))
 		ev = d.Event(4, exi.AtAttributes|exi.AtEnd|exi.Mixed|1<<8) + 2
 	}
 	if ev == 2 {
-		d.At("@MimeType")
-		x.MimeType.Set(d.TextAttr())
+		x.MimeType.Set(d.TextAttr("@MimeType"))
 		ev = d.Event(3, exi.AtAttributes|exi.AtEnd|exi.Mixed) + 3
 	}
 	for ev >= 3 && ev < 4 {
@@ -53,20 +50,17 @@ func (x *Object) EncodeEXI(e *exi.Encoder) {
 	at := uint32(0)
 	if x.Encoding.Present {
 		e.Event(0-at, 6-at)
-		e.At("@Encoding")
-		e.TextAttr(x.Encoding.Value)
+		e.TextAttr("@Encoding", x.Encoding.Value)
 		at = 1
 	}
 	if x.ID.Present {
 		e.Event(1-at, 6-at)
-		e.At("@Id")
-		e.TextAttr(x.ID.Value)
+		e.TextAttr("@Id", x.ID.Value)
 		at = 2
 	}
 	if x.MimeType.Present {
 		e.Event(2-at, 6-at)
-		e.At("@MimeType")
-		e.TextAttr(x.MimeType.Value)
+		e.TextAttr("@MimeType", x.MimeType.Value)
 		at = 3
 	}
 	e.Event(4-at, 6-at)

@@ -31,44 +31,31 @@ func (*Reference) ElementName() exi.QName {
 func (x *Reference) DecodeEXI(d *exi.Decoder) {
 	ev := d.Event(5, exi.AtStart|3<<8)
 	if ev == 0 {
-		d.At("@Id")
-		x.ID.Set(d.TextAttr())
+		x.ID.Set(d.TextAttr("@Id"))
 		ev = d.Event(4, exi.AtAttributes|2<<8) + 1
 	}
 	if ev == 1 {
-		d.At("@Type")
-		x.Type.Set(d.TextAttr())
+		x.Type.Set(d.TextAttr("@Type"))
 		ev = d.Event(3, exi.AtAttributes|1<<8) + 2
 	}
 	if ev == 2 {
-		d.At("@URI")
-		x.URI.Set(d.TextAttr())
+		x.URI.Set(d.TextAttr("@URI"))
 		ev = d.Event(2, exi.AtAttributes) + 3
 	}
 	if ev == 3 {
 		x.Transforms.Present = true
-		d.In("Transforms")
 		x.Transforms.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("Transforms")
 		ev = d.Event(1, 0) + 4
 	}
 	if ev != 4 {
 		d.Expected("DigestMethod")
 		return
 	}
-	d.In("DigestMethod")
 	x.DigestMethod.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("DigestValue")
-		return
-	}
-	d.At("DigestValue")
-	x.DigestValue = d.Binary()
-	if d.Event(1, exi.AtEnd) != 0 {
-		d.Expected("end of element")
-	}
+	d.Out("DigestMethod")
+	x.DigestValue = d.NextBinary("DigestValue", 0)
+	d.End(exi.AtEnd)
 }
 
 // EncodeEXI writes the element's content and end.
@@ -76,34 +63,30 @@ func (x *Reference) EncodeEXI(e *exi.Encoder) {
 	at := uint32(0)
 	if x.ID.Present {
 		e.Event(0-at, 5-at)
-		e.At("@Id")
-		e.TextAttr(x.ID.Value)
+		e.TextAttr("@Id", x.ID.Value)
 		at = 1
 	}
 	if x.Type.Present {
 		e.Event(1-at, 5-at)
-		e.At("@Type")
-		e.TextAttr(x.Type.Value)
+		e.TextAttr("@Type", x.Type.Value)
 		at = 2
 	}
 	if x.URI.Present {
 		e.Event(2-at, 5-at)
-		e.At("@URI")
-		e.TextAttr(x.URI.Value)
+		e.TextAttr("@URI", x.URI.Value)
 		at = 3
 	}
 	if x.Transforms.Present {
 		e.Event(3-at, 5-at)
-		e.At("Transforms")
 		x.Transforms.Value.EncodeEXI(e)
+		e.Out("Transforms")
 		at = 4
 	}
 	e.Event(4-at, 5-at)
-	e.At("DigestMethod")
 	x.DigestMethod.EncodeEXI(e)
+	e.Out("DigestMethod")
 	e.Event(0, 1)
-	e.At("DigestValue")
-	e.Binary(x.DigestValue)
+	e.Binary("DigestValue", x.DigestValue)
 	e.Event(0, 1)
 }
 

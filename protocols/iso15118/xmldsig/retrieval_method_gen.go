@@ -25,20 +25,17 @@ func (*RetrievalMethod) ElementName() exi.QName {
 func (x *RetrievalMethod) DecodeEXI(d *exi.Decoder) {
 	ev := d.Event(4, exi.AtStart|exi.AtEnd|2<<8)
 	if ev == 0 {
-		d.At("@Type")
-		x.Type.Set(d.TextAttr())
+		x.Type.Set(d.TextAttr("@Type"))
 		ev = d.Event(3, exi.AtAttributes|exi.AtEnd|1<<8) + 1
 	}
 	if ev == 1 {
-		d.At("@URI")
-		x.URI.Set(d.TextAttr())
+		x.URI.Set(d.TextAttr("@URI"))
 		ev = d.Event(2, exi.AtAttributes|exi.AtEnd) + 2
 	}
 	if ev == 2 {
 		x.Transforms.Present = true
-		d.In("Transforms")
 		x.Transforms.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("Transforms")
 		ev = d.Event(1, exi.AtEnd) + 3
 	}
 	if ev != 3 {
@@ -51,20 +48,18 @@ func (x *RetrievalMethod) EncodeEXI(e *exi.Encoder) {
 	at := uint32(0)
 	if x.Type.Present {
 		e.Event(0-at, 4-at)
-		e.At("@Type")
-		e.TextAttr(x.Type.Value)
+		e.TextAttr("@Type", x.Type.Value)
 		at = 1
 	}
 	if x.URI.Present {
 		e.Event(1-at, 4-at)
-		e.At("@URI")
-		e.TextAttr(x.URI.Value)
+		e.TextAttr("@URI", x.URI.Value)
 		at = 2
 	}
 	if x.Transforms.Present {
 		e.Event(2-at, 4-at)
-		e.At("Transforms")
 		x.Transforms.Value.EncodeEXI(e)
+		e.Out("Transforms")
 		at = 3
 	}
 	e.Event(3-at, 4-at)

@@ -21,33 +21,17 @@ func (*RSAKeyValue) ElementName() exi.QName {
 
 // DecodeEXI reads the element's content and end.
 func (x *RSAKeyValue) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("Modulus")
-		return
-	}
-	d.At("Modulus")
-	x.Modulus = d.Binary()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("Exponent")
-		return
-	}
-	d.At("Exponent")
-	x.Exponent = d.Binary()
-	if d.Event(1, exi.AtEnd) != 0 {
-		d.Expected("end of element")
-	}
+	x.Modulus = d.NextBinary("Modulus", exi.AtStart)
+	x.Exponent = d.NextBinary("Exponent", 0)
+	d.End(exi.AtEnd)
 }
 
 // EncodeEXI writes the element's content and end.
 func (x *RSAKeyValue) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
-	e.At("Modulus")
-	e.Binary(x.Modulus)
+	e.Binary("Modulus", x.Modulus)
 	e.Event(0, 1)
-	e.At("Exponent")
-	e.Binary(x.Exponent)
+	e.Binary("Exponent", x.Exponent)
 	e.Event(0, 1)
 }
 

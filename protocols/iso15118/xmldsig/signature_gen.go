@@ -29,38 +29,31 @@ func (*Signature) ElementName() exi.QName {
 func (x *Signature) DecodeEXI(d *exi.Decoder) {
 	ev := d.Event(2, exi.AtStart|1<<8)
 	if ev == 0 {
-		d.At("@Id")
-		x.ID.Set(d.TextAttr())
+		x.ID.Set(d.TextAttr("@Id"))
 		ev = d.Event(1, exi.AtAttributes) + 1
 	}
 	if ev != 1 {
 		d.Expected("SignedInfo")
 		return
 	}
-	d.In("SignedInfo")
 	x.SignedInfo.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("SignatureValue")
+	d.Out("SignedInfo")
+	if !d.Begin("SignatureValue", 0) {
 		return
 	}
-	d.In("SignatureValue")
 	x.SignatureValue.DecodeEXI(d)
-	d.Out()
+	d.Out("SignatureValue")
 	ev = d.Event(3, exi.AtEnd)
 	if ev == 0 {
 		x.KeyInfo.Present = true
-		d.In("KeyInfo")
 		x.KeyInfo.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("KeyInfo")
 		ev = d.Event(2, exi.AtEnd) + 1
 	}
 	for ev >= 1 && ev < 2 {
 		x.Object = append(x.Object, Object{})
-		d.In("Object")
 		x.Object[len(x.Object)-1].DecodeEXI(d)
-		d.Out()
+		d.Out("Object")
 		ev = d.Event(2, exi.AtEnd) + 1
 	}
 	if ev != 2 {
@@ -73,27 +66,26 @@ func (x *Signature) EncodeEXI(e *exi.Encoder) {
 	at := uint32(0)
 	if x.ID.Present {
 		e.Event(0-at, 2-at)
-		e.At("@Id")
-		e.TextAttr(x.ID.Value)
+		e.TextAttr("@Id", x.ID.Value)
 		at = 1
 	}
 	e.Event(1-at, 2-at)
-	e.At("SignedInfo")
 	x.SignedInfo.EncodeEXI(e)
+	e.Out("SignedInfo")
 	e.Event(0, 1)
-	e.At("SignatureValue")
 	x.SignatureValue.EncodeEXI(e)
+	e.Out("SignatureValue")
 	at = 0
 	if x.KeyInfo.Present {
 		e.Event(0-at, 3-at)
-		e.At("KeyInfo")
 		x.KeyInfo.Value.EncodeEXI(e)
+		e.Out("KeyInfo")
 		at = 1
 	}
 	for i := range x.Object {
 		e.Event(1-at, 3-at)
-		e.At("Object")
 		x.Object[i].EncodeEXI(e)
+		e.Out("Object")
 		at = 1
 	}
 	e.Event(2-at, 3-at)

@@ -26,12 +26,10 @@ func (x *SignatureMethod) DecodeEXI(d *exi.Decoder) {
 		d.Expected("attribute Algorithm")
 		return
 	}
-	d.At("@Algorithm")
-	x.Algorithm = d.TextAttr()
+	x.Algorithm = d.TextAttr("@Algorithm")
 	ev = d.Event(4, exi.AtAttributes|exi.AtEnd|exi.Mixed)
 	if ev == 0 {
-		d.At("HMACOutputLength")
-		x.HMACOutputLength.Set(d.Integer())
+		x.HMACOutputLength.Set(d.Integer("HMACOutputLength"))
 		ev = d.Event(3, exi.AtEnd|exi.Mixed) + 1
 	}
 	for ev >= 1 && ev < 2 {
@@ -46,13 +44,11 @@ func (x *SignatureMethod) DecodeEXI(d *exi.Decoder) {
 // EncodeEXI writes the element's content and end.
 func (x *SignatureMethod) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
-	e.At("@Algorithm")
-	e.TextAttr(x.Algorithm)
+	e.TextAttr("@Algorithm", x.Algorithm)
 	at := uint32(0)
 	if x.HMACOutputLength.Present {
 		e.Event(0-at, 4-at)
-		e.At("HMACOutputLength")
-		e.Integer(x.HMACOutputLength.Value)
+		e.Integer("HMACOutputLength", x.HMACOutputLength.Value)
 		at = 1
 	}
 	e.Event(2-at, 4-at)

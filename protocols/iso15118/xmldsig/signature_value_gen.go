@@ -23,18 +23,15 @@ func (*SignatureValue) ElementName() exi.QName {
 func (x *SignatureValue) DecodeEXI(d *exi.Decoder) {
 	ev := d.Event(2, exi.AtStart|1<<8)
 	if ev == 0 {
-		d.At("@Id")
-		x.ID.Set(d.TextAttr())
+		x.ID.Set(d.TextAttr("@Id"))
 		ev = d.Event(1, exi.AtAttributes) + 1
 	}
 	if ev != 1 {
 		d.Expected("a value")
 		return
 	}
-	x.Value = d.BinaryAttr()
-	if d.Event(1, exi.AtEnd) != 0 {
-		d.Expected("end of element")
-	}
+	x.Value = d.BinaryAttr("text()")
+	d.End(exi.AtEnd)
 }
 
 // EncodeEXI writes the element's content and end.
@@ -42,12 +39,11 @@ func (x *SignatureValue) EncodeEXI(e *exi.Encoder) {
 	at := uint32(0)
 	if x.ID.Present {
 		e.Event(0-at, 2-at)
-		e.At("@Id")
-		e.TextAttr(x.ID.Value)
+		e.TextAttr("@Id", x.ID.Value)
 		at = 1
 	}
 	e.Event(1-at, 2-at)
-	e.BinaryAttr(x.Value)
+	e.BinaryAttr("text()", x.Value)
 	e.Event(0, 1)
 }
 

@@ -27,40 +27,33 @@ func (*SignedInfo) ElementName() exi.QName {
 func (x *SignedInfo) DecodeEXI(d *exi.Decoder) {
 	ev := d.Event(2, exi.AtStart|1<<8)
 	if ev == 0 {
-		d.At("@Id")
-		x.ID.Set(d.TextAttr())
+		x.ID.Set(d.TextAttr("@Id"))
 		ev = d.Event(1, exi.AtAttributes) + 1
 	}
 	if ev != 1 {
 		d.Expected("CanonicalizationMethod")
 		return
 	}
-	d.In("CanonicalizationMethod")
 	x.CanonicalizationMethod.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("SignatureMethod")
+	d.Out("CanonicalizationMethod")
+	if !d.Begin("SignatureMethod", 0) {
 		return
 	}
-	d.In("SignatureMethod")
 	x.SignatureMethod.DecodeEXI(d)
-	d.Out()
+	d.Out("SignatureMethod")
 	ev = d.Event(1, 0)
 	if ev != 0 {
 		d.Expected("Reference")
 		return
 	}
 	x.Reference = append(x.Reference, Reference{})
-	d.In("Reference")
 	x.Reference[len(x.Reference)-1].DecodeEXI(d)
-	d.Out()
+	d.Out("Reference")
 	ev = d.Event(2, exi.AtEnd)
 	for ev < 1 {
 		x.Reference = append(x.Reference, Reference{})
-		d.In("Reference")
 		x.Reference[len(x.Reference)-1].DecodeEXI(d)
-		d.Out()
+		d.Out("Reference")
 		ev = d.Event(2, exi.AtEnd)
 	}
 	if ev != 1 {
@@ -73,28 +66,27 @@ func (x *SignedInfo) EncodeEXI(e *exi.Encoder) {
 	at := uint32(0)
 	if x.ID.Present {
 		e.Event(0-at, 2-at)
-		e.At("@Id")
-		e.TextAttr(x.ID.Value)
+		e.TextAttr("@Id", x.ID.Value)
 		at = 1
 	}
 	e.Event(1-at, 2-at)
-	e.At("CanonicalizationMethod")
 	x.CanonicalizationMethod.EncodeEXI(e)
+	e.Out("CanonicalizationMethod")
 	e.Event(0, 1)
-	e.At("SignatureMethod")
 	x.SignatureMethod.EncodeEXI(e)
+	e.Out("SignatureMethod")
 	if len(x.Reference) < 1 {
 		e.Missing("Reference")
 		return
 	}
 	e.Event(0, 1)
-	e.At("Reference")
 	x.Reference[0].EncodeEXI(e)
+	e.Out("Reference")
 	at = 0
 	for i := range x.Reference[1:] {
 		e.Event(0-at, 2-at)
-		e.At("Reference")
 		x.Reference[i+1].EncodeEXI(e)
+		e.Out("Reference")
 	}
 	e.Event(1-at, 2-at)
 }

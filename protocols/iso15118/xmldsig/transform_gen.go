@@ -31,8 +31,7 @@ func (x *Transform) DecodeEXI(d *exi.Decoder) {
 		d.Expected("attribute Algorithm")
 		return
 	}
-	d.At("@Algorithm")
-	x.Algorithm = d.TextAttr()
+	x.Algorithm = d.TextAttr("@Algorithm")
 	ev = d.Event(4, exi.AtAttributes|exi.AtEnd|exi.Mixed)
 	for ev < 2 {
 		switch ev {
@@ -41,8 +40,7 @@ func (x *Transform) DecodeEXI(d *exi.Decoder) {
 			{
 				v := new(string)
 				x.Items[len(x.Items)-1].XPath = v
-				d.At("XPath")
-				*v = d.Text()
+				*v = d.Text("XPath")
 			}
 		case 1:
 			d.Refuse("element of a foreign namespace")
@@ -60,15 +58,13 @@ func (x *Transform) DecodeEXI(d *exi.Decoder) {
 // EncodeEXI writes the element's content and end.
 func (x *Transform) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
-	e.At("@Algorithm")
-	e.TextAttr(x.Algorithm)
+	e.TextAttr("@Algorithm", x.Algorithm)
 	at := uint32(0)
 	for i := range x.Items {
 		switch v := &x.Items[i]; {
 		case v.XPath != nil:
 			e.Event(0-at, 4-at)
-			e.At("XPath")
-			e.Text(*v.XPath)
+			e.Text("XPath", *v.XPath)
 		default:
 			e.Missing("XPath")
 			return

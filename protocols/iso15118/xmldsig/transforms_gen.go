@@ -25,15 +25,13 @@ func (x *Transforms) DecodeEXI(d *exi.Decoder) {
 		return
 	}
 	x.Transform = append(x.Transform, Transform{})
-	d.In("Transform")
 	x.Transform[len(x.Transform)-1].DecodeEXI(d)
-	d.Out()
+	d.Out("Transform")
 	ev = d.Event(2, exi.AtEnd)
 	for ev < 1 {
 		x.Transform = append(x.Transform, Transform{})
-		d.In("Transform")
 		x.Transform[len(x.Transform)-1].DecodeEXI(d)
-		d.Out()
+		d.Out("Transform")
 		ev = d.Event(2, exi.AtEnd)
 	}
 	if ev != 1 {
@@ -48,13 +46,13 @@ func (x *Transforms) EncodeEXI(e *exi.Encoder) {
 		return
 	}
 	e.Event(0, 1)
-	e.At("Transform")
 	x.Transform[0].EncodeEXI(e)
+	e.Out("Transform")
 	at := uint32(0)
 	for i := range x.Transform[1:] {
 		e.Event(0-at, 2-at)
-		e.At("Transform")
 		x.Transform[i+1].EncodeEXI(e)
+		e.Out("Transform")
 	}
 	e.Event(1-at, 2-at)
 }

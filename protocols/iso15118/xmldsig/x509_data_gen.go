@@ -35,41 +35,36 @@ func (x *X509Data) DecodeEXI(d *exi.Decoder) {
 		{
 			v := new(X509IssuerSerial)
 			x.Items[len(x.Items)-1].X509IssuerSerial = v
-			d.In("X509IssuerSerial")
 			v.DecodeEXI(d)
-			d.Out()
+			d.Out("X509IssuerSerial")
 		}
 	case 1:
 		x.Items = append(x.Items, X509DataItem{})
 		{
 			v := new([]byte)
 			x.Items[len(x.Items)-1].X509SKI = v
-			d.At("X509SKI")
-			*v = d.Binary()
+			*v = d.Binary("X509SKI")
 		}
 	case 2:
 		x.Items = append(x.Items, X509DataItem{})
 		{
 			v := new(string)
 			x.Items[len(x.Items)-1].X509SubjectName = v
-			d.At("X509SubjectName")
-			*v = d.Text()
+			*v = d.Text("X509SubjectName")
 		}
 	case 3:
 		x.Items = append(x.Items, X509DataItem{})
 		{
 			v := new([]byte)
 			x.Items[len(x.Items)-1].X509Certificate = v
-			d.At("X509Certificate")
-			*v = d.Binary()
+			*v = d.Binary("X509Certificate")
 		}
 	case 4:
 		x.Items = append(x.Items, X509DataItem{})
 		{
 			v := new([]byte)
 			x.Items[len(x.Items)-1].X509CRL = v
-			d.At("X509CRL")
-			*v = d.Binary()
+			*v = d.Binary("X509CRL")
 		}
 	case 5:
 		d.Refuse("element of a foreign namespace")
@@ -85,41 +80,36 @@ func (x *X509Data) DecodeEXI(d *exi.Decoder) {
 			{
 				v := new(X509IssuerSerial)
 				x.Items[len(x.Items)-1].X509IssuerSerial = v
-				d.In("X509IssuerSerial")
 				v.DecodeEXI(d)
-				d.Out()
+				d.Out("X509IssuerSerial")
 			}
 		case 1:
 			x.Items = append(x.Items, X509DataItem{})
 			{
 				v := new([]byte)
 				x.Items[len(x.Items)-1].X509SKI = v
-				d.At("X509SKI")
-				*v = d.Binary()
+				*v = d.Binary("X509SKI")
 			}
 		case 2:
 			x.Items = append(x.Items, X509DataItem{})
 			{
 				v := new(string)
 				x.Items[len(x.Items)-1].X509SubjectName = v
-				d.At("X509SubjectName")
-				*v = d.Text()
+				*v = d.Text("X509SubjectName")
 			}
 		case 3:
 			x.Items = append(x.Items, X509DataItem{})
 			{
 				v := new([]byte)
 				x.Items[len(x.Items)-1].X509Certificate = v
-				d.At("X509Certificate")
-				*v = d.Binary()
+				*v = d.Binary("X509Certificate")
 			}
 		case 4:
 			x.Items = append(x.Items, X509DataItem{})
 			{
 				v := new([]byte)
 				x.Items[len(x.Items)-1].X509CRL = v
-				d.At("X509CRL")
-				*v = d.Binary()
+				*v = d.Binary("X509CRL")
 			}
 		case 5:
 			d.Refuse("element of a foreign namespace")
@@ -143,24 +133,20 @@ func (x *X509Data) EncodeEXI(e *exi.Encoder) {
 	switch v := &x.Items[0]; {
 	case v.X509IssuerSerial != nil:
 		e.Event(0, 6)
-		e.At("X509IssuerSerial")
 		v.X509IssuerSerial.EncodeEXI(e)
+		e.Out("X509IssuerSerial")
 	case v.X509SKI != nil:
 		e.Event(1, 6)
-		e.At("X509SKI")
-		e.Binary(*v.X509SKI)
+		e.Binary("X509SKI", *v.X509SKI)
 	case v.X509SubjectName != nil:
 		e.Event(2, 6)
-		e.At("X509SubjectName")
-		e.Text(*v.X509SubjectName)
+		e.Text("X509SubjectName", *v.X509SubjectName)
 	case v.X509Certificate != nil:
 		e.Event(3, 6)
-		e.At("X509Certificate")
-		e.Binary(*v.X509Certificate)
+		e.Binary("X509Certificate", *v.X509Certificate)
 	case v.X509CRL != nil:
 		e.Event(4, 6)
-		e.At("X509CRL")
-		e.Binary(*v.X509CRL)
+		e.Binary("X509CRL", *v.X509CRL)
 	default:
 		e.Missing("X509IssuerSerial or X509SKI or X509SubjectName or X509Certificate or X509CRL")
 		return
@@ -170,24 +156,20 @@ func (x *X509Data) EncodeEXI(e *exi.Encoder) {
 		switch v := &x.Items[i+1]; {
 		case v.X509IssuerSerial != nil:
 			e.Event(0-at, 7-at)
-			e.At("X509IssuerSerial")
 			v.X509IssuerSerial.EncodeEXI(e)
+			e.Out("X509IssuerSerial")
 		case v.X509SKI != nil:
 			e.Event(1-at, 7-at)
-			e.At("X509SKI")
-			e.Binary(*v.X509SKI)
+			e.Binary("X509SKI", *v.X509SKI)
 		case v.X509SubjectName != nil:
 			e.Event(2-at, 7-at)
-			e.At("X509SubjectName")
-			e.Text(*v.X509SubjectName)
+			e.Text("X509SubjectName", *v.X509SubjectName)
 		case v.X509Certificate != nil:
 			e.Event(3-at, 7-at)
-			e.At("X509Certificate")
-			e.Binary(*v.X509Certificate)
+			e.Binary("X509Certificate", *v.X509Certificate)
 		case v.X509CRL != nil:
 			e.Event(4-at, 7-at)
-			e.At("X509CRL")
-			e.Binary(*v.X509CRL)
+			e.Binary("X509CRL", *v.X509CRL)
 		default:
 			e.Missing("X509IssuerSerial or X509SKI or X509SubjectName or X509Certificate or X509CRL")
 			return

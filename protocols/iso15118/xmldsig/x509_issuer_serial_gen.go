@@ -16,33 +16,17 @@ type X509IssuerSerial struct {
 
 // DecodeEXI reads the element's content and end.
 func (x *X509IssuerSerial) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("X509IssuerName")
-		return
-	}
-	d.At("X509IssuerName")
-	x.X509IssuerName = d.Text()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("X509SerialNumber")
-		return
-	}
-	d.At("X509SerialNumber")
-	x.X509SerialNumber = d.Integer()
-	if d.Event(1, exi.AtEnd) != 0 {
-		d.Expected("end of element")
-	}
+	x.X509IssuerName = d.NextText("X509IssuerName", exi.AtStart)
+	x.X509SerialNumber = d.NextInteger("X509SerialNumber", 0)
+	d.End(exi.AtEnd)
 }
 
 // EncodeEXI writes the element's content and end.
 func (x *X509IssuerSerial) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
-	e.At("X509IssuerName")
-	e.Text(x.X509IssuerName)
+	e.Text("X509IssuerName", x.X509IssuerName)
 	e.Event(0, 1)
-	e.At("X509SerialNumber")
-	e.Integer(x.X509SerialNumber)
+	e.Integer("X509SerialNumber", x.X509SerialNumber)
 	e.Event(0, 1)
 }
 

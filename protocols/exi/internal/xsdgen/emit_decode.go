@@ -181,7 +181,12 @@ func (p *Package) emitDecode(w *writer, g *goType) {
 		i = d.run(i)
 	}
 	if len(d.ps) == 0 || d.ps[len(d.ps)-1].min > 0 && d.ps[len(d.ps)-1].max == 1 {
-		w.p("\tif %s != 0 {\n\t\td.Expected(%q)\n\t}", d.event(len(d.ps), 0, false), "end of element")
+		n := len(d.ps)
+		if tail(d.ps, n, g.Type.Mixed) == 1 {
+			w.p("\td.End(%s)", g.site(d.ps, n, d.first))
+		} else {
+			w.p("\tif %s != 0 {\n\t\td.Expected(%q)\n\t}", d.event(n, 0, false), "end of element")
+		}
 	}
 }
 
@@ -190,8 +195,34 @@ func (p *Package) emitDecode(w *writer, g *goType) {
 // required repeated position begins the next run with its further occurrences.
 func (d *decoder) run(i int) int {
 	d.off = 0
+	if d.plain(i) {
+		d.next(i)
+		d.first = false
+		return i + 1
+	}
 	d.declare(d.event(i, 0, false))
 	return d.chain(i)
+}
+
+// plain reports whether position i is one required element that nothing else
+// can precede.
+func (d *decoder) plain(i int) bool {
+	q := d.ps[i]
+	return q.min == 1 && q.max == 1 && !q.attr && len(q.alts) == 1 && !q.alts[0].closed() &&
+		tail(d.ps, i, d.g.Type.Mixed) == 1 && q.field != nil && q.field.Union == nil && q.field.Item == nil
+}
+
+// next emits the reading of a plain position.
+func (d *decoder) next(i int) {
+	q := d.ps[i]
+	f, e := q.field, q.alts[0].Element
+	site := d.g.site(d.ps, i, d.first)
+	if !e.Type.Complex {
+		d.p("\tx.%s = %s", f.Name, d.pkg.decodeNext(e.Type, e.Name.Local, site))
+		return
+	}
+	d.p("\tif !d.Begin(%q, %s) {\n\t\treturn\n\t}", e.Name.Local, site)
+	d.into(e, "x."+f.Name, "")
 }
 
 func (d *decoder) declare(expr string) {
@@ -204,7 +235,6 @@ func (d *decoder) declare(expr string) {
 }
 
 func (d *decoder) chain(i int) int {
-	p := d.pkg
 	for ; i < len(d.ps); i++ {
 		q := d.ps[i]
 		if q.min == 0 {
@@ -225,7 +255,6 @@ func (d *decoder) chain(i int) int {
 		}
 		return d.chain(i + 1)
 	}
-	_ = p
 	d.end()
 	return len(d.ps)
 }
@@ -352,8 +381,7 @@ func (d *decoder) alternative(q *position, k int, inSwitch bool) {
 	p := d.pkg
 	if q.attr {
 		f := q.field
-		d.p("\td.At(%q)", "@"+p.xmlName(f.XML))
-		v := p.decodeValue(f.Type, true)
+		v := p.decodeValue(f.Type, "@"+p.xmlName(f.XML), true)
 		if f.Kind == fieldOptional {
 			d.p("\tx.%s.Set(%s)", f.Name, v)
 		} else {
@@ -363,7 +391,7 @@ func (d *decoder) alternative(q *position, k int, inSwitch bool) {
 	}
 	a := q.alts[k]
 	if q.bare != nil && a.Element == q.bare.Head {
-		d.p("\td.At(%q)\n\tx.%s = true\n\td.Empty()", a.Element.Name.Local, q.bare.name)
+		d.p("\tx.%s = true\n\td.Empty()\n\td.Out(%q)", q.bare.name, a.Element.Name.Local)
 		return
 	}
 	if a.closed() {
@@ -410,33 +438,29 @@ func (d *decoder) element(f *field, e *Element) {
 		d.p("\tx.%s = append(x.%s, %s{})", f.Name, f.Name, goType)
 		d.into(e, fmt.Sprintf("x.%s[len(x.%s)-1]", f.Name, f.Name), "")
 	case f.Kind == fieldSlice:
-		d.p("\td.At(%q)", local)
-		d.p("\tx.%s = append(x.%s, %s)", f.Name, f.Name, p.decodeValue(e.Type, false))
+		d.p("\tx.%s = append(x.%s, %s)", f.Name, f.Name, p.decodeValue(e.Type, local, false))
 	case f.Kind == fieldOptional && e.Type.Complex:
 		d.p("\tx.%s.Present = true", f.Name)
 		d.into(e, fmt.Sprintf("x.%s.Value", f.Name), "")
 	case f.Kind == fieldOptional:
-		d.p("\td.At(%q)", local)
-		d.p("\tx.%s.Set(%s)", f.Name, p.decodeValue(e.Type, false))
+		d.p("\tx.%s.Set(%s)", f.Name, p.decodeValue(e.Type, local, false))
 	case f.Kind == fieldPointer:
 		d.p("\tx.%s = new(%s)", f.Name, goType)
 		d.into(e, "x."+f.Name, "")
 	case e.Type.Complex:
 		d.into(e, "x."+f.Name, "")
 	default:
-		d.p("\td.At(%q)", local)
-		d.p("\tx.%s = %s", f.Name, p.decodeValue(e.Type, false))
+		d.p("\tx.%s = %s", f.Name, p.decodeValue(e.Type, local, false))
 	}
 }
 
 // into emits the reading of an element's content into an existing value.
 func (d *decoder) into(e *Element, v, simple string) {
 	if !e.Type.Complex {
-		d.p("\td.At(%q)", e.Name.Local)
-		d.p("\t%s = %s", simple, d.pkg.decodeValue(e.Type, false))
+		d.p("\t%s = %s", simple, d.pkg.decodeValue(e.Type, e.Name.Local, false))
 		return
 	}
-	d.p("\td.In(%q)\n\t%s.DecodeEXI(d)\n\td.Out()", e.Name.Local, v)
+	d.p("\t%s.DecodeEXI(d)\n\td.Out(%q)", v, e.Name.Local)
 }
 
 // emitDecodeSimpleContent writes the method for a type with attributes and a
@@ -471,6 +495,6 @@ func (p *Package) emitDecodeSimpleContent(w *writer, g *goType, f *field) {
 		d.declare(d.event(n, 0, false))
 	}
 	w.p("\tif ev != %d {\n\t\td.Expected(\"a value\")\n\t\treturn\n\t}", d.off)
-	w.p("\tx.Value = %s", p.decodeValue(f.Type, true))
-	w.p("\tif d.Event(1, exi.AtEnd) != 0 {\n\t\td.Expected(\"end of element\")\n\t}")
+	w.p("\tx.Value = %s", p.decodeValue(f.Type, "text()", true))
+	w.p("\td.End(exi.AtEnd)")
 }

@@ -57,7 +57,7 @@ func (p *Package) emitDocument(w *writer) {
 		for code, e := range globals {
 			for _, m := range p.messages {
 				if m == e {
-					w.p("\tcase %d:\n\t\tm := new(%s)\n\t\td.In(%q)\n\t\tm.DecodeEXI(d)\n\t\td.Out()\n\t\treturn m", code, p.elementType(e), e.Name.Local)
+					w.p("\tcase %d:\n\t\tm := new(%s)\n\t\tm.DecodeEXI(d)\n\t\td.Out(%q)\n\t\treturn m", code, p.elementType(e), e.Name.Local)
 				}
 			}
 		}
@@ -115,7 +115,7 @@ func (p *Package) emitDecodeInto(w *writer, globals []*Element, width int) {
 	w.p("func decodeDocument(d *exi.Decoder, m *%s) {", t)
 	w.p("\t*m = %s{}", t)
 	w.p("\tif ev := d.Bits(%d); ev != %d {\n\t\td.BadDocument(ev, &SchemaSet)\n\t\treturn\n\t}", width, code)
-	w.p("\td.In(%q)\n\tm.DecodeEXI(d)\n\td.Out()\n}\n", e.Name.Local)
+	w.p("\tm.DecodeEXI(d)\n\td.Out(%q)\n}\n", e.Name.Local)
 }
 
 func (p *Package) emitMessage(w *writer, e *Element, code, width int) {
@@ -125,7 +125,7 @@ func (p *Package) emitMessage(w *writer, e *Element, code, width int) {
 	}
 	w.p("// AppendEXI appends m as an EXI document to dst. It allocates only to let dst grow.")
 	w.p("func (m *%s) AppendEXI(dst []byte) ([]byte, error) {", t)
-	w.p("\tvar e exi.Encoder\n\te.Reset(dst)\n\te.Bits(%d, %d)\n\tm.EncodeEXI(&e)\n\treturn e.Finish()\n}\n", code, width)
+	w.p("\tvar e exi.Encoder\n\te.Reset(dst)\n\te.Bits(%d, %d)\n\tm.EncodeEXI(&e)\n\te.Out(%q)\n\treturn e.Finish()\n}\n", code, width, e.Name.Local)
 	w.p("// Validate checks the restrictions of the schema that the wire format does not enforce.")
 	w.p("func (m *%s) Validate() error {", t)
 	w.p("\tvar v exi.Validator\n\tv.In(%q)\n\tm.ValidateEXI(&v)\n\treturn v.Err()\n}\n", e.Name.Local)
@@ -171,13 +171,12 @@ func (p *Package) emitFragments(w *writer) {
 	for _, e := range p.frags {
 		w.p("\tcase %d:\n\t\tv := new(%s)", code(e), p.elementType(e))
 		w.p("\t\tf = Fragment{exi.QName{Space: %q, Local: %q}, v}", e.Name.Space, e.Name.Local)
-		w.p("\t\td.In(%q)", e.Name.Local)
 		if ambiguous(p.Set, e.Name) {
 			w.p("\t\t%s", p.relaxedDecode(e))
 		} else {
 			w.p("\t\tv.DecodeEXI(d)")
 		}
-		w.p("\t\td.Out()")
+		w.p("\t\td.Out(%q)", e.Name.Local)
 	}
 	w.p("\tdefault:\n\t\td.BadFragment(ev)\n\t\treturn f\n\t}")
 	w.p("\tif ev := d.Bits(%d); ev != %d {\n\t\td.Expected(\"end of fragment\")\n\t}\n\treturn f\n}\n", width, end)
@@ -188,7 +187,7 @@ func (p *Package) emitFragments(w *writer) {
 		if ambiguous(p.Set, e.Name) {
 			w.p("\t%s", p.relaxedEncode(e))
 		} else {
-			w.p("\tv.EncodeEXI(&e)")
+			w.p("\tv.EncodeEXI(&e)\n\te.Out(%q)", e.Name.Local)
 		}
 		w.p("\te.Bits(%d, %d)\n\treturn e.Finish()\n}\n", end, width)
 	}

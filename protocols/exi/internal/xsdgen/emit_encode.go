@@ -36,7 +36,7 @@ func (p *Package) emitEncode(w *writer, g *goType) {
 		i = e.run(i)
 	}
 	if value != nil {
-		w.p("\t%s", p.encodeValue(value.Type, "x.Value", true))
+		w.p("\t%s", p.encodeValue(value.Type, "text()", "x.Value", true))
 		w.p("\te.Event(0, 1)")
 		return
 	}
@@ -183,6 +183,12 @@ func (e *encoder) single(q *position) {
 			e.p("\t} else {")
 			defer e.p("\t}")
 		}
+		if f := q.field; e.total == 1 && !e.moved && !f.Attr && !f.Value && !f.Type.Complex && f.Kind == fieldPlain {
+			if next := e.pkg.encodeNext(f.Type, f.XML.Local, "x."+f.Name); next != "" {
+				e.p("\t%s", next)
+				return
+			}
+		}
 		e.p("\t%s", e.event(fmt.Sprint(e.off+e.openCode(q))))
 		if !q.field.Value {
 			e.field(q.field, q)
@@ -221,8 +227,7 @@ func (e *encoder) union(q *position, v, code string) {
 			e.p("\te.Event(%s)", fmt.Sprintf(code, e.off+k))
 		}
 		e.p("\tif v == nil {\n\t\te.Missing(%q)\n\t\treturn\n\t}", a.Element.Name.Local)
-		e.p("\te.At(%q)", a.Element.Name.Local)
-		e.p("\tv.EncodeEXI(e)")
+		e.p("\tv.EncodeEXI(e)\n\te.Out(%q)", a.Element.Name.Local)
 	}
 	e.p("\tdefault:\n\t\te.Missing(%q)\n\t}", q.field.XML.Local)
 }
@@ -308,7 +313,8 @@ func (e *encoder) occurrence(q *position, v, code string) {
 			}
 			e.p("\tcase *%s:", e.pkg.goTypeOf(a.Element.Type))
 			e.p("\t"+code, e.off+k)
-			e.p("\tv.EncodeEXI(e)")
+			e.p("\tif v == nil {\n\t\te.Missing(%q)\n\t\treturn\n\t}", a.Element.Name.Local)
+			e.p("\tv.EncodeEXI(e)\n\te.Out(%q)", a.Element.Name.Local)
 		}
 		e.p("\tdefault:\n\t\te.Missing(%q)\n\t\treturn\n\t}", f.XML.Local)
 	default:
@@ -324,18 +330,16 @@ func (e *encoder) field(f *field, q *position) {
 		v += ".Value"
 	}
 	if f.Attr {
-		e.p("\te.At(%q)", "@"+f.XML.Local)
-		e.p("\t%s", e.pkg.encodeValue(f.Type, v, true))
+		e.p("\t%s", e.pkg.encodeValue(f.Type, "@"+f.XML.Local, v, true))
 		return
 	}
 	e.value(f.Type, v, v, f.XML.Local)
 }
 
 func (e *encoder) value(t *Type, v, simple, local string) {
-	e.p("\te.At(%q)", local)
 	if t.Complex {
-		e.p("\t%s.EncodeEXI(e)", v)
+		e.p("\t%s.EncodeEXI(e)\n\te.Out(%q)", v, local)
 	} else {
-		e.p("\t%s", e.pkg.encodeValue(t, simple, false))
+		e.p("\t%s", e.pkg.encodeValue(t, local, simple, false))
 	}
 }

@@ -59,30 +59,60 @@ func goInt(s *Simple) string {
 	return (*Package)(nil).goSimple(&Simple{Primitive: Int, Builtin: s.Builtin})
 }
 
-// decodeValue returns the expression that reads a simple value.
-func (p *Package) decodeValue(t *Type, attr bool) string {
+// decodeValue returns the expression that reads the simple value of an element
+// or attribute.
+func (p *Package) decodeValue(t *Type, element string, attr bool) string {
+	if attr {
+		return p.decodeCall(t, "", "Attr", element)
+	}
+	return p.decodeCall(t, "", "", element)
+}
+
+// decodeNext returns the expression that reads a required simple element with
+// its start event.
+func (p *Package) decodeNext(t *Type, element, site string) string {
+	return p.decodeCall(t, "Next", "", element, site)
+}
+
+func (p *Package) decodeCall(t *Type, prefix, suffix, element string, site ...string) string {
 	s := t.Simple
 	name, args := method(s)
-	if attr {
-		name += "Attr"
-	}
-	call := "d." + name + "(" + strings.Join(args, ", ") + ")"
+	args = append(append([]string{fmt.Sprintf("%q", element)}, args...), site...)
+	call := "d." + prefix + name + suffix + "(" + strings.Join(args, ", ") + ")"
 	switch {
 	case s.Enum != nil:
 		return p.goSimple(s) + "(" + call + ")"
 	case s.Primitive == Int:
 		switch goType := p.goSimple(s); {
-		case name == "Ranged" || name == "RangedAttr":
+		case name == "Ranged":
 			return goType + "(" + call + ")"
-		case strings.HasPrefix(name, "Unsigned") && goType != "uint64", strings.HasPrefix(name, "Signed") && goType != "int64":
+		case name == "Unsigned" && goType != "uint64", name == "Signed" && goType != "int64":
 			return goType + "(" + call + ")"
 		}
 	}
 	return call
 }
 
-// encodeValue returns the statement that writes a simple value.
-func (p *Package) encodeValue(t *Type, v string, attr bool) string {
+// encodeValue returns the statement that writes the simple value of an element
+// or attribute.
+func (p *Package) encodeValue(t *Type, element, v string, attr bool) string {
+	if attr {
+		return p.encodeCall(t, "", "Attr", element, v)
+	}
+	return p.encodeCall(t, "", "", element, v)
+}
+
+// encodeNext returns the statement that writes a required simple element with
+// its start event, where the runtime has a method for it, or "".
+func (p *Package) encodeNext(t *Type, element, v string) string {
+	switch name, _ := method(t.Simple); name {
+	case "Bool", "Enum", "Ranged", "Unsigned", "Signed":
+		return p.encodeCall(t, "Next", "", element, v)
+	}
+	return ""
+}
+
+func (p *Package) encodeCall(t *Type, prefix, suffix, element, v string) string {
 	s := t.Simple
 	name, args := method(s)
 	switch {
@@ -101,8 +131,6 @@ func (p *Package) encodeValue(t *Type, v string, attr bool) string {
 			v = "int64(" + v + ")"
 		}
 	}
-	if attr {
-		name += "Attr"
-	}
-	return "e." + name + "(" + strings.Join(append([]string{v}, args...), ", ") + ")"
+	args = append([]string{fmt.Sprintf("%q", element), v}, args...)
+	return "e." + prefix + name + suffix + "(" + strings.Join(args, ", ") + ")"
 }

@@ -16,6 +16,9 @@ type Spec struct {
 	Parents []string // Dirs of packages whose types may be reused, nearest first
 	// Message tells the elements that may be the root of a document.
 	Message func(*Element) bool
+	// Also is a namespace all of whose concrete types are emitted, for other
+	// packages to reuse.
+	Also string
 	// Fragments tells the further elements that have a fragment form.
 	Fragments []Name
 }
@@ -127,6 +130,11 @@ func Plan(spec Spec, set *Set, parents []*Package) (*Package, error) {
 			return nil, err
 		}
 	}
+	for _, t := range concreteTypes(set, spec.Also) {
+		if err := p.use(t, nil); err != nil {
+			return nil, err
+		}
+	}
 	p.nameElements()
 	return p, p.group()
 }
@@ -141,6 +149,18 @@ func (p *Package) hasFragment(e *Element) bool {
 		return false
 	}
 	return slices.Contains(p.messages, e) && e.Name.Local != "V2G_Message" || e.Head != nil && e.Head.Name.Local == "BodyElement"
+}
+
+// concreteTypes returns the usable types of a namespace by name.
+func concreteTypes(s *Set, space string) []*Type {
+	var out []*Type
+	for n, t := range s.Types {
+		if n.Space == space && space != "" && !t.Abstract {
+			out = append(out, t)
+		}
+	}
+	slices.SortFunc(out, func(a, b *Type) int { return a.Name.compare(b.Name) })
+	return out
 }
 
 // sortedGlobals returns the global elements in EXI order.

@@ -52,6 +52,7 @@ var Specs = []Spec{
 	{
 		Package: "common", Dir: "v20/common", Set: "iso20-common", Root: "iso20/V2G_CI_CommonMessages.xsd",
 		Parents: []string{"xmldsig"}, Title: "ISO 15118-20 common messages", Message: isV20Message,
+		Also: "urn:iso:std:iso:15118:-20:CommonTypes",
 		Fragments: []Name{
 			{spaceDS, "SignedInfo"},
 			{spaceCM, "PnC_AReqAuthorizationMode"},

@@ -68,178 +68,148 @@ func (*BPTDynamicACCLReqControlMode) ElementName() exi.QName {
 func (x *BPTDynamicACCLReqControlMode) DecodeEXI(d *exi.Decoder) {
 	ev := d.Event(2, exi.AtStart)
 	if ev == 0 {
-		d.At("DepartureTime")
-		x.DepartureTime.Set(uint32(d.Unsigned(1<<32 - 1)))
+		x.DepartureTime.Set(uint32(d.Unsigned("DepartureTime", 1<<32-1)))
 		ev = d.Event(1, 0) + 1
 	}
 	if ev != 1 {
 		d.Expected("EVTargetEnergyRequest")
 		return
 	}
-	d.In("EVTargetEnergyRequest")
 	x.EVTargetEnergyRequest.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVMaximumEnergyRequest")
+	d.Out("EVTargetEnergyRequest")
+	if !d.Begin("EVMaximumEnergyRequest", 0) {
 		return
 	}
-	d.In("EVMaximumEnergyRequest")
 	x.EVMaximumEnergyRequest.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVMinimumEnergyRequest")
+	d.Out("EVMaximumEnergyRequest")
+	if !d.Begin("EVMinimumEnergyRequest", 0) {
 		return
 	}
-	d.In("EVMinimumEnergyRequest")
 	x.EVMinimumEnergyRequest.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVMaximumChargePower")
+	d.Out("EVMinimumEnergyRequest")
+	if !d.Begin("EVMaximumChargePower", 0) {
 		return
 	}
-	d.In("EVMaximumChargePower")
 	x.EVMaximumChargePower.DecodeEXI(d)
-	d.Out()
+	d.Out("EVMaximumChargePower")
 	ev = d.Event(3, 0)
 	if ev == 0 {
 		x.EVMaximumChargePowerL2.Present = true
-		d.In("EVMaximumChargePower_L2")
 		x.EVMaximumChargePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMaximumChargePower_L2")
 		ev = d.Event(2, 0) + 1
 	}
 	if ev == 1 {
 		x.EVMaximumChargePowerL3.Present = true
-		d.In("EVMaximumChargePower_L3")
 		x.EVMaximumChargePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMaximumChargePower_L3")
 		ev = d.Event(1, 0) + 2
 	}
 	if ev != 2 {
 		d.Expected("EVMinimumChargePower")
 		return
 	}
-	d.In("EVMinimumChargePower")
 	x.EVMinimumChargePower.DecodeEXI(d)
-	d.Out()
+	d.Out("EVMinimumChargePower")
 	ev = d.Event(3, 0)
 	if ev == 0 {
 		x.EVMinimumChargePowerL2.Present = true
-		d.In("EVMinimumChargePower_L2")
 		x.EVMinimumChargePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMinimumChargePower_L2")
 		ev = d.Event(2, 0) + 1
 	}
 	if ev == 1 {
 		x.EVMinimumChargePowerL3.Present = true
-		d.In("EVMinimumChargePower_L3")
 		x.EVMinimumChargePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMinimumChargePower_L3")
 		ev = d.Event(1, 0) + 2
 	}
 	if ev != 2 {
 		d.Expected("EVPresentActivePower")
 		return
 	}
-	d.In("EVPresentActivePower")
 	x.EVPresentActivePower.DecodeEXI(d)
-	d.Out()
+	d.Out("EVPresentActivePower")
 	ev = d.Event(3, 0)
 	if ev == 0 {
 		x.EVPresentActivePowerL2.Present = true
-		d.In("EVPresentActivePower_L2")
 		x.EVPresentActivePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVPresentActivePower_L2")
 		ev = d.Event(2, 0) + 1
 	}
 	if ev == 1 {
 		x.EVPresentActivePowerL3.Present = true
-		d.In("EVPresentActivePower_L3")
 		x.EVPresentActivePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVPresentActivePower_L3")
 		ev = d.Event(1, 0) + 2
 	}
 	if ev != 2 {
 		d.Expected("EVPresentReactivePower")
 		return
 	}
-	d.In("EVPresentReactivePower")
 	x.EVPresentReactivePower.DecodeEXI(d)
-	d.Out()
+	d.Out("EVPresentReactivePower")
 	ev = d.Event(3, 0)
 	if ev == 0 {
 		x.EVPresentReactivePowerL2.Present = true
-		d.In("EVPresentReactivePower_L2")
 		x.EVPresentReactivePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVPresentReactivePower_L2")
 		ev = d.Event(2, 0) + 1
 	}
 	if ev == 1 {
 		x.EVPresentReactivePowerL3.Present = true
-		d.In("EVPresentReactivePower_L3")
 		x.EVPresentReactivePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVPresentReactivePower_L3")
 		ev = d.Event(1, 0) + 2
 	}
 	if ev != 2 {
 		d.Expected("EVMaximumDischargePower")
 		return
 	}
-	d.In("EVMaximumDischargePower")
 	x.EVMaximumDischargePower.DecodeEXI(d)
-	d.Out()
+	d.Out("EVMaximumDischargePower")
 	ev = d.Event(3, 0)
 	if ev == 0 {
 		x.EVMaximumDischargePowerL2.Present = true
-		d.In("EVMaximumDischargePower_L2")
 		x.EVMaximumDischargePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMaximumDischargePower_L2")
 		ev = d.Event(2, 0) + 1
 	}
 	if ev == 1 {
 		x.EVMaximumDischargePowerL3.Present = true
-		d.In("EVMaximumDischargePower_L3")
 		x.EVMaximumDischargePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMaximumDischargePower_L3")
 		ev = d.Event(1, 0) + 2
 	}
 	if ev != 2 {
 		d.Expected("EVMinimumDischargePower")
 		return
 	}
-	d.In("EVMinimumDischargePower")
 	x.EVMinimumDischargePower.DecodeEXI(d)
-	d.Out()
+	d.Out("EVMinimumDischargePower")
 	ev = d.Event(5, exi.AtEnd)
 	if ev == 0 {
 		x.EVMinimumDischargePowerL2.Present = true
-		d.In("EVMinimumDischargePower_L2")
 		x.EVMinimumDischargePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMinimumDischargePower_L2")
 		ev = d.Event(4, exi.AtEnd) + 1
 	}
 	if ev == 1 {
 		x.EVMinimumDischargePowerL3.Present = true
-		d.In("EVMinimumDischargePower_L3")
 		x.EVMinimumDischargePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMinimumDischargePower_L3")
 		ev = d.Event(3, exi.AtEnd) + 2
 	}
 	if ev == 2 {
 		x.EVMaximumV2XEnergyRequest.Present = true
-		d.In("EVMaximumV2XEnergyRequest")
 		x.EVMaximumV2XEnergyRequest.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMaximumV2XEnergyRequest")
 		ev = d.Event(2, exi.AtEnd) + 3
 	}
 	if ev == 3 {
 		x.EVMinimumV2XEnergyRequest.Present = true
-		d.In("EVMinimumV2XEnergyRequest")
 		x.EVMinimumV2XEnergyRequest.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMinimumV2XEnergyRequest")
 		ev = d.Event(1, exi.AtEnd) + 4
 	}
 	if ev != 4 {
@@ -252,125 +222,124 @@ func (x *BPTDynamicACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	at := uint32(0)
 	if x.DepartureTime.Present {
 		e.Event(0-at, 2-at)
-		e.At("DepartureTime")
-		e.Unsigned(uint64(x.DepartureTime.Value))
+		e.Unsigned("DepartureTime", uint64(x.DepartureTime.Value))
 		at = 1
 	}
 	e.Event(1-at, 2-at)
-	e.At("EVTargetEnergyRequest")
 	x.EVTargetEnergyRequest.EncodeEXI(e)
+	e.Out("EVTargetEnergyRequest")
 	e.Event(0, 1)
-	e.At("EVMaximumEnergyRequest")
 	x.EVMaximumEnergyRequest.EncodeEXI(e)
+	e.Out("EVMaximumEnergyRequest")
 	e.Event(0, 1)
-	e.At("EVMinimumEnergyRequest")
 	x.EVMinimumEnergyRequest.EncodeEXI(e)
+	e.Out("EVMinimumEnergyRequest")
 	e.Event(0, 1)
-	e.At("EVMaximumChargePower")
 	x.EVMaximumChargePower.EncodeEXI(e)
+	e.Out("EVMaximumChargePower")
 	at = 0
 	if x.EVMaximumChargePowerL2.Present {
 		e.Event(0-at, 3-at)
-		e.At("EVMaximumChargePower_L2")
 		x.EVMaximumChargePowerL2.Value.EncodeEXI(e)
+		e.Out("EVMaximumChargePower_L2")
 		at = 1
 	}
 	if x.EVMaximumChargePowerL3.Present {
 		e.Event(1-at, 3-at)
-		e.At("EVMaximumChargePower_L3")
 		x.EVMaximumChargePowerL3.Value.EncodeEXI(e)
+		e.Out("EVMaximumChargePower_L3")
 		at = 2
 	}
 	e.Event(2-at, 3-at)
-	e.At("EVMinimumChargePower")
 	x.EVMinimumChargePower.EncodeEXI(e)
+	e.Out("EVMinimumChargePower")
 	at = 0
 	if x.EVMinimumChargePowerL2.Present {
 		e.Event(0-at, 3-at)
-		e.At("EVMinimumChargePower_L2")
 		x.EVMinimumChargePowerL2.Value.EncodeEXI(e)
+		e.Out("EVMinimumChargePower_L2")
 		at = 1
 	}
 	if x.EVMinimumChargePowerL3.Present {
 		e.Event(1-at, 3-at)
-		e.At("EVMinimumChargePower_L3")
 		x.EVMinimumChargePowerL3.Value.EncodeEXI(e)
+		e.Out("EVMinimumChargePower_L3")
 		at = 2
 	}
 	e.Event(2-at, 3-at)
-	e.At("EVPresentActivePower")
 	x.EVPresentActivePower.EncodeEXI(e)
+	e.Out("EVPresentActivePower")
 	at = 0
 	if x.EVPresentActivePowerL2.Present {
 		e.Event(0-at, 3-at)
-		e.At("EVPresentActivePower_L2")
 		x.EVPresentActivePowerL2.Value.EncodeEXI(e)
+		e.Out("EVPresentActivePower_L2")
 		at = 1
 	}
 	if x.EVPresentActivePowerL3.Present {
 		e.Event(1-at, 3-at)
-		e.At("EVPresentActivePower_L3")
 		x.EVPresentActivePowerL3.Value.EncodeEXI(e)
+		e.Out("EVPresentActivePower_L3")
 		at = 2
 	}
 	e.Event(2-at, 3-at)
-	e.At("EVPresentReactivePower")
 	x.EVPresentReactivePower.EncodeEXI(e)
+	e.Out("EVPresentReactivePower")
 	at = 0
 	if x.EVPresentReactivePowerL2.Present {
 		e.Event(0-at, 3-at)
-		e.At("EVPresentReactivePower_L2")
 		x.EVPresentReactivePowerL2.Value.EncodeEXI(e)
+		e.Out("EVPresentReactivePower_L2")
 		at = 1
 	}
 	if x.EVPresentReactivePowerL3.Present {
 		e.Event(1-at, 3-at)
-		e.At("EVPresentReactivePower_L3")
 		x.EVPresentReactivePowerL3.Value.EncodeEXI(e)
+		e.Out("EVPresentReactivePower_L3")
 		at = 2
 	}
 	e.Event(2-at, 3-at)
-	e.At("EVMaximumDischargePower")
 	x.EVMaximumDischargePower.EncodeEXI(e)
+	e.Out("EVMaximumDischargePower")
 	at = 0
 	if x.EVMaximumDischargePowerL2.Present {
 		e.Event(0-at, 3-at)
-		e.At("EVMaximumDischargePower_L2")
 		x.EVMaximumDischargePowerL2.Value.EncodeEXI(e)
+		e.Out("EVMaximumDischargePower_L2")
 		at = 1
 	}
 	if x.EVMaximumDischargePowerL3.Present {
 		e.Event(1-at, 3-at)
-		e.At("EVMaximumDischargePower_L3")
 		x.EVMaximumDischargePowerL3.Value.EncodeEXI(e)
+		e.Out("EVMaximumDischargePower_L3")
 		at = 2
 	}
 	e.Event(2-at, 3-at)
-	e.At("EVMinimumDischargePower")
 	x.EVMinimumDischargePower.EncodeEXI(e)
+	e.Out("EVMinimumDischargePower")
 	at = 0
 	if x.EVMinimumDischargePowerL2.Present {
 		e.Event(0-at, 5-at)
-		e.At("EVMinimumDischargePower_L2")
 		x.EVMinimumDischargePowerL2.Value.EncodeEXI(e)
+		e.Out("EVMinimumDischargePower_L2")
 		at = 1
 	}
 	if x.EVMinimumDischargePowerL3.Present {
 		e.Event(1-at, 5-at)
-		e.At("EVMinimumDischargePower_L3")
 		x.EVMinimumDischargePowerL3.Value.EncodeEXI(e)
+		e.Out("EVMinimumDischargePower_L3")
 		at = 2
 	}
 	if x.EVMaximumV2XEnergyRequest.Present {
 		e.Event(2-at, 5-at)
-		e.At("EVMaximumV2XEnergyRequest")
 		x.EVMaximumV2XEnergyRequest.Value.EncodeEXI(e)
+		e.Out("EVMaximumV2XEnergyRequest")
 		at = 3
 	}
 	if x.EVMinimumV2XEnergyRequest.Present {
 		e.Event(3-at, 5-at)
-		e.At("EVMinimumV2XEnergyRequest")
 		x.EVMinimumV2XEnergyRequest.Value.EncodeEXI(e)
+		e.Out("EVMinimumV2XEnergyRequest")
 		at = 4
 	}
 	e.Event(4-at, 5-at)
@@ -533,150 +502,129 @@ func (x *BPTScheduledACCLReqControlMode) DecodeEXI(d *exi.Decoder) {
 	ev := d.Event(10, exi.AtStart)
 	if ev == 0 {
 		x.EVTargetEnergyRequest.Present = true
-		d.In("EVTargetEnergyRequest")
 		x.EVTargetEnergyRequest.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVTargetEnergyRequest")
 		ev = d.Event(9, 0) + 1
 	}
 	if ev == 1 {
 		x.EVMaximumEnergyRequest.Present = true
-		d.In("EVMaximumEnergyRequest")
 		x.EVMaximumEnergyRequest.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMaximumEnergyRequest")
 		ev = d.Event(8, 0) + 2
 	}
 	if ev == 2 {
 		x.EVMinimumEnergyRequest.Present = true
-		d.In("EVMinimumEnergyRequest")
 		x.EVMinimumEnergyRequest.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMinimumEnergyRequest")
 		ev = d.Event(7, 0) + 3
 	}
 	if ev == 3 {
 		x.EVMaximumChargePower.Present = true
-		d.In("EVMaximumChargePower")
 		x.EVMaximumChargePower.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMaximumChargePower")
 		ev = d.Event(6, 0) + 4
 	}
 	if ev == 4 {
 		x.EVMaximumChargePowerL2.Present = true
-		d.In("EVMaximumChargePower_L2")
 		x.EVMaximumChargePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMaximumChargePower_L2")
 		ev = d.Event(5, 0) + 5
 	}
 	if ev == 5 {
 		x.EVMaximumChargePowerL3.Present = true
-		d.In("EVMaximumChargePower_L3")
 		x.EVMaximumChargePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMaximumChargePower_L3")
 		ev = d.Event(4, 0) + 6
 	}
 	if ev == 6 {
 		x.EVMinimumChargePower.Present = true
-		d.In("EVMinimumChargePower")
 		x.EVMinimumChargePower.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMinimumChargePower")
 		ev = d.Event(3, 0) + 7
 	}
 	if ev == 7 {
 		x.EVMinimumChargePowerL2.Present = true
-		d.In("EVMinimumChargePower_L2")
 		x.EVMinimumChargePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMinimumChargePower_L2")
 		ev = d.Event(2, 0) + 8
 	}
 	if ev == 8 {
 		x.EVMinimumChargePowerL3.Present = true
-		d.In("EVMinimumChargePower_L3")
 		x.EVMinimumChargePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMinimumChargePower_L3")
 		ev = d.Event(1, 0) + 9
 	}
 	if ev != 9 {
 		d.Expected("EVPresentActivePower")
 		return
 	}
-	d.In("EVPresentActivePower")
 	x.EVPresentActivePower.DecodeEXI(d)
-	d.Out()
+	d.Out("EVPresentActivePower")
 	ev = d.Event(12, exi.AtEnd)
 	if ev == 0 {
 		x.EVPresentActivePowerL2.Present = true
-		d.In("EVPresentActivePower_L2")
 		x.EVPresentActivePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVPresentActivePower_L2")
 		ev = d.Event(11, exi.AtEnd) + 1
 	}
 	if ev == 1 {
 		x.EVPresentActivePowerL3.Present = true
-		d.In("EVPresentActivePower_L3")
 		x.EVPresentActivePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVPresentActivePower_L3")
 		ev = d.Event(10, exi.AtEnd) + 2
 	}
 	if ev == 2 {
 		x.EVPresentReactivePower.Present = true
-		d.In("EVPresentReactivePower")
 		x.EVPresentReactivePower.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVPresentReactivePower")
 		ev = d.Event(9, exi.AtEnd) + 3
 	}
 	if ev == 3 {
 		x.EVPresentReactivePowerL2.Present = true
-		d.In("EVPresentReactivePower_L2")
 		x.EVPresentReactivePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVPresentReactivePower_L2")
 		ev = d.Event(8, exi.AtEnd) + 4
 	}
 	if ev == 4 {
 		x.EVPresentReactivePowerL3.Present = true
-		d.In("EVPresentReactivePower_L3")
 		x.EVPresentReactivePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVPresentReactivePower_L3")
 		ev = d.Event(7, exi.AtEnd) + 5
 	}
 	if ev == 5 {
 		x.EVMaximumDischargePower.Present = true
-		d.In("EVMaximumDischargePower")
 		x.EVMaximumDischargePower.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMaximumDischargePower")
 		ev = d.Event(6, exi.AtEnd) + 6
 	}
 	if ev == 6 {
 		x.EVMaximumDischargePowerL2.Present = true
-		d.In("EVMaximumDischargePower_L2")
 		x.EVMaximumDischargePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMaximumDischargePower_L2")
 		ev = d.Event(5, exi.AtEnd) + 7
 	}
 	if ev == 7 {
 		x.EVMaximumDischargePowerL3.Present = true
-		d.In("EVMaximumDischargePower_L3")
 		x.EVMaximumDischargePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMaximumDischargePower_L3")
 		ev = d.Event(4, exi.AtEnd) + 8
 	}
 	if ev == 8 {
 		x.EVMinimumDischargePower.Present = true
-		d.In("EVMinimumDischargePower")
 		x.EVMinimumDischargePower.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMinimumDischargePower")
 		ev = d.Event(3, exi.AtEnd) + 9
 	}
 	if ev == 9 {
 		x.EVMinimumDischargePowerL2.Present = true
-		d.In("EVMinimumDischargePower_L2")
 		x.EVMinimumDischargePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMinimumDischargePower_L2")
 		ev = d.Event(2, exi.AtEnd) + 10
 	}
 	if ev == 10 {
 		x.EVMinimumDischargePowerL3.Present = true
-		d.In("EVMinimumDischargePower_L3")
 		x.EVMinimumDischargePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMinimumDischargePower_L3")
 		ev = d.Event(1, exi.AtEnd) + 11
 	}
 	if ev != 11 {
@@ -689,126 +637,126 @@ func (x *BPTScheduledACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	at := uint32(0)
 	if x.EVTargetEnergyRequest.Present {
 		e.Event(0-at, 10-at)
-		e.At("EVTargetEnergyRequest")
 		x.EVTargetEnergyRequest.Value.EncodeEXI(e)
+		e.Out("EVTargetEnergyRequest")
 		at = 1
 	}
 	if x.EVMaximumEnergyRequest.Present {
 		e.Event(1-at, 10-at)
-		e.At("EVMaximumEnergyRequest")
 		x.EVMaximumEnergyRequest.Value.EncodeEXI(e)
+		e.Out("EVMaximumEnergyRequest")
 		at = 2
 	}
 	if x.EVMinimumEnergyRequest.Present {
 		e.Event(2-at, 10-at)
-		e.At("EVMinimumEnergyRequest")
 		x.EVMinimumEnergyRequest.Value.EncodeEXI(e)
+		e.Out("EVMinimumEnergyRequest")
 		at = 3
 	}
 	if x.EVMaximumChargePower.Present {
 		e.Event(3-at, 10-at)
-		e.At("EVMaximumChargePower")
 		x.EVMaximumChargePower.Value.EncodeEXI(e)
+		e.Out("EVMaximumChargePower")
 		at = 4
 	}
 	if x.EVMaximumChargePowerL2.Present {
 		e.Event(4-at, 10-at)
-		e.At("EVMaximumChargePower_L2")
 		x.EVMaximumChargePowerL2.Value.EncodeEXI(e)
+		e.Out("EVMaximumChargePower_L2")
 		at = 5
 	}
 	if x.EVMaximumChargePowerL3.Present {
 		e.Event(5-at, 10-at)
-		e.At("EVMaximumChargePower_L3")
 		x.EVMaximumChargePowerL3.Value.EncodeEXI(e)
+		e.Out("EVMaximumChargePower_L3")
 		at = 6
 	}
 	if x.EVMinimumChargePower.Present {
 		e.Event(6-at, 10-at)
-		e.At("EVMinimumChargePower")
 		x.EVMinimumChargePower.Value.EncodeEXI(e)
+		e.Out("EVMinimumChargePower")
 		at = 7
 	}
 	if x.EVMinimumChargePowerL2.Present {
 		e.Event(7-at, 10-at)
-		e.At("EVMinimumChargePower_L2")
 		x.EVMinimumChargePowerL2.Value.EncodeEXI(e)
+		e.Out("EVMinimumChargePower_L2")
 		at = 8
 	}
 	if x.EVMinimumChargePowerL3.Present {
 		e.Event(8-at, 10-at)
-		e.At("EVMinimumChargePower_L3")
 		x.EVMinimumChargePowerL3.Value.EncodeEXI(e)
+		e.Out("EVMinimumChargePower_L3")
 		at = 9
 	}
 	e.Event(9-at, 10-at)
-	e.At("EVPresentActivePower")
 	x.EVPresentActivePower.EncodeEXI(e)
+	e.Out("EVPresentActivePower")
 	at = 0
 	if x.EVPresentActivePowerL2.Present {
 		e.Event(0-at, 12-at)
-		e.At("EVPresentActivePower_L2")
 		x.EVPresentActivePowerL2.Value.EncodeEXI(e)
+		e.Out("EVPresentActivePower_L2")
 		at = 1
 	}
 	if x.EVPresentActivePowerL3.Present {
 		e.Event(1-at, 12-at)
-		e.At("EVPresentActivePower_L3")
 		x.EVPresentActivePowerL3.Value.EncodeEXI(e)
+		e.Out("EVPresentActivePower_L3")
 		at = 2
 	}
 	if x.EVPresentReactivePower.Present {
 		e.Event(2-at, 12-at)
-		e.At("EVPresentReactivePower")
 		x.EVPresentReactivePower.Value.EncodeEXI(e)
+		e.Out("EVPresentReactivePower")
 		at = 3
 	}
 	if x.EVPresentReactivePowerL2.Present {
 		e.Event(3-at, 12-at)
-		e.At("EVPresentReactivePower_L2")
 		x.EVPresentReactivePowerL2.Value.EncodeEXI(e)
+		e.Out("EVPresentReactivePower_L2")
 		at = 4
 	}
 	if x.EVPresentReactivePowerL3.Present {
 		e.Event(4-at, 12-at)
-		e.At("EVPresentReactivePower_L3")
 		x.EVPresentReactivePowerL3.Value.EncodeEXI(e)
+		e.Out("EVPresentReactivePower_L3")
 		at = 5
 	}
 	if x.EVMaximumDischargePower.Present {
 		e.Event(5-at, 12-at)
-		e.At("EVMaximumDischargePower")
 		x.EVMaximumDischargePower.Value.EncodeEXI(e)
+		e.Out("EVMaximumDischargePower")
 		at = 6
 	}
 	if x.EVMaximumDischargePowerL2.Present {
 		e.Event(6-at, 12-at)
-		e.At("EVMaximumDischargePower_L2")
 		x.EVMaximumDischargePowerL2.Value.EncodeEXI(e)
+		e.Out("EVMaximumDischargePower_L2")
 		at = 7
 	}
 	if x.EVMaximumDischargePowerL3.Present {
 		e.Event(7-at, 12-at)
-		e.At("EVMaximumDischargePower_L3")
 		x.EVMaximumDischargePowerL3.Value.EncodeEXI(e)
+		e.Out("EVMaximumDischargePower_L3")
 		at = 8
 	}
 	if x.EVMinimumDischargePower.Present {
 		e.Event(8-at, 12-at)
-		e.At("EVMinimumDischargePower")
 		x.EVMinimumDischargePower.Value.EncodeEXI(e)
+		e.Out("EVMinimumDischargePower")
 		at = 9
 	}
 	if x.EVMinimumDischargePowerL2.Present {
 		e.Event(9-at, 12-at)
-		e.At("EVMinimumDischargePower_L2")
 		x.EVMinimumDischargePowerL2.Value.EncodeEXI(e)
+		e.Out("EVMinimumDischargePower_L2")
 		at = 10
 	}
 	if x.EVMinimumDischargePowerL3.Present {
 		e.Event(10-at, 12-at)
-		e.At("EVMinimumDischargePower_L3")
 		x.EVMinimumDischargePowerL3.Value.EncodeEXI(e)
+		e.Out("EVMinimumDischargePower_L3")
 		at = 11
 	}
 	e.Event(11-at, 12-at)
@@ -966,120 +914,98 @@ func (*DynamicACCLReqControlMode) ElementName() exi.QName {
 func (x *DynamicACCLReqControlMode) DecodeEXI(d *exi.Decoder) {
 	ev := d.Event(2, exi.AtStart)
 	if ev == 0 {
-		d.At("DepartureTime")
-		x.DepartureTime.Set(uint32(d.Unsigned(1<<32 - 1)))
+		x.DepartureTime.Set(uint32(d.Unsigned("DepartureTime", 1<<32-1)))
 		ev = d.Event(1, 0) + 1
 	}
 	if ev != 1 {
 		d.Expected("EVTargetEnergyRequest")
 		return
 	}
-	d.In("EVTargetEnergyRequest")
 	x.EVTargetEnergyRequest.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVMaximumEnergyRequest")
+	d.Out("EVTargetEnergyRequest")
+	if !d.Begin("EVMaximumEnergyRequest", 0) {
 		return
 	}
-	d.In("EVMaximumEnergyRequest")
 	x.EVMaximumEnergyRequest.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVMinimumEnergyRequest")
+	d.Out("EVMaximumEnergyRequest")
+	if !d.Begin("EVMinimumEnergyRequest", 0) {
 		return
 	}
-	d.In("EVMinimumEnergyRequest")
 	x.EVMinimumEnergyRequest.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVMaximumChargePower")
+	d.Out("EVMinimumEnergyRequest")
+	if !d.Begin("EVMaximumChargePower", 0) {
 		return
 	}
-	d.In("EVMaximumChargePower")
 	x.EVMaximumChargePower.DecodeEXI(d)
-	d.Out()
+	d.Out("EVMaximumChargePower")
 	ev = d.Event(3, 0)
 	if ev == 0 {
 		x.EVMaximumChargePowerL2.Present = true
-		d.In("EVMaximumChargePower_L2")
 		x.EVMaximumChargePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMaximumChargePower_L2")
 		ev = d.Event(2, 0) + 1
 	}
 	if ev == 1 {
 		x.EVMaximumChargePowerL3.Present = true
-		d.In("EVMaximumChargePower_L3")
 		x.EVMaximumChargePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMaximumChargePower_L3")
 		ev = d.Event(1, 0) + 2
 	}
 	if ev != 2 {
 		d.Expected("EVMinimumChargePower")
 		return
 	}
-	d.In("EVMinimumChargePower")
 	x.EVMinimumChargePower.DecodeEXI(d)
-	d.Out()
+	d.Out("EVMinimumChargePower")
 	ev = d.Event(3, 0)
 	if ev == 0 {
 		x.EVMinimumChargePowerL2.Present = true
-		d.In("EVMinimumChargePower_L2")
 		x.EVMinimumChargePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMinimumChargePower_L2")
 		ev = d.Event(2, 0) + 1
 	}
 	if ev == 1 {
 		x.EVMinimumChargePowerL3.Present = true
-		d.In("EVMinimumChargePower_L3")
 		x.EVMinimumChargePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMinimumChargePower_L3")
 		ev = d.Event(1, 0) + 2
 	}
 	if ev != 2 {
 		d.Expected("EVPresentActivePower")
 		return
 	}
-	d.In("EVPresentActivePower")
 	x.EVPresentActivePower.DecodeEXI(d)
-	d.Out()
+	d.Out("EVPresentActivePower")
 	ev = d.Event(3, 0)
 	if ev == 0 {
 		x.EVPresentActivePowerL2.Present = true
-		d.In("EVPresentActivePower_L2")
 		x.EVPresentActivePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVPresentActivePower_L2")
 		ev = d.Event(2, 0) + 1
 	}
 	if ev == 1 {
 		x.EVPresentActivePowerL3.Present = true
-		d.In("EVPresentActivePower_L3")
 		x.EVPresentActivePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVPresentActivePower_L3")
 		ev = d.Event(1, 0) + 2
 	}
 	if ev != 2 {
 		d.Expected("EVPresentReactivePower")
 		return
 	}
-	d.In("EVPresentReactivePower")
 	x.EVPresentReactivePower.DecodeEXI(d)
-	d.Out()
+	d.Out("EVPresentReactivePower")
 	ev = d.Event(3, exi.AtEnd)
 	if ev == 0 {
 		x.EVPresentReactivePowerL2.Present = true
-		d.In("EVPresentReactivePower_L2")
 		x.EVPresentReactivePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVPresentReactivePower_L2")
 		ev = d.Event(2, exi.AtEnd) + 1
 	}
 	if ev == 1 {
 		x.EVPresentReactivePowerL3.Present = true
-		d.In("EVPresentReactivePower_L3")
 		x.EVPresentReactivePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVPresentReactivePower_L3")
 		ev = d.Event(1, exi.AtEnd) + 2
 	}
 	if ev != 2 {
@@ -1092,81 +1018,80 @@ func (x *DynamicACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	at := uint32(0)
 	if x.DepartureTime.Present {
 		e.Event(0-at, 2-at)
-		e.At("DepartureTime")
-		e.Unsigned(uint64(x.DepartureTime.Value))
+		e.Unsigned("DepartureTime", uint64(x.DepartureTime.Value))
 		at = 1
 	}
 	e.Event(1-at, 2-at)
-	e.At("EVTargetEnergyRequest")
 	x.EVTargetEnergyRequest.EncodeEXI(e)
+	e.Out("EVTargetEnergyRequest")
 	e.Event(0, 1)
-	e.At("EVMaximumEnergyRequest")
 	x.EVMaximumEnergyRequest.EncodeEXI(e)
+	e.Out("EVMaximumEnergyRequest")
 	e.Event(0, 1)
-	e.At("EVMinimumEnergyRequest")
 	x.EVMinimumEnergyRequest.EncodeEXI(e)
+	e.Out("EVMinimumEnergyRequest")
 	e.Event(0, 1)
-	e.At("EVMaximumChargePower")
 	x.EVMaximumChargePower.EncodeEXI(e)
+	e.Out("EVMaximumChargePower")
 	at = 0
 	if x.EVMaximumChargePowerL2.Present {
 		e.Event(0-at, 3-at)
-		e.At("EVMaximumChargePower_L2")
 		x.EVMaximumChargePowerL2.Value.EncodeEXI(e)
+		e.Out("EVMaximumChargePower_L2")
 		at = 1
 	}
 	if x.EVMaximumChargePowerL3.Present {
 		e.Event(1-at, 3-at)
-		e.At("EVMaximumChargePower_L3")
 		x.EVMaximumChargePowerL3.Value.EncodeEXI(e)
+		e.Out("EVMaximumChargePower_L3")
 		at = 2
 	}
 	e.Event(2-at, 3-at)
-	e.At("EVMinimumChargePower")
 	x.EVMinimumChargePower.EncodeEXI(e)
+	e.Out("EVMinimumChargePower")
 	at = 0
 	if x.EVMinimumChargePowerL2.Present {
 		e.Event(0-at, 3-at)
-		e.At("EVMinimumChargePower_L2")
 		x.EVMinimumChargePowerL2.Value.EncodeEXI(e)
+		e.Out("EVMinimumChargePower_L2")
 		at = 1
 	}
 	if x.EVMinimumChargePowerL3.Present {
 		e.Event(1-at, 3-at)
-		e.At("EVMinimumChargePower_L3")
 		x.EVMinimumChargePowerL3.Value.EncodeEXI(e)
+		e.Out("EVMinimumChargePower_L3")
 		at = 2
 	}
 	e.Event(2-at, 3-at)
-	e.At("EVPresentActivePower")
 	x.EVPresentActivePower.EncodeEXI(e)
+	e.Out("EVPresentActivePower")
 	at = 0
 	if x.EVPresentActivePowerL2.Present {
 		e.Event(0-at, 3-at)
-		e.At("EVPresentActivePower_L2")
 		x.EVPresentActivePowerL2.Value.EncodeEXI(e)
+		e.Out("EVPresentActivePower_L2")
 		at = 1
 	}
 	if x.EVPresentActivePowerL3.Present {
 		e.Event(1-at, 3-at)
-		e.At("EVPresentActivePower_L3")
 		x.EVPresentActivePowerL3.Value.EncodeEXI(e)
+		e.Out("EVPresentActivePower_L3")
 		at = 2
 	}
 	e.Event(2-at, 3-at)
-	e.At("EVPresentReactivePower")
 	x.EVPresentReactivePower.EncodeEXI(e)
+	e.Out("EVPresentReactivePower")
 	at = 0
 	if x.EVPresentReactivePowerL2.Present {
 		e.Event(0-at, 3-at)
-		e.At("EVPresentReactivePower_L2")
 		x.EVPresentReactivePowerL2.Value.EncodeEXI(e)
+		e.Out("EVPresentReactivePower_L2")
 		at = 1
 	}
 	if x.EVPresentReactivePowerL3.Present {
 		e.Event(1-at, 3-at)
-		e.At("EVPresentReactivePower_L3")
 		x.EVPresentReactivePowerL3.Value.EncodeEXI(e)
+		e.Out("EVPresentReactivePower_L3")
 		at = 2
 	}
 	e.Event(2-at, 3-at)
@@ -1281,108 +1206,93 @@ func (x *ScheduledACCLReqControlMode) DecodeEXI(d *exi.Decoder) {
 	ev := d.Event(10, exi.AtStart)
 	if ev == 0 {
 		x.EVTargetEnergyRequest.Present = true
-		d.In("EVTargetEnergyRequest")
 		x.EVTargetEnergyRequest.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVTargetEnergyRequest")
 		ev = d.Event(9, 0) + 1
 	}
 	if ev == 1 {
 		x.EVMaximumEnergyRequest.Present = true
-		d.In("EVMaximumEnergyRequest")
 		x.EVMaximumEnergyRequest.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMaximumEnergyRequest")
 		ev = d.Event(8, 0) + 2
 	}
 	if ev == 2 {
 		x.EVMinimumEnergyRequest.Present = true
-		d.In("EVMinimumEnergyRequest")
 		x.EVMinimumEnergyRequest.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMinimumEnergyRequest")
 		ev = d.Event(7, 0) + 3
 	}
 	if ev == 3 {
 		x.EVMaximumChargePower.Present = true
-		d.In("EVMaximumChargePower")
 		x.EVMaximumChargePower.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMaximumChargePower")
 		ev = d.Event(6, 0) + 4
 	}
 	if ev == 4 {
 		x.EVMaximumChargePowerL2.Present = true
-		d.In("EVMaximumChargePower_L2")
 		x.EVMaximumChargePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMaximumChargePower_L2")
 		ev = d.Event(5, 0) + 5
 	}
 	if ev == 5 {
 		x.EVMaximumChargePowerL3.Present = true
-		d.In("EVMaximumChargePower_L3")
 		x.EVMaximumChargePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMaximumChargePower_L3")
 		ev = d.Event(4, 0) + 6
 	}
 	if ev == 6 {
 		x.EVMinimumChargePower.Present = true
-		d.In("EVMinimumChargePower")
 		x.EVMinimumChargePower.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMinimumChargePower")
 		ev = d.Event(3, 0) + 7
 	}
 	if ev == 7 {
 		x.EVMinimumChargePowerL2.Present = true
-		d.In("EVMinimumChargePower_L2")
 		x.EVMinimumChargePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMinimumChargePower_L2")
 		ev = d.Event(2, 0) + 8
 	}
 	if ev == 8 {
 		x.EVMinimumChargePowerL3.Present = true
-		d.In("EVMinimumChargePower_L3")
 		x.EVMinimumChargePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMinimumChargePower_L3")
 		ev = d.Event(1, 0) + 9
 	}
 	if ev != 9 {
 		d.Expected("EVPresentActivePower")
 		return
 	}
-	d.In("EVPresentActivePower")
 	x.EVPresentActivePower.DecodeEXI(d)
-	d.Out()
+	d.Out("EVPresentActivePower")
 	ev = d.Event(6, exi.AtEnd)
 	if ev == 0 {
 		x.EVPresentActivePowerL2.Present = true
-		d.In("EVPresentActivePower_L2")
 		x.EVPresentActivePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVPresentActivePower_L2")
 		ev = d.Event(5, exi.AtEnd) + 1
 	}
 	if ev == 1 {
 		x.EVPresentActivePowerL3.Present = true
-		d.In("EVPresentActivePower_L3")
 		x.EVPresentActivePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVPresentActivePower_L3")
 		ev = d.Event(4, exi.AtEnd) + 2
 	}
 	if ev == 2 {
 		x.EVPresentReactivePower.Present = true
-		d.In("EVPresentReactivePower")
 		x.EVPresentReactivePower.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVPresentReactivePower")
 		ev = d.Event(3, exi.AtEnd) + 3
 	}
 	if ev == 3 {
 		x.EVPresentReactivePowerL2.Present = true
-		d.In("EVPresentReactivePower_L2")
 		x.EVPresentReactivePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVPresentReactivePower_L2")
 		ev = d.Event(2, exi.AtEnd) + 4
 	}
 	if ev == 4 {
 		x.EVPresentReactivePowerL3.Present = true
-		d.In("EVPresentReactivePower_L3")
 		x.EVPresentReactivePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVPresentReactivePower_L3")
 		ev = d.Event(1, exi.AtEnd) + 5
 	}
 	if ev != 5 {
@@ -1395,90 +1305,90 @@ func (x *ScheduledACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	at := uint32(0)
 	if x.EVTargetEnergyRequest.Present {
 		e.Event(0-at, 10-at)
-		e.At("EVTargetEnergyRequest")
 		x.EVTargetEnergyRequest.Value.EncodeEXI(e)
+		e.Out("EVTargetEnergyRequest")
 		at = 1
 	}
 	if x.EVMaximumEnergyRequest.Present {
 		e.Event(1-at, 10-at)
-		e.At("EVMaximumEnergyRequest")
 		x.EVMaximumEnergyRequest.Value.EncodeEXI(e)
+		e.Out("EVMaximumEnergyRequest")
 		at = 2
 	}
 	if x.EVMinimumEnergyRequest.Present {
 		e.Event(2-at, 10-at)
-		e.At("EVMinimumEnergyRequest")
 		x.EVMinimumEnergyRequest.Value.EncodeEXI(e)
+		e.Out("EVMinimumEnergyRequest")
 		at = 3
 	}
 	if x.EVMaximumChargePower.Present {
 		e.Event(3-at, 10-at)
-		e.At("EVMaximumChargePower")
 		x.EVMaximumChargePower.Value.EncodeEXI(e)
+		e.Out("EVMaximumChargePower")
 		at = 4
 	}
 	if x.EVMaximumChargePowerL2.Present {
 		e.Event(4-at, 10-at)
-		e.At("EVMaximumChargePower_L2")
 		x.EVMaximumChargePowerL2.Value.EncodeEXI(e)
+		e.Out("EVMaximumChargePower_L2")
 		at = 5
 	}
 	if x.EVMaximumChargePowerL3.Present {
 		e.Event(5-at, 10-at)
-		e.At("EVMaximumChargePower_L3")
 		x.EVMaximumChargePowerL3.Value.EncodeEXI(e)
+		e.Out("EVMaximumChargePower_L3")
 		at = 6
 	}
 	if x.EVMinimumChargePower.Present {
 		e.Event(6-at, 10-at)
-		e.At("EVMinimumChargePower")
 		x.EVMinimumChargePower.Value.EncodeEXI(e)
+		e.Out("EVMinimumChargePower")
 		at = 7
 	}
 	if x.EVMinimumChargePowerL2.Present {
 		e.Event(7-at, 10-at)
-		e.At("EVMinimumChargePower_L2")
 		x.EVMinimumChargePowerL2.Value.EncodeEXI(e)
+		e.Out("EVMinimumChargePower_L2")
 		at = 8
 	}
 	if x.EVMinimumChargePowerL3.Present {
 		e.Event(8-at, 10-at)
-		e.At("EVMinimumChargePower_L3")
 		x.EVMinimumChargePowerL3.Value.EncodeEXI(e)
+		e.Out("EVMinimumChargePower_L3")
 		at = 9
 	}
 	e.Event(9-at, 10-at)
-	e.At("EVPresentActivePower")
 	x.EVPresentActivePower.EncodeEXI(e)
+	e.Out("EVPresentActivePower")
 	at = 0
 	if x.EVPresentActivePowerL2.Present {
 		e.Event(0-at, 6-at)
-		e.At("EVPresentActivePower_L2")
 		x.EVPresentActivePowerL2.Value.EncodeEXI(e)
+		e.Out("EVPresentActivePower_L2")
 		at = 1
 	}
 	if x.EVPresentActivePowerL3.Present {
 		e.Event(1-at, 6-at)
-		e.At("EVPresentActivePower_L3")
 		x.EVPresentActivePowerL3.Value.EncodeEXI(e)
+		e.Out("EVPresentActivePower_L3")
 		at = 2
 	}
 	if x.EVPresentReactivePower.Present {
 		e.Event(2-at, 6-at)
-		e.At("EVPresentReactivePower")
 		x.EVPresentReactivePower.Value.EncodeEXI(e)
+		e.Out("EVPresentReactivePower")
 		at = 3
 	}
 	if x.EVPresentReactivePowerL2.Present {
 		e.Event(3-at, 6-at)
-		e.At("EVPresentReactivePower_L2")
 		x.EVPresentReactivePowerL2.Value.EncodeEXI(e)
+		e.Out("EVPresentReactivePower_L2")
 		at = 4
 	}
 	if x.EVPresentReactivePowerL3.Present {
 		e.Event(4-at, 6-at)
-		e.At("EVPresentReactivePower_L3")
 		x.EVPresentReactivePowerL3.Value.EncodeEXI(e)
+		e.Out("EVPresentReactivePower_L3")
 		at = 5
 	}
 	e.Event(5-at, 6-at)
@@ -1566,7 +1476,7 @@ type ACChargeLoopReq struct {
 	// Header: MessageHeaderType.
 	Header common.MessageHeader `exi:"ct:Header"`
 	// DisplayParameters: DisplayParametersType, optional.
-	DisplayParameters exi.Optional[DisplayParameters] `exi:"ct:DisplayParameters"`
+	DisplayParameters exi.Optional[common.DisplayParameters] `exi:"ct:DisplayParameters"`
 	// MeterInfoRequested: boolean.
 	MeterInfoRequested bool `exi:"ct:MeterInfoRequested"`
 	// CLReqControlMode: substitution group CLReqControlMode, required.
@@ -1580,45 +1490,38 @@ func (*ACChargeLoopReq) ElementName() exi.QName {
 
 // DecodeEXI reads the element's content and end.
 func (x *ACChargeLoopReq) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("Header")
+	if !d.Begin("Header", exi.AtStart) {
 		return
 	}
-	d.In("Header")
 	x.Header.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(2, 0)
+	d.Out("Header")
+	ev := d.Event(2, 0)
 	if ev == 0 {
 		x.DisplayParameters.Present = true
-		d.In("DisplayParameters")
 		x.DisplayParameters.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("DisplayParameters")
 		ev = d.Event(1, 0) + 1
 	}
 	if ev != 1 {
 		d.Expected("MeterInfoRequested")
 		return
 	}
-	d.At("MeterInfoRequested")
-	x.MeterInfoRequested = d.Bool()
+	x.MeterInfoRequested = d.Bool("MeterInfoRequested")
 	ev = d.Event(5, 0)
 	switch ev {
 	case 0:
 		{
 			v := new(BPTDynamicACCLReqControlMode)
 			x.CLReqControlMode = v
-			d.In("BPT_Dynamic_AC_CLReqControlMode")
 			v.DecodeEXI(d)
-			d.Out()
+			d.Out("BPT_Dynamic_AC_CLReqControlMode")
 		}
 	case 1:
 		{
 			v := new(BPTScheduledACCLReqControlMode)
 			x.CLReqControlMode = v
-			d.In("BPT_Scheduled_AC_CLReqControlMode")
 			v.DecodeEXI(d)
-			d.Out()
+			d.Out("BPT_Scheduled_AC_CLReqControlMode")
 		}
 	case 2:
 		d.Refuse("abstract element CLReqControlMode")
@@ -1626,42 +1529,37 @@ func (x *ACChargeLoopReq) DecodeEXI(d *exi.Decoder) {
 		{
 			v := new(DynamicACCLReqControlMode)
 			x.CLReqControlMode = v
-			d.In("Dynamic_AC_CLReqControlMode")
 			v.DecodeEXI(d)
-			d.Out()
+			d.Out("Dynamic_AC_CLReqControlMode")
 		}
 	case 4:
 		{
 			v := new(ScheduledACCLReqControlMode)
 			x.CLReqControlMode = v
-			d.In("Scheduled_AC_CLReqControlMode")
 			v.DecodeEXI(d)
-			d.Out()
+			d.Out("Scheduled_AC_CLReqControlMode")
 		}
 	default:
 		d.Expected("BPT_Dynamic_AC_CLReqControlMode or BPT_Scheduled_AC_CLReqControlMode or Dynamic_AC_CLReqControlMode or Scheduled_AC_CLReqControlMode")
 		return
 	}
-	if d.Event(1, exi.AtEnd) != 0 {
-		d.Expected("end of element")
-	}
+	d.End(exi.AtEnd)
 }
 
 // EncodeEXI writes the element's content and end.
 func (x *ACChargeLoopReq) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
-	e.At("Header")
 	x.Header.EncodeEXI(e)
+	e.Out("Header")
 	at := uint32(0)
 	if x.DisplayParameters.Present {
 		e.Event(0-at, 2-at)
-		e.At("DisplayParameters")
 		x.DisplayParameters.Value.EncodeEXI(e)
+		e.Out("DisplayParameters")
 		at = 1
 	}
 	e.Event(1-at, 2-at)
-	e.At("MeterInfoRequested")
-	e.Bool(x.MeterInfoRequested)
+	e.Bool("MeterInfoRequested", x.MeterInfoRequested)
 	switch v := x.CLReqControlMode.(type) {
 	case *BPTDynamicACCLReqControlMode:
 		e.Event(0, 5)
@@ -1669,32 +1567,32 @@ func (x *ACChargeLoopReq) EncodeEXI(e *exi.Encoder) {
 			e.Missing("BPT_Dynamic_AC_CLReqControlMode")
 			return
 		}
-		e.At("BPT_Dynamic_AC_CLReqControlMode")
 		v.EncodeEXI(e)
+		e.Out("BPT_Dynamic_AC_CLReqControlMode")
 	case *BPTScheduledACCLReqControlMode:
 		e.Event(1, 5)
 		if v == nil {
 			e.Missing("BPT_Scheduled_AC_CLReqControlMode")
 			return
 		}
-		e.At("BPT_Scheduled_AC_CLReqControlMode")
 		v.EncodeEXI(e)
+		e.Out("BPT_Scheduled_AC_CLReqControlMode")
 	case *DynamicACCLReqControlMode:
 		e.Event(3, 5)
 		if v == nil {
 			e.Missing("Dynamic_AC_CLReqControlMode")
 			return
 		}
-		e.At("Dynamic_AC_CLReqControlMode")
 		v.EncodeEXI(e)
+		e.Out("Dynamic_AC_CLReqControlMode")
 	case *ScheduledACCLReqControlMode:
 		e.Event(4, 5)
 		if v == nil {
 			e.Missing("Scheduled_AC_CLReqControlMode")
 			return
 		}
-		e.At("Scheduled_AC_CLReqControlMode")
 		v.EncodeEXI(e)
+		e.Out("Scheduled_AC_CLReqControlMode")
 	default:
 		e.Missing("CLReqControlMode")
 	}
@@ -1759,87 +1657,74 @@ func (*BPTDynamicACCLResControlMode) ElementName() exi.QName {
 func (x *BPTDynamicACCLResControlMode) DecodeEXI(d *exi.Decoder) {
 	ev := d.Event(5, exi.AtStart)
 	if ev == 0 {
-		d.At("DepartureTime")
-		x.DepartureTime.Set(uint32(d.Unsigned(1<<32 - 1)))
+		x.DepartureTime.Set(uint32(d.Unsigned("DepartureTime", 1<<32-1)))
 		ev = d.Event(4, 0) + 1
 	}
 	if ev == 1 {
-		d.At("MinimumSOC")
-		x.MinimumSOC.Set(int8(d.Ranged(0, 100)))
+		x.MinimumSOC.Set(int8(d.Ranged("MinimumSOC", 0, 100)))
 		ev = d.Event(3, 0) + 2
 	}
 	if ev == 2 {
-		d.At("TargetSOC")
-		x.TargetSOC.Set(int8(d.Ranged(0, 100)))
+		x.TargetSOC.Set(int8(d.Ranged("TargetSOC", 0, 100)))
 		ev = d.Event(2, 0) + 3
 	}
 	if ev == 3 {
-		d.At("AckMaxDelay")
-		x.AckMaxDelay.Set(uint16(d.Unsigned(1<<16 - 1)))
+		x.AckMaxDelay.Set(uint16(d.Unsigned("AckMaxDelay", 1<<16-1)))
 		ev = d.Event(1, 0) + 4
 	}
 	if ev != 4 {
 		d.Expected("EVSETargetActivePower")
 		return
 	}
-	d.In("EVSETargetActivePower")
 	x.EVSETargetActivePower.DecodeEXI(d)
-	d.Out()
+	d.Out("EVSETargetActivePower")
 	ev = d.Event(9, exi.AtEnd)
 	if ev == 0 {
 		x.EVSETargetActivePowerL2.Present = true
-		d.In("EVSETargetActivePower_L2")
 		x.EVSETargetActivePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSETargetActivePower_L2")
 		ev = d.Event(8, exi.AtEnd) + 1
 	}
 	if ev == 1 {
 		x.EVSETargetActivePowerL3.Present = true
-		d.In("EVSETargetActivePower_L3")
 		x.EVSETargetActivePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSETargetActivePower_L3")
 		ev = d.Event(7, exi.AtEnd) + 2
 	}
 	if ev == 2 {
 		x.EVSETargetReactivePower.Present = true
-		d.In("EVSETargetReactivePower")
 		x.EVSETargetReactivePower.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSETargetReactivePower")
 		ev = d.Event(6, exi.AtEnd) + 3
 	}
 	if ev == 3 {
 		x.EVSETargetReactivePowerL2.Present = true
-		d.In("EVSETargetReactivePower_L2")
 		x.EVSETargetReactivePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSETargetReactivePower_L2")
 		ev = d.Event(5, exi.AtEnd) + 4
 	}
 	if ev == 4 {
 		x.EVSETargetReactivePowerL3.Present = true
-		d.In("EVSETargetReactivePower_L3")
 		x.EVSETargetReactivePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSETargetReactivePower_L3")
 		ev = d.Event(4, exi.AtEnd) + 5
 	}
 	if ev == 5 {
 		x.EVSEPresentActivePower.Present = true
-		d.In("EVSEPresentActivePower")
 		x.EVSEPresentActivePower.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSEPresentActivePower")
 		ev = d.Event(3, exi.AtEnd) + 6
 	}
 	if ev == 6 {
 		x.EVSEPresentActivePowerL2.Present = true
-		d.In("EVSEPresentActivePower_L2")
 		x.EVSEPresentActivePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSEPresentActivePower_L2")
 		ev = d.Event(2, exi.AtEnd) + 7
 	}
 	if ev == 7 {
 		x.EVSEPresentActivePowerL3.Present = true
-		d.In("EVSEPresentActivePower_L3")
 		x.EVSEPresentActivePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSEPresentActivePower_L3")
 		ev = d.Event(1, exi.AtEnd) + 8
 	}
 	if ev != 8 {
@@ -1852,78 +1737,74 @@ func (x *BPTDynamicACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	at := uint32(0)
 	if x.DepartureTime.Present {
 		e.Event(0-at, 5-at)
-		e.At("DepartureTime")
-		e.Unsigned(uint64(x.DepartureTime.Value))
+		e.Unsigned("DepartureTime", uint64(x.DepartureTime.Value))
 		at = 1
 	}
 	if x.MinimumSOC.Present {
 		e.Event(1-at, 5-at)
-		e.At("MinimumSOC")
-		e.Ranged(int(x.MinimumSOC.Value), 0, 100)
+		e.Ranged("MinimumSOC", int(x.MinimumSOC.Value), 0, 100)
 		at = 2
 	}
 	if x.TargetSOC.Present {
 		e.Event(2-at, 5-at)
-		e.At("TargetSOC")
-		e.Ranged(int(x.TargetSOC.Value), 0, 100)
+		e.Ranged("TargetSOC", int(x.TargetSOC.Value), 0, 100)
 		at = 3
 	}
 	if x.AckMaxDelay.Present {
 		e.Event(3-at, 5-at)
-		e.At("AckMaxDelay")
-		e.Unsigned(uint64(x.AckMaxDelay.Value))
+		e.Unsigned("AckMaxDelay", uint64(x.AckMaxDelay.Value))
 		at = 4
 	}
 	e.Event(4-at, 5-at)
-	e.At("EVSETargetActivePower")
 	x.EVSETargetActivePower.EncodeEXI(e)
+	e.Out("EVSETargetActivePower")
 	at = 0
 	if x.EVSETargetActivePowerL2.Present {
 		e.Event(0-at, 9-at)
-		e.At("EVSETargetActivePower_L2")
 		x.EVSETargetActivePowerL2.Value.EncodeEXI(e)
+		e.Out("EVSETargetActivePower_L2")
 		at = 1
 	}
 	if x.EVSETargetActivePowerL3.Present {
 		e.Event(1-at, 9-at)
-		e.At("EVSETargetActivePower_L3")
 		x.EVSETargetActivePowerL3.Value.EncodeEXI(e)
+		e.Out("EVSETargetActivePower_L3")
 		at = 2
 	}
 	if x.EVSETargetReactivePower.Present {
 		e.Event(2-at, 9-at)
-		e.At("EVSETargetReactivePower")
 		x.EVSETargetReactivePower.Value.EncodeEXI(e)
+		e.Out("EVSETargetReactivePower")
 		at = 3
 	}
 	if x.EVSETargetReactivePowerL2.Present {
 		e.Event(3-at, 9-at)
-		e.At("EVSETargetReactivePower_L2")
 		x.EVSETargetReactivePowerL2.Value.EncodeEXI(e)
+		e.Out("EVSETargetReactivePower_L2")
 		at = 4
 	}
 	if x.EVSETargetReactivePowerL3.Present {
 		e.Event(4-at, 9-at)
-		e.At("EVSETargetReactivePower_L3")
 		x.EVSETargetReactivePowerL3.Value.EncodeEXI(e)
+		e.Out("EVSETargetReactivePower_L3")
 		at = 5
 	}
 	if x.EVSEPresentActivePower.Present {
 		e.Event(5-at, 9-at)
-		e.At("EVSEPresentActivePower")
 		x.EVSEPresentActivePower.Value.EncodeEXI(e)
+		e.Out("EVSEPresentActivePower")
 		at = 6
 	}
 	if x.EVSEPresentActivePowerL2.Present {
 		e.Event(6-at, 9-at)
-		e.At("EVSEPresentActivePower_L2")
 		x.EVSEPresentActivePowerL2.Value.EncodeEXI(e)
+		e.Out("EVSEPresentActivePower_L2")
 		at = 7
 	}
 	if x.EVSEPresentActivePowerL3.Present {
 		e.Event(7-at, 9-at)
-		e.At("EVSEPresentActivePower_L3")
 		x.EVSEPresentActivePowerL3.Value.EncodeEXI(e)
+		e.Out("EVSEPresentActivePower_L3")
 		at = 8
 	}
 	e.Event(8-at, 9-at)
@@ -2014,65 +1895,56 @@ func (x *BPTScheduledACCLResControlMode) DecodeEXI(d *exi.Decoder) {
 	ev := d.Event(10, exi.AtStart|exi.AtEnd)
 	if ev == 0 {
 		x.EVSETargetActivePower.Present = true
-		d.In("EVSETargetActivePower")
 		x.EVSETargetActivePower.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSETargetActivePower")
 		ev = d.Event(9, exi.AtEnd) + 1
 	}
 	if ev == 1 {
 		x.EVSETargetActivePowerL2.Present = true
-		d.In("EVSETargetActivePower_L2")
 		x.EVSETargetActivePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSETargetActivePower_L2")
 		ev = d.Event(8, exi.AtEnd) + 2
 	}
 	if ev == 2 {
 		x.EVSETargetActivePowerL3.Present = true
-		d.In("EVSETargetActivePower_L3")
 		x.EVSETargetActivePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSETargetActivePower_L3")
 		ev = d.Event(7, exi.AtEnd) + 3
 	}
 	if ev == 3 {
 		x.EVSETargetReactivePower.Present = true
-		d.In("EVSETargetReactivePower")
 		x.EVSETargetReactivePower.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSETargetReactivePower")
 		ev = d.Event(6, exi.AtEnd) + 4
 	}
 	if ev == 4 {
 		x.EVSETargetReactivePowerL2.Present = true
-		d.In("EVSETargetReactivePower_L2")
 		x.EVSETargetReactivePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSETargetReactivePower_L2")
 		ev = d.Event(5, exi.AtEnd) + 5
 	}
 	if ev == 5 {
 		x.EVSETargetReactivePowerL3.Present = true
-		d.In("EVSETargetReactivePower_L3")
 		x.EVSETargetReactivePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSETargetReactivePower_L3")
 		ev = d.Event(4, exi.AtEnd) + 6
 	}
 	if ev == 6 {
 		x.EVSEPresentActivePower.Present = true
-		d.In("EVSEPresentActivePower")
 		x.EVSEPresentActivePower.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSEPresentActivePower")
 		ev = d.Event(3, exi.AtEnd) + 7
 	}
 	if ev == 7 {
 		x.EVSEPresentActivePowerL2.Present = true
-		d.In("EVSEPresentActivePower_L2")
 		x.EVSEPresentActivePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSEPresentActivePower_L2")
 		ev = d.Event(2, exi.AtEnd) + 8
 	}
 	if ev == 8 {
 		x.EVSEPresentActivePowerL3.Present = true
-		d.In("EVSEPresentActivePower_L3")
 		x.EVSEPresentActivePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSEPresentActivePower_L3")
 		ev = d.Event(1, exi.AtEnd) + 9
 	}
 	if ev != 9 {
@@ -2085,56 +1957,56 @@ func (x *BPTScheduledACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	at := uint32(0)
 	if x.EVSETargetActivePower.Present {
 		e.Event(0-at, 10-at)
-		e.At("EVSETargetActivePower")
 		x.EVSETargetActivePower.Value.EncodeEXI(e)
+		e.Out("EVSETargetActivePower")
 		at = 1
 	}
 	if x.EVSETargetActivePowerL2.Present {
 		e.Event(1-at, 10-at)
-		e.At("EVSETargetActivePower_L2")
 		x.EVSETargetActivePowerL2.Value.EncodeEXI(e)
+		e.Out("EVSETargetActivePower_L2")
 		at = 2
 	}
 	if x.EVSETargetActivePowerL3.Present {
 		e.Event(2-at, 10-at)
-		e.At("EVSETargetActivePower_L3")
 		x.EVSETargetActivePowerL3.Value.EncodeEXI(e)
+		e.Out("EVSETargetActivePower_L3")
 		at = 3
 	}
 	if x.EVSETargetReactivePower.Present {
 		e.Event(3-at, 10-at)
-		e.At("EVSETargetReactivePower")
 		x.EVSETargetReactivePower.Value.EncodeEXI(e)
+		e.Out("EVSETargetReactivePower")
 		at = 4
 	}
 	if x.EVSETargetReactivePowerL2.Present {
 		e.Event(4-at, 10-at)
-		e.At("EVSETargetReactivePower_L2")
 		x.EVSETargetReactivePowerL2.Value.EncodeEXI(e)
+		e.Out("EVSETargetReactivePower_L2")
 		at = 5
 	}
 	if x.EVSETargetReactivePowerL3.Present {
 		e.Event(5-at, 10-at)
-		e.At("EVSETargetReactivePower_L3")
 		x.EVSETargetReactivePowerL3.Value.EncodeEXI(e)
+		e.Out("EVSETargetReactivePower_L3")
 		at = 6
 	}
 	if x.EVSEPresentActivePower.Present {
 		e.Event(6-at, 10-at)
-		e.At("EVSEPresentActivePower")
 		x.EVSEPresentActivePower.Value.EncodeEXI(e)
+		e.Out("EVSEPresentActivePower")
 		at = 7
 	}
 	if x.EVSEPresentActivePowerL2.Present {
 		e.Event(7-at, 10-at)
-		e.At("EVSEPresentActivePower_L2")
 		x.EVSEPresentActivePowerL2.Value.EncodeEXI(e)
+		e.Out("EVSEPresentActivePower_L2")
 		at = 8
 	}
 	if x.EVSEPresentActivePowerL3.Present {
 		e.Event(8-at, 10-at)
-		e.At("EVSEPresentActivePower_L3")
 		x.EVSEPresentActivePowerL3.Value.EncodeEXI(e)
+		e.Out("EVSEPresentActivePower_L3")
 		at = 9
 	}
 	e.Event(9-at, 10-at)
@@ -2228,87 +2100,74 @@ func (*DynamicACCLResControlMode) ElementName() exi.QName {
 func (x *DynamicACCLResControlMode) DecodeEXI(d *exi.Decoder) {
 	ev := d.Event(5, exi.AtStart)
 	if ev == 0 {
-		d.At("DepartureTime")
-		x.DepartureTime.Set(uint32(d.Unsigned(1<<32 - 1)))
+		x.DepartureTime.Set(uint32(d.Unsigned("DepartureTime", 1<<32-1)))
 		ev = d.Event(4, 0) + 1
 	}
 	if ev == 1 {
-		d.At("MinimumSOC")
-		x.MinimumSOC.Set(int8(d.Ranged(0, 100)))
+		x.MinimumSOC.Set(int8(d.Ranged("MinimumSOC", 0, 100)))
 		ev = d.Event(3, 0) + 2
 	}
 	if ev == 2 {
-		d.At("TargetSOC")
-		x.TargetSOC.Set(int8(d.Ranged(0, 100)))
+		x.TargetSOC.Set(int8(d.Ranged("TargetSOC", 0, 100)))
 		ev = d.Event(2, 0) + 3
 	}
 	if ev == 3 {
-		d.At("AckMaxDelay")
-		x.AckMaxDelay.Set(uint16(d.Unsigned(1<<16 - 1)))
+		x.AckMaxDelay.Set(uint16(d.Unsigned("AckMaxDelay", 1<<16-1)))
 		ev = d.Event(1, 0) + 4
 	}
 	if ev != 4 {
 		d.Expected("EVSETargetActivePower")
 		return
 	}
-	d.In("EVSETargetActivePower")
 	x.EVSETargetActivePower.DecodeEXI(d)
-	d.Out()
+	d.Out("EVSETargetActivePower")
 	ev = d.Event(9, exi.AtEnd)
 	if ev == 0 {
 		x.EVSETargetActivePowerL2.Present = true
-		d.In("EVSETargetActivePower_L2")
 		x.EVSETargetActivePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSETargetActivePower_L2")
 		ev = d.Event(8, exi.AtEnd) + 1
 	}
 	if ev == 1 {
 		x.EVSETargetActivePowerL3.Present = true
-		d.In("EVSETargetActivePower_L3")
 		x.EVSETargetActivePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSETargetActivePower_L3")
 		ev = d.Event(7, exi.AtEnd) + 2
 	}
 	if ev == 2 {
 		x.EVSETargetReactivePower.Present = true
-		d.In("EVSETargetReactivePower")
 		x.EVSETargetReactivePower.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSETargetReactivePower")
 		ev = d.Event(6, exi.AtEnd) + 3
 	}
 	if ev == 3 {
 		x.EVSETargetReactivePowerL2.Present = true
-		d.In("EVSETargetReactivePower_L2")
 		x.EVSETargetReactivePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSETargetReactivePower_L2")
 		ev = d.Event(5, exi.AtEnd) + 4
 	}
 	if ev == 4 {
 		x.EVSETargetReactivePowerL3.Present = true
-		d.In("EVSETargetReactivePower_L3")
 		x.EVSETargetReactivePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSETargetReactivePower_L3")
 		ev = d.Event(4, exi.AtEnd) + 5
 	}
 	if ev == 5 {
 		x.EVSEPresentActivePower.Present = true
-		d.In("EVSEPresentActivePower")
 		x.EVSEPresentActivePower.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSEPresentActivePower")
 		ev = d.Event(3, exi.AtEnd) + 6
 	}
 	if ev == 6 {
 		x.EVSEPresentActivePowerL2.Present = true
-		d.In("EVSEPresentActivePower_L2")
 		x.EVSEPresentActivePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSEPresentActivePower_L2")
 		ev = d.Event(2, exi.AtEnd) + 7
 	}
 	if ev == 7 {
 		x.EVSEPresentActivePowerL3.Present = true
-		d.In("EVSEPresentActivePower_L3")
 		x.EVSEPresentActivePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSEPresentActivePower_L3")
 		ev = d.Event(1, exi.AtEnd) + 8
 	}
 	if ev != 8 {
@@ -2321,78 +2180,74 @@ func (x *DynamicACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	at := uint32(0)
 	if x.DepartureTime.Present {
 		e.Event(0-at, 5-at)
-		e.At("DepartureTime")
-		e.Unsigned(uint64(x.DepartureTime.Value))
+		e.Unsigned("DepartureTime", uint64(x.DepartureTime.Value))
 		at = 1
 	}
 	if x.MinimumSOC.Present {
 		e.Event(1-at, 5-at)
-		e.At("MinimumSOC")
-		e.Ranged(int(x.MinimumSOC.Value), 0, 100)
+		e.Ranged("MinimumSOC", int(x.MinimumSOC.Value), 0, 100)
 		at = 2
 	}
 	if x.TargetSOC.Present {
 		e.Event(2-at, 5-at)
-		e.At("TargetSOC")
-		e.Ranged(int(x.TargetSOC.Value), 0, 100)
+		e.Ranged("TargetSOC", int(x.TargetSOC.Value), 0, 100)
 		at = 3
 	}
 	if x.AckMaxDelay.Present {
 		e.Event(3-at, 5-at)
-		e.At("AckMaxDelay")
-		e.Unsigned(uint64(x.AckMaxDelay.Value))
+		e.Unsigned("AckMaxDelay", uint64(x.AckMaxDelay.Value))
 		at = 4
 	}
 	e.Event(4-at, 5-at)
-	e.At("EVSETargetActivePower")
 	x.EVSETargetActivePower.EncodeEXI(e)
+	e.Out("EVSETargetActivePower")
 	at = 0
 	if x.EVSETargetActivePowerL2.Present {
 		e.Event(0-at, 9-at)
-		e.At("EVSETargetActivePower_L2")
 		x.EVSETargetActivePowerL2.Value.EncodeEXI(e)
+		e.Out("EVSETargetActivePower_L2")
 		at = 1
 	}
 	if x.EVSETargetActivePowerL3.Present {
 		e.Event(1-at, 9-at)
-		e.At("EVSETargetActivePower_L3")
 		x.EVSETargetActivePowerL3.Value.EncodeEXI(e)
+		e.Out("EVSETargetActivePower_L3")
 		at = 2
 	}
 	if x.EVSETargetReactivePower.Present {
 		e.Event(2-at, 9-at)
-		e.At("EVSETargetReactivePower")
 		x.EVSETargetReactivePower.Value.EncodeEXI(e)
+		e.Out("EVSETargetReactivePower")
 		at = 3
 	}
 	if x.EVSETargetReactivePowerL2.Present {
 		e.Event(3-at, 9-at)
-		e.At("EVSETargetReactivePower_L2")
 		x.EVSETargetReactivePowerL2.Value.EncodeEXI(e)
+		e.Out("EVSETargetReactivePower_L2")
 		at = 4
 	}
 	if x.EVSETargetReactivePowerL3.Present {
 		e.Event(4-at, 9-at)
-		e.At("EVSETargetReactivePower_L3")
 		x.EVSETargetReactivePowerL3.Value.EncodeEXI(e)
+		e.Out("EVSETargetReactivePower_L3")
 		at = 5
 	}
 	if x.EVSEPresentActivePower.Present {
 		e.Event(5-at, 9-at)
-		e.At("EVSEPresentActivePower")
 		x.EVSEPresentActivePower.Value.EncodeEXI(e)
+		e.Out("EVSEPresentActivePower")
 		at = 6
 	}
 	if x.EVSEPresentActivePowerL2.Present {
 		e.Event(6-at, 9-at)
-		e.At("EVSEPresentActivePower_L2")
 		x.EVSEPresentActivePowerL2.Value.EncodeEXI(e)
+		e.Out("EVSEPresentActivePower_L2")
 		at = 7
 	}
 	if x.EVSEPresentActivePowerL3.Present {
 		e.Event(7-at, 9-at)
-		e.At("EVSEPresentActivePower_L3")
 		x.EVSEPresentActivePowerL3.Value.EncodeEXI(e)
+		e.Out("EVSEPresentActivePower_L3")
 		at = 8
 	}
 	e.Event(8-at, 9-at)
@@ -2483,65 +2338,56 @@ func (x *ScheduledACCLResControlMode) DecodeEXI(d *exi.Decoder) {
 	ev := d.Event(10, exi.AtStart|exi.AtEnd)
 	if ev == 0 {
 		x.EVSETargetActivePower.Present = true
-		d.In("EVSETargetActivePower")
 		x.EVSETargetActivePower.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSETargetActivePower")
 		ev = d.Event(9, exi.AtEnd) + 1
 	}
 	if ev == 1 {
 		x.EVSETargetActivePowerL2.Present = true
-		d.In("EVSETargetActivePower_L2")
 		x.EVSETargetActivePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSETargetActivePower_L2")
 		ev = d.Event(8, exi.AtEnd) + 2
 	}
 	if ev == 2 {
 		x.EVSETargetActivePowerL3.Present = true
-		d.In("EVSETargetActivePower_L3")
 		x.EVSETargetActivePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSETargetActivePower_L3")
 		ev = d.Event(7, exi.AtEnd) + 3
 	}
 	if ev == 3 {
 		x.EVSETargetReactivePower.Present = true
-		d.In("EVSETargetReactivePower")
 		x.EVSETargetReactivePower.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSETargetReactivePower")
 		ev = d.Event(6, exi.AtEnd) + 4
 	}
 	if ev == 4 {
 		x.EVSETargetReactivePowerL2.Present = true
-		d.In("EVSETargetReactivePower_L2")
 		x.EVSETargetReactivePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSETargetReactivePower_L2")
 		ev = d.Event(5, exi.AtEnd) + 5
 	}
 	if ev == 5 {
 		x.EVSETargetReactivePowerL3.Present = true
-		d.In("EVSETargetReactivePower_L3")
 		x.EVSETargetReactivePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSETargetReactivePower_L3")
 		ev = d.Event(4, exi.AtEnd) + 6
 	}
 	if ev == 6 {
 		x.EVSEPresentActivePower.Present = true
-		d.In("EVSEPresentActivePower")
 		x.EVSEPresentActivePower.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSEPresentActivePower")
 		ev = d.Event(3, exi.AtEnd) + 7
 	}
 	if ev == 7 {
 		x.EVSEPresentActivePowerL2.Present = true
-		d.In("EVSEPresentActivePower_L2")
 		x.EVSEPresentActivePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSEPresentActivePower_L2")
 		ev = d.Event(2, exi.AtEnd) + 8
 	}
 	if ev == 8 {
 		x.EVSEPresentActivePowerL3.Present = true
-		d.In("EVSEPresentActivePower_L3")
 		x.EVSEPresentActivePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSEPresentActivePower_L3")
 		ev = d.Event(1, exi.AtEnd) + 9
 	}
 	if ev != 9 {
@@ -2554,56 +2400,56 @@ func (x *ScheduledACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	at := uint32(0)
 	if x.EVSETargetActivePower.Present {
 		e.Event(0-at, 10-at)
-		e.At("EVSETargetActivePower")
 		x.EVSETargetActivePower.Value.EncodeEXI(e)
+		e.Out("EVSETargetActivePower")
 		at = 1
 	}
 	if x.EVSETargetActivePowerL2.Present {
 		e.Event(1-at, 10-at)
-		e.At("EVSETargetActivePower_L2")
 		x.EVSETargetActivePowerL2.Value.EncodeEXI(e)
+		e.Out("EVSETargetActivePower_L2")
 		at = 2
 	}
 	if x.EVSETargetActivePowerL3.Present {
 		e.Event(2-at, 10-at)
-		e.At("EVSETargetActivePower_L3")
 		x.EVSETargetActivePowerL3.Value.EncodeEXI(e)
+		e.Out("EVSETargetActivePower_L3")
 		at = 3
 	}
 	if x.EVSETargetReactivePower.Present {
 		e.Event(3-at, 10-at)
-		e.At("EVSETargetReactivePower")
 		x.EVSETargetReactivePower.Value.EncodeEXI(e)
+		e.Out("EVSETargetReactivePower")
 		at = 4
 	}
 	if x.EVSETargetReactivePowerL2.Present {
 		e.Event(4-at, 10-at)
-		e.At("EVSETargetReactivePower_L2")
 		x.EVSETargetReactivePowerL2.Value.EncodeEXI(e)
+		e.Out("EVSETargetReactivePower_L2")
 		at = 5
 	}
 	if x.EVSETargetReactivePowerL3.Present {
 		e.Event(5-at, 10-at)
-		e.At("EVSETargetReactivePower_L3")
 		x.EVSETargetReactivePowerL3.Value.EncodeEXI(e)
+		e.Out("EVSETargetReactivePower_L3")
 		at = 6
 	}
 	if x.EVSEPresentActivePower.Present {
 		e.Event(6-at, 10-at)
-		e.At("EVSEPresentActivePower")
 		x.EVSEPresentActivePower.Value.EncodeEXI(e)
+		e.Out("EVSEPresentActivePower")
 		at = 7
 	}
 	if x.EVSEPresentActivePowerL2.Present {
 		e.Event(7-at, 10-at)
-		e.At("EVSEPresentActivePower_L2")
 		x.EVSEPresentActivePowerL2.Value.EncodeEXI(e)
+		e.Out("EVSEPresentActivePower_L2")
 		at = 8
 	}
 	if x.EVSEPresentActivePowerL3.Present {
 		e.Event(8-at, 10-at)
-		e.At("EVSEPresentActivePower_L3")
 		x.EVSEPresentActivePowerL3.Value.EncodeEXI(e)
+		e.Out("EVSEPresentActivePower_L3")
 		at = 9
 	}
 	e.Event(9-at, 10-at)
@@ -2683,48 +2529,35 @@ func (*ACChargeLoopRes) ElementName() exi.QName {
 
 // DecodeEXI reads the element's content and end.
 func (x *ACChargeLoopRes) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("Header")
+	if !d.Begin("Header", exi.AtStart) {
 		return
 	}
-	d.In("Header")
 	x.Header.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("ResponseCode")
-		return
-	}
-	d.At("ResponseCode")
-	x.ResponseCode = common.ResponseCode(d.Enum(40))
-	ev = d.Event(9, 0)
+	d.Out("Header")
+	x.ResponseCode = common.ResponseCode(d.NextEnum("ResponseCode", 40, 0))
+	ev := d.Event(9, 0)
 	if ev == 0 {
 		x.EVSEStatus.Present = true
-		d.In("EVSEStatus")
 		x.EVSEStatus.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSEStatus")
 		ev = d.Event(8, 0) + 1
 	}
 	if ev == 1 {
 		x.MeterInfo.Present = true
-		d.In("MeterInfo")
 		x.MeterInfo.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("MeterInfo")
 		ev = d.Event(7, 0) + 2
 	}
 	if ev == 2 {
 		x.Receipt.Present = true
-		d.In("Receipt")
 		x.Receipt.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("Receipt")
 		ev = d.Event(6, 0) + 3
 	}
 	if ev == 3 {
 		x.EVSETargetFrequency.Present = true
-		d.In("EVSETargetFrequency")
 		x.EVSETargetFrequency.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSETargetFrequency")
 		ev = d.Event(5, 0) + 4
 	}
 	switch ev {
@@ -2732,17 +2565,15 @@ func (x *ACChargeLoopRes) DecodeEXI(d *exi.Decoder) {
 		{
 			v := new(BPTDynamicACCLResControlMode)
 			x.CLResControlMode = v
-			d.In("BPT_Dynamic_AC_CLResControlMode")
 			v.DecodeEXI(d)
-			d.Out()
+			d.Out("BPT_Dynamic_AC_CLResControlMode")
 		}
 	case 5:
 		{
 			v := new(BPTScheduledACCLResControlMode)
 			x.CLResControlMode = v
-			d.In("BPT_Scheduled_AC_CLResControlMode")
 			v.DecodeEXI(d)
-			d.Out()
+			d.Out("BPT_Scheduled_AC_CLResControlMode")
 		}
 	case 6:
 		d.Refuse("abstract element CLResControlMode")
@@ -2750,58 +2581,52 @@ func (x *ACChargeLoopRes) DecodeEXI(d *exi.Decoder) {
 		{
 			v := new(DynamicACCLResControlMode)
 			x.CLResControlMode = v
-			d.In("Dynamic_AC_CLResControlMode")
 			v.DecodeEXI(d)
-			d.Out()
+			d.Out("Dynamic_AC_CLResControlMode")
 		}
 	case 8:
 		{
 			v := new(ScheduledACCLResControlMode)
 			x.CLResControlMode = v
-			d.In("Scheduled_AC_CLResControlMode")
 			v.DecodeEXI(d)
-			d.Out()
+			d.Out("Scheduled_AC_CLResControlMode")
 		}
 	default:
 		d.Expected("BPT_Dynamic_AC_CLResControlMode or BPT_Scheduled_AC_CLResControlMode or Dynamic_AC_CLResControlMode or Scheduled_AC_CLResControlMode")
 		return
 	}
-	if d.Event(1, exi.AtEnd) != 0 {
-		d.Expected("end of element")
-	}
+	d.End(exi.AtEnd)
 }
 
 // EncodeEXI writes the element's content and end.
 func (x *ACChargeLoopRes) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
-	e.At("Header")
 	x.Header.EncodeEXI(e)
-	e.Event(0, 1)
-	e.At("ResponseCode")
-	e.Enum(uint8(x.ResponseCode), 40)
+	e.Out("Header")
+	e.NextEnum("ResponseCode", uint8(x.ResponseCode), 40)
 	at := uint32(0)
 	if x.EVSEStatus.Present {
 		e.Event(0-at, 9-at)
-		e.At("EVSEStatus")
 		x.EVSEStatus.Value.EncodeEXI(e)
+		e.Out("EVSEStatus")
 		at = 1
 	}
 	if x.MeterInfo.Present {
 		e.Event(1-at, 9-at)
-		e.At("MeterInfo")
 		x.MeterInfo.Value.EncodeEXI(e)
+		e.Out("MeterInfo")
 		at = 2
 	}
 	if x.Receipt.Present {
 		e.Event(2-at, 9-at)
-		e.At("Receipt")
 		x.Receipt.Value.EncodeEXI(e)
+		e.Out("Receipt")
 		at = 3
 	}
 	if x.EVSETargetFrequency.Present {
 		e.Event(3-at, 9-at)
-		e.At("EVSETargetFrequency")
 		x.EVSETargetFrequency.Value.EncodeEXI(e)
+		e.Out("EVSETargetFrequency")
 		at = 4
 	}
 	switch v := x.CLResControlMode.(type) {
@@ -2811,32 +2636,32 @@ func (x *ACChargeLoopRes) EncodeEXI(e *exi.Encoder) {
 			e.Missing("BPT_Dynamic_AC_CLResControlMode")
 			return
 		}
-		e.At("BPT_Dynamic_AC_CLResControlMode")
 		v.EncodeEXI(e)
+		e.Out("BPT_Dynamic_AC_CLResControlMode")
 	case *BPTScheduledACCLResControlMode:
 		e.Event(5-at, 9-at)
 		if v == nil {
 			e.Missing("BPT_Scheduled_AC_CLResControlMode")
 			return
 		}
-		e.At("BPT_Scheduled_AC_CLResControlMode")
 		v.EncodeEXI(e)
+		e.Out("BPT_Scheduled_AC_CLResControlMode")
 	case *DynamicACCLResControlMode:
 		e.Event(7-at, 9-at)
 		if v == nil {
 			e.Missing("Dynamic_AC_CLResControlMode")
 			return
 		}
-		e.At("Dynamic_AC_CLResControlMode")
 		v.EncodeEXI(e)
+		e.Out("Dynamic_AC_CLResControlMode")
 	case *ScheduledACCLResControlMode:
 		e.Event(8-at, 9-at)
 		if v == nil {
 			e.Missing("Scheduled_AC_CLResControlMode")
 			return
 		}
-		e.At("Scheduled_AC_CLResControlMode")
 		v.EncodeEXI(e)
+		e.Out("Scheduled_AC_CLResControlMode")
 	default:
 		e.Missing("CLResControlMode")
 	}
@@ -2875,176 +2700,5 @@ func (x *ACChargeLoopRes) ValidateEXI(v *exi.Validator) {
 		v.Out()
 	} else {
 		v.Missing("CLResControlMode")
-	}
-}
-
-// DisplayParameters is the complex type DisplayParametersType of urn:iso:std:iso:15118:-20:CommonTypes.
-type DisplayParameters struct {
-	// PresentSOC: byte 0 to 100, optional.
-	PresentSOC exi.Optional[int8] `exi:"ct:PresentSOC"`
-	// MinimumSOC: byte 0 to 100, optional.
-	MinimumSOC exi.Optional[int8] `exi:"ct:MinimumSOC"`
-	// TargetSOC: byte 0 to 100, optional.
-	TargetSOC exi.Optional[int8] `exi:"ct:TargetSOC"`
-	// MaximumSOC: byte 0 to 100, optional.
-	MaximumSOC exi.Optional[int8] `exi:"ct:MaximumSOC"`
-	// RemainingTimeToMinimumSOC: unsignedInt 0 to 4294967295, optional.
-	RemainingTimeToMinimumSOC exi.Optional[uint32] `exi:"ct:RemainingTimeToMinimumSOC"`
-	// RemainingTimeToTargetSOC: unsignedInt 0 to 4294967295, optional.
-	RemainingTimeToTargetSOC exi.Optional[uint32] `exi:"ct:RemainingTimeToTargetSOC"`
-	// RemainingTimeToMaximumSOC: unsignedInt 0 to 4294967295, optional.
-	RemainingTimeToMaximumSOC exi.Optional[uint32] `exi:"ct:RemainingTimeToMaximumSOC"`
-	// ChargingComplete: boolean, optional.
-	ChargingComplete exi.Optional[bool] `exi:"ct:ChargingComplete"`
-	// BatteryEnergyCapacity: RationalNumberType, optional.
-	BatteryEnergyCapacity exi.Optional[common.RationalNumber] `exi:"ct:BatteryEnergyCapacity"`
-	// InletHot: boolean, optional.
-	InletHot exi.Optional[bool] `exi:"ct:InletHot"`
-}
-
-// DecodeEXI reads the element's content and end.
-func (x *DisplayParameters) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(11, exi.AtStart|exi.AtEnd)
-	if ev == 0 {
-		d.At("PresentSOC")
-		x.PresentSOC.Set(int8(d.Ranged(0, 100)))
-		ev = d.Event(10, exi.AtEnd) + 1
-	}
-	if ev == 1 {
-		d.At("MinimumSOC")
-		x.MinimumSOC.Set(int8(d.Ranged(0, 100)))
-		ev = d.Event(9, exi.AtEnd) + 2
-	}
-	if ev == 2 {
-		d.At("TargetSOC")
-		x.TargetSOC.Set(int8(d.Ranged(0, 100)))
-		ev = d.Event(8, exi.AtEnd) + 3
-	}
-	if ev == 3 {
-		d.At("MaximumSOC")
-		x.MaximumSOC.Set(int8(d.Ranged(0, 100)))
-		ev = d.Event(7, exi.AtEnd) + 4
-	}
-	if ev == 4 {
-		d.At("RemainingTimeToMinimumSOC")
-		x.RemainingTimeToMinimumSOC.Set(uint32(d.Unsigned(1<<32 - 1)))
-		ev = d.Event(6, exi.AtEnd) + 5
-	}
-	if ev == 5 {
-		d.At("RemainingTimeToTargetSOC")
-		x.RemainingTimeToTargetSOC.Set(uint32(d.Unsigned(1<<32 - 1)))
-		ev = d.Event(5, exi.AtEnd) + 6
-	}
-	if ev == 6 {
-		d.At("RemainingTimeToMaximumSOC")
-		x.RemainingTimeToMaximumSOC.Set(uint32(d.Unsigned(1<<32 - 1)))
-		ev = d.Event(4, exi.AtEnd) + 7
-	}
-	if ev == 7 {
-		d.At("ChargingComplete")
-		x.ChargingComplete.Set(d.Bool())
-		ev = d.Event(3, exi.AtEnd) + 8
-	}
-	if ev == 8 {
-		x.BatteryEnergyCapacity.Present = true
-		d.In("BatteryEnergyCapacity")
-		x.BatteryEnergyCapacity.Value.DecodeEXI(d)
-		d.Out()
-		ev = d.Event(2, exi.AtEnd) + 9
-	}
-	if ev == 9 {
-		d.At("InletHot")
-		x.InletHot.Set(d.Bool())
-		ev = d.Event(1, exi.AtEnd) + 10
-	}
-	if ev != 10 {
-		d.Expected("end of element")
-	}
-}
-
-// EncodeEXI writes the element's content and end.
-func (x *DisplayParameters) EncodeEXI(e *exi.Encoder) {
-	at := uint32(0)
-	if x.PresentSOC.Present {
-		e.Event(0-at, 11-at)
-		e.At("PresentSOC")
-		e.Ranged(int(x.PresentSOC.Value), 0, 100)
-		at = 1
-	}
-	if x.MinimumSOC.Present {
-		e.Event(1-at, 11-at)
-		e.At("MinimumSOC")
-		e.Ranged(int(x.MinimumSOC.Value), 0, 100)
-		at = 2
-	}
-	if x.TargetSOC.Present {
-		e.Event(2-at, 11-at)
-		e.At("TargetSOC")
-		e.Ranged(int(x.TargetSOC.Value), 0, 100)
-		at = 3
-	}
-	if x.MaximumSOC.Present {
-		e.Event(3-at, 11-at)
-		e.At("MaximumSOC")
-		e.Ranged(int(x.MaximumSOC.Value), 0, 100)
-		at = 4
-	}
-	if x.RemainingTimeToMinimumSOC.Present {
-		e.Event(4-at, 11-at)
-		e.At("RemainingTimeToMinimumSOC")
-		e.Unsigned(uint64(x.RemainingTimeToMinimumSOC.Value))
-		at = 5
-	}
-	if x.RemainingTimeToTargetSOC.Present {
-		e.Event(5-at, 11-at)
-		e.At("RemainingTimeToTargetSOC")
-		e.Unsigned(uint64(x.RemainingTimeToTargetSOC.Value))
-		at = 6
-	}
-	if x.RemainingTimeToMaximumSOC.Present {
-		e.Event(6-at, 11-at)
-		e.At("RemainingTimeToMaximumSOC")
-		e.Unsigned(uint64(x.RemainingTimeToMaximumSOC.Value))
-		at = 7
-	}
-	if x.ChargingComplete.Present {
-		e.Event(7-at, 11-at)
-		e.At("ChargingComplete")
-		e.Bool(x.ChargingComplete.Value)
-		at = 8
-	}
-	if x.BatteryEnergyCapacity.Present {
-		e.Event(8-at, 11-at)
-		e.At("BatteryEnergyCapacity")
-		x.BatteryEnergyCapacity.Value.EncodeEXI(e)
-		at = 9
-	}
-	if x.InletHot.Present {
-		e.Event(9-at, 11-at)
-		e.At("InletHot")
-		e.Bool(x.InletHot.Value)
-		at = 10
-	}
-	e.Event(10-at, 11-at)
-}
-
-// ValidateEXI checks what the schema demands beyond the wire format.
-func (x *DisplayParameters) ValidateEXI(v *exi.Validator) {
-	if x.PresentSOC.Present {
-		v.Int("PresentSOC", int64(x.PresentSOC.Value), 0, 100)
-	}
-	if x.MinimumSOC.Present {
-		v.Int("MinimumSOC", int64(x.MinimumSOC.Value), 0, 100)
-	}
-	if x.TargetSOC.Present {
-		v.Int("TargetSOC", int64(x.TargetSOC.Value), 0, 100)
-	}
-	if x.MaximumSOC.Present {
-		v.Int("MaximumSOC", int64(x.MaximumSOC.Value), 0, 100)
-	}
-	if x.BatteryEnergyCapacity.Present {
-		v.In("BatteryEnergyCapacity")
-		x.BatteryEnergyCapacity.Value.ValidateEXI(v)
-		v.Out()
 	}
 }

@@ -30,49 +30,41 @@ func (*ACCPDReqEnergyTransferMode) ElementName() exi.QName {
 
 // DecodeEXI reads the element's content and end.
 func (x *ACCPDReqEnergyTransferMode) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("EVMaximumChargePower")
+	if !d.Begin("EVMaximumChargePower", exi.AtStart) {
 		return
 	}
-	d.In("EVMaximumChargePower")
 	x.EVMaximumChargePower.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(3, 0)
+	d.Out("EVMaximumChargePower")
+	ev := d.Event(3, 0)
 	if ev == 0 {
 		x.EVMaximumChargePowerL2.Present = true
-		d.In("EVMaximumChargePower_L2")
 		x.EVMaximumChargePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMaximumChargePower_L2")
 		ev = d.Event(2, 0) + 1
 	}
 	if ev == 1 {
 		x.EVMaximumChargePowerL3.Present = true
-		d.In("EVMaximumChargePower_L3")
 		x.EVMaximumChargePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMaximumChargePower_L3")
 		ev = d.Event(1, 0) + 2
 	}
 	if ev != 2 {
 		d.Expected("EVMinimumChargePower")
 		return
 	}
-	d.In("EVMinimumChargePower")
 	x.EVMinimumChargePower.DecodeEXI(d)
-	d.Out()
+	d.Out("EVMinimumChargePower")
 	ev = d.Event(3, exi.AtEnd)
 	if ev == 0 {
 		x.EVMinimumChargePowerL2.Present = true
-		d.In("EVMinimumChargePower_L2")
 		x.EVMinimumChargePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMinimumChargePower_L2")
 		ev = d.Event(2, exi.AtEnd) + 1
 	}
 	if ev == 1 {
 		x.EVMinimumChargePowerL3.Present = true
-		d.In("EVMinimumChargePower_L3")
 		x.EVMinimumChargePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMinimumChargePower_L3")
 		ev = d.Event(1, exi.AtEnd) + 2
 	}
 	if ev != 2 {
@@ -83,35 +75,35 @@ func (x *ACCPDReqEnergyTransferMode) DecodeEXI(d *exi.Decoder) {
 // EncodeEXI writes the element's content and end.
 func (x *ACCPDReqEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
-	e.At("EVMaximumChargePower")
 	x.EVMaximumChargePower.EncodeEXI(e)
+	e.Out("EVMaximumChargePower")
 	at := uint32(0)
 	if x.EVMaximumChargePowerL2.Present {
 		e.Event(0-at, 3-at)
-		e.At("EVMaximumChargePower_L2")
 		x.EVMaximumChargePowerL2.Value.EncodeEXI(e)
+		e.Out("EVMaximumChargePower_L2")
 		at = 1
 	}
 	if x.EVMaximumChargePowerL3.Present {
 		e.Event(1-at, 3-at)
-		e.At("EVMaximumChargePower_L3")
 		x.EVMaximumChargePowerL3.Value.EncodeEXI(e)
+		e.Out("EVMaximumChargePower_L3")
 		at = 2
 	}
 	e.Event(2-at, 3-at)
-	e.At("EVMinimumChargePower")
 	x.EVMinimumChargePower.EncodeEXI(e)
+	e.Out("EVMinimumChargePower")
 	at = 0
 	if x.EVMinimumChargePowerL2.Present {
 		e.Event(0-at, 3-at)
-		e.At("EVMinimumChargePower_L2")
 		x.EVMinimumChargePowerL2.Value.EncodeEXI(e)
+		e.Out("EVMinimumChargePower_L2")
 		at = 1
 	}
 	if x.EVMinimumChargePowerL3.Present {
 		e.Event(1-at, 3-at)
-		e.At("EVMinimumChargePower_L3")
 		x.EVMinimumChargePowerL3.Value.EncodeEXI(e)
+		e.Out("EVMinimumChargePower_L3")
 		at = 2
 	}
 	e.Event(2-at, 3-at)
@@ -182,93 +174,79 @@ func (*BPTACCPDReqEnergyTransferMode) ElementName() exi.QName {
 
 // DecodeEXI reads the element's content and end.
 func (x *BPTACCPDReqEnergyTransferMode) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("EVMaximumChargePower")
+	if !d.Begin("EVMaximumChargePower", exi.AtStart) {
 		return
 	}
-	d.In("EVMaximumChargePower")
 	x.EVMaximumChargePower.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(3, 0)
+	d.Out("EVMaximumChargePower")
+	ev := d.Event(3, 0)
 	if ev == 0 {
 		x.EVMaximumChargePowerL2.Present = true
-		d.In("EVMaximumChargePower_L2")
 		x.EVMaximumChargePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMaximumChargePower_L2")
 		ev = d.Event(2, 0) + 1
 	}
 	if ev == 1 {
 		x.EVMaximumChargePowerL3.Present = true
-		d.In("EVMaximumChargePower_L3")
 		x.EVMaximumChargePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMaximumChargePower_L3")
 		ev = d.Event(1, 0) + 2
 	}
 	if ev != 2 {
 		d.Expected("EVMinimumChargePower")
 		return
 	}
-	d.In("EVMinimumChargePower")
 	x.EVMinimumChargePower.DecodeEXI(d)
-	d.Out()
+	d.Out("EVMinimumChargePower")
 	ev = d.Event(3, 0)
 	if ev == 0 {
 		x.EVMinimumChargePowerL2.Present = true
-		d.In("EVMinimumChargePower_L2")
 		x.EVMinimumChargePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMinimumChargePower_L2")
 		ev = d.Event(2, 0) + 1
 	}
 	if ev == 1 {
 		x.EVMinimumChargePowerL3.Present = true
-		d.In("EVMinimumChargePower_L3")
 		x.EVMinimumChargePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMinimumChargePower_L3")
 		ev = d.Event(1, 0) + 2
 	}
 	if ev != 2 {
 		d.Expected("EVMaximumDischargePower")
 		return
 	}
-	d.In("EVMaximumDischargePower")
 	x.EVMaximumDischargePower.DecodeEXI(d)
-	d.Out()
+	d.Out("EVMaximumDischargePower")
 	ev = d.Event(3, 0)
 	if ev == 0 {
 		x.EVMaximumDischargePowerL2.Present = true
-		d.In("EVMaximumDischargePower_L2")
 		x.EVMaximumDischargePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMaximumDischargePower_L2")
 		ev = d.Event(2, 0) + 1
 	}
 	if ev == 1 {
 		x.EVMaximumDischargePowerL3.Present = true
-		d.In("EVMaximumDischargePower_L3")
 		x.EVMaximumDischargePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMaximumDischargePower_L3")
 		ev = d.Event(1, 0) + 2
 	}
 	if ev != 2 {
 		d.Expected("EVMinimumDischargePower")
 		return
 	}
-	d.In("EVMinimumDischargePower")
 	x.EVMinimumDischargePower.DecodeEXI(d)
-	d.Out()
+	d.Out("EVMinimumDischargePower")
 	ev = d.Event(3, exi.AtEnd)
 	if ev == 0 {
 		x.EVMinimumDischargePowerL2.Present = true
-		d.In("EVMinimumDischargePower_L2")
 		x.EVMinimumDischargePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMinimumDischargePower_L2")
 		ev = d.Event(2, exi.AtEnd) + 1
 	}
 	if ev == 1 {
 		x.EVMinimumDischargePowerL3.Present = true
-		d.In("EVMinimumDischargePower_L3")
 		x.EVMinimumDischargePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMinimumDischargePower_L3")
 		ev = d.Event(1, exi.AtEnd) + 2
 	}
 	if ev != 2 {
@@ -279,67 +257,67 @@ func (x *BPTACCPDReqEnergyTransferMode) DecodeEXI(d *exi.Decoder) {
 // EncodeEXI writes the element's content and end.
 func (x *BPTACCPDReqEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
-	e.At("EVMaximumChargePower")
 	x.EVMaximumChargePower.EncodeEXI(e)
+	e.Out("EVMaximumChargePower")
 	at := uint32(0)
 	if x.EVMaximumChargePowerL2.Present {
 		e.Event(0-at, 3-at)
-		e.At("EVMaximumChargePower_L2")
 		x.EVMaximumChargePowerL2.Value.EncodeEXI(e)
+		e.Out("EVMaximumChargePower_L2")
 		at = 1
 	}
 	if x.EVMaximumChargePowerL3.Present {
 		e.Event(1-at, 3-at)
-		e.At("EVMaximumChargePower_L3")
 		x.EVMaximumChargePowerL3.Value.EncodeEXI(e)
+		e.Out("EVMaximumChargePower_L3")
 		at = 2
 	}
 	e.Event(2-at, 3-at)
-	e.At("EVMinimumChargePower")
 	x.EVMinimumChargePower.EncodeEXI(e)
+	e.Out("EVMinimumChargePower")
 	at = 0
 	if x.EVMinimumChargePowerL2.Present {
 		e.Event(0-at, 3-at)
-		e.At("EVMinimumChargePower_L2")
 		x.EVMinimumChargePowerL2.Value.EncodeEXI(e)
+		e.Out("EVMinimumChargePower_L2")
 		at = 1
 	}
 	if x.EVMinimumChargePowerL3.Present {
 		e.Event(1-at, 3-at)
-		e.At("EVMinimumChargePower_L3")
 		x.EVMinimumChargePowerL3.Value.EncodeEXI(e)
+		e.Out("EVMinimumChargePower_L3")
 		at = 2
 	}
 	e.Event(2-at, 3-at)
-	e.At("EVMaximumDischargePower")
 	x.EVMaximumDischargePower.EncodeEXI(e)
+	e.Out("EVMaximumDischargePower")
 	at = 0
 	if x.EVMaximumDischargePowerL2.Present {
 		e.Event(0-at, 3-at)
-		e.At("EVMaximumDischargePower_L2")
 		x.EVMaximumDischargePowerL2.Value.EncodeEXI(e)
+		e.Out("EVMaximumDischargePower_L2")
 		at = 1
 	}
 	if x.EVMaximumDischargePowerL3.Present {
 		e.Event(1-at, 3-at)
-		e.At("EVMaximumDischargePower_L3")
 		x.EVMaximumDischargePowerL3.Value.EncodeEXI(e)
+		e.Out("EVMaximumDischargePower_L3")
 		at = 2
 	}
 	e.Event(2-at, 3-at)
-	e.At("EVMinimumDischargePower")
 	x.EVMinimumDischargePower.EncodeEXI(e)
+	e.Out("EVMinimumDischargePower")
 	at = 0
 	if x.EVMinimumDischargePowerL2.Present {
 		e.Event(0-at, 3-at)
-		e.At("EVMinimumDischargePower_L2")
 		x.EVMinimumDischargePowerL2.Value.EncodeEXI(e)
+		e.Out("EVMinimumDischargePower_L2")
 		at = 1
 	}
 	if x.EVMinimumDischargePowerL3.Present {
 		e.Event(1-at, 3-at)
-		e.At("EVMinimumDischargePower_L3")
 		x.EVMinimumDischargePowerL3.Value.EncodeEXI(e)
+		e.Out("EVMinimumDischargePower_L3")
 		at = 2
 	}
 	e.Event(2-at, 3-at)
@@ -416,46 +394,39 @@ func (*ACChargeParameterDiscoveryReq) ElementName() exi.QName {
 
 // DecodeEXI reads the element's content and end.
 func (x *ACChargeParameterDiscoveryReq) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("Header")
+	if !d.Begin("Header", exi.AtStart) {
 		return
 	}
-	d.In("Header")
 	x.Header.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(2, 0)
+	d.Out("Header")
+	ev := d.Event(2, 0)
 	switch ev {
 	case 0:
 		{
 			v := new(ACCPDReqEnergyTransferMode)
 			x.ACCPDReqEnergyTransferMode = v
-			d.In("AC_CPDReqEnergyTransferMode")
 			v.DecodeEXI(d)
-			d.Out()
+			d.Out("AC_CPDReqEnergyTransferMode")
 		}
 	case 1:
 		{
 			v := new(BPTACCPDReqEnergyTransferMode)
 			x.ACCPDReqEnergyTransferMode = v
-			d.In("BPT_AC_CPDReqEnergyTransferMode")
 			v.DecodeEXI(d)
-			d.Out()
+			d.Out("BPT_AC_CPDReqEnergyTransferMode")
 		}
 	default:
 		d.Expected("AC_CPDReqEnergyTransferMode or BPT_AC_CPDReqEnergyTransferMode")
 		return
 	}
-	if d.Event(1, exi.AtEnd) != 0 {
-		d.Expected("end of element")
-	}
+	d.End(exi.AtEnd)
 }
 
 // EncodeEXI writes the element's content and end.
 func (x *ACChargeParameterDiscoveryReq) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
-	e.At("Header")
 	x.Header.EncodeEXI(e)
+	e.Out("Header")
 	switch v := x.ACCPDReqEnergyTransferMode.(type) {
 	case *ACCPDReqEnergyTransferMode:
 		e.Event(0, 2)
@@ -463,16 +434,16 @@ func (x *ACChargeParameterDiscoveryReq) EncodeEXI(e *exi.Encoder) {
 			e.Missing("AC_CPDReqEnergyTransferMode")
 			return
 		}
-		e.At("AC_CPDReqEnergyTransferMode")
 		v.EncodeEXI(e)
+		e.Out("AC_CPDReqEnergyTransferMode")
 	case *BPTACCPDReqEnergyTransferMode:
 		e.Event(1, 2)
 		if v == nil {
 			e.Missing("BPT_AC_CPDReqEnergyTransferMode")
 			return
 		}
-		e.At("BPT_AC_CPDReqEnergyTransferMode")
 		v.EncodeEXI(e)
+		e.Out("BPT_AC_CPDReqEnergyTransferMode")
 	default:
 		e.Missing("AC_CPDReqEnergyTransferMode")
 	}
@@ -528,92 +499,78 @@ func (*ACCPDResEnergyTransferMode) ElementName() exi.QName {
 
 // DecodeEXI reads the element's content and end.
 func (x *ACCPDResEnergyTransferMode) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("EVSEMaximumChargePower")
+	if !d.Begin("EVSEMaximumChargePower", exi.AtStart) {
 		return
 	}
-	d.In("EVSEMaximumChargePower")
 	x.EVSEMaximumChargePower.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(3, 0)
+	d.Out("EVSEMaximumChargePower")
+	ev := d.Event(3, 0)
 	if ev == 0 {
 		x.EVSEMaximumChargePowerL2.Present = true
-		d.In("EVSEMaximumChargePower_L2")
 		x.EVSEMaximumChargePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSEMaximumChargePower_L2")
 		ev = d.Event(2, 0) + 1
 	}
 	if ev == 1 {
 		x.EVSEMaximumChargePowerL3.Present = true
-		d.In("EVSEMaximumChargePower_L3")
 		x.EVSEMaximumChargePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSEMaximumChargePower_L3")
 		ev = d.Event(1, 0) + 2
 	}
 	if ev != 2 {
 		d.Expected("EVSEMinimumChargePower")
 		return
 	}
-	d.In("EVSEMinimumChargePower")
 	x.EVSEMinimumChargePower.DecodeEXI(d)
-	d.Out()
+	d.Out("EVSEMinimumChargePower")
 	ev = d.Event(3, 0)
 	if ev == 0 {
 		x.EVSEMinimumChargePowerL2.Present = true
-		d.In("EVSEMinimumChargePower_L2")
 		x.EVSEMinimumChargePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSEMinimumChargePower_L2")
 		ev = d.Event(2, 0) + 1
 	}
 	if ev == 1 {
 		x.EVSEMinimumChargePowerL3.Present = true
-		d.In("EVSEMinimumChargePower_L3")
 		x.EVSEMinimumChargePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSEMinimumChargePower_L3")
 		ev = d.Event(1, 0) + 2
 	}
 	if ev != 2 {
 		d.Expected("EVSENominalFrequency")
 		return
 	}
-	d.In("EVSENominalFrequency")
 	x.EVSENominalFrequency.DecodeEXI(d)
-	d.Out()
+	d.Out("EVSENominalFrequency")
 	ev = d.Event(6, exi.AtEnd)
 	if ev == 0 {
 		x.MaximumPowerAsymmetry.Present = true
-		d.In("MaximumPowerAsymmetry")
 		x.MaximumPowerAsymmetry.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("MaximumPowerAsymmetry")
 		ev = d.Event(5, exi.AtEnd) + 1
 	}
 	if ev == 1 {
 		x.EVSEPowerRampLimitation.Present = true
-		d.In("EVSEPowerRampLimitation")
 		x.EVSEPowerRampLimitation.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSEPowerRampLimitation")
 		ev = d.Event(4, exi.AtEnd) + 2
 	}
 	if ev == 2 {
 		x.EVSEPresentActivePower.Present = true
-		d.In("EVSEPresentActivePower")
 		x.EVSEPresentActivePower.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSEPresentActivePower")
 		ev = d.Event(3, exi.AtEnd) + 3
 	}
 	if ev == 3 {
 		x.EVSEPresentActivePowerL2.Present = true
-		d.In("EVSEPresentActivePower_L2")
 		x.EVSEPresentActivePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSEPresentActivePower_L2")
 		ev = d.Event(2, exi.AtEnd) + 4
 	}
 	if ev == 4 {
 		x.EVSEPresentActivePowerL3.Present = true
-		d.In("EVSEPresentActivePower_L3")
 		x.EVSEPresentActivePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSEPresentActivePower_L3")
 		ev = d.Event(1, exi.AtEnd) + 5
 	}
 	if ev != 5 {
@@ -624,69 +581,69 @@ func (x *ACCPDResEnergyTransferMode) DecodeEXI(d *exi.Decoder) {
 // EncodeEXI writes the element's content and end.
 func (x *ACCPDResEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
-	e.At("EVSEMaximumChargePower")
 	x.EVSEMaximumChargePower.EncodeEXI(e)
+	e.Out("EVSEMaximumChargePower")
 	at := uint32(0)
 	if x.EVSEMaximumChargePowerL2.Present {
 		e.Event(0-at, 3-at)
-		e.At("EVSEMaximumChargePower_L2")
 		x.EVSEMaximumChargePowerL2.Value.EncodeEXI(e)
+		e.Out("EVSEMaximumChargePower_L2")
 		at = 1
 	}
 	if x.EVSEMaximumChargePowerL3.Present {
 		e.Event(1-at, 3-at)
-		e.At("EVSEMaximumChargePower_L3")
 		x.EVSEMaximumChargePowerL3.Value.EncodeEXI(e)
+		e.Out("EVSEMaximumChargePower_L3")
 		at = 2
 	}
 	e.Event(2-at, 3-at)
-	e.At("EVSEMinimumChargePower")
 	x.EVSEMinimumChargePower.EncodeEXI(e)
+	e.Out("EVSEMinimumChargePower")
 	at = 0
 	if x.EVSEMinimumChargePowerL2.Present {
 		e.Event(0-at, 3-at)
-		e.At("EVSEMinimumChargePower_L2")
 		x.EVSEMinimumChargePowerL2.Value.EncodeEXI(e)
+		e.Out("EVSEMinimumChargePower_L2")
 		at = 1
 	}
 	if x.EVSEMinimumChargePowerL3.Present {
 		e.Event(1-at, 3-at)
-		e.At("EVSEMinimumChargePower_L3")
 		x.EVSEMinimumChargePowerL3.Value.EncodeEXI(e)
+		e.Out("EVSEMinimumChargePower_L3")
 		at = 2
 	}
 	e.Event(2-at, 3-at)
-	e.At("EVSENominalFrequency")
 	x.EVSENominalFrequency.EncodeEXI(e)
+	e.Out("EVSENominalFrequency")
 	at = 0
 	if x.MaximumPowerAsymmetry.Present {
 		e.Event(0-at, 6-at)
-		e.At("MaximumPowerAsymmetry")
 		x.MaximumPowerAsymmetry.Value.EncodeEXI(e)
+		e.Out("MaximumPowerAsymmetry")
 		at = 1
 	}
 	if x.EVSEPowerRampLimitation.Present {
 		e.Event(1-at, 6-at)
-		e.At("EVSEPowerRampLimitation")
 		x.EVSEPowerRampLimitation.Value.EncodeEXI(e)
+		e.Out("EVSEPowerRampLimitation")
 		at = 2
 	}
 	if x.EVSEPresentActivePower.Present {
 		e.Event(2-at, 6-at)
-		e.At("EVSEPresentActivePower")
 		x.EVSEPresentActivePower.Value.EncodeEXI(e)
+		e.Out("EVSEPresentActivePower")
 		at = 3
 	}
 	if x.EVSEPresentActivePowerL2.Present {
 		e.Event(3-at, 6-at)
-		e.At("EVSEPresentActivePower_L2")
 		x.EVSEPresentActivePowerL2.Value.EncodeEXI(e)
+		e.Out("EVSEPresentActivePower_L2")
 		at = 4
 	}
 	if x.EVSEPresentActivePowerL3.Present {
 		e.Event(4-at, 6-at)
-		e.At("EVSEPresentActivePower_L3")
 		x.EVSEPresentActivePowerL3.Value.EncodeEXI(e)
+		e.Out("EVSEPresentActivePower_L3")
 		at = 5
 	}
 	e.Event(5-at, 6-at)
@@ -797,136 +754,116 @@ func (*BPTACCPDResEnergyTransferMode) ElementName() exi.QName {
 
 // DecodeEXI reads the element's content and end.
 func (x *BPTACCPDResEnergyTransferMode) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("EVSEMaximumChargePower")
+	if !d.Begin("EVSEMaximumChargePower", exi.AtStart) {
 		return
 	}
-	d.In("EVSEMaximumChargePower")
 	x.EVSEMaximumChargePower.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(3, 0)
+	d.Out("EVSEMaximumChargePower")
+	ev := d.Event(3, 0)
 	if ev == 0 {
 		x.EVSEMaximumChargePowerL2.Present = true
-		d.In("EVSEMaximumChargePower_L2")
 		x.EVSEMaximumChargePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSEMaximumChargePower_L2")
 		ev = d.Event(2, 0) + 1
 	}
 	if ev == 1 {
 		x.EVSEMaximumChargePowerL3.Present = true
-		d.In("EVSEMaximumChargePower_L3")
 		x.EVSEMaximumChargePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSEMaximumChargePower_L3")
 		ev = d.Event(1, 0) + 2
 	}
 	if ev != 2 {
 		d.Expected("EVSEMinimumChargePower")
 		return
 	}
-	d.In("EVSEMinimumChargePower")
 	x.EVSEMinimumChargePower.DecodeEXI(d)
-	d.Out()
+	d.Out("EVSEMinimumChargePower")
 	ev = d.Event(3, 0)
 	if ev == 0 {
 		x.EVSEMinimumChargePowerL2.Present = true
-		d.In("EVSEMinimumChargePower_L2")
 		x.EVSEMinimumChargePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSEMinimumChargePower_L2")
 		ev = d.Event(2, 0) + 1
 	}
 	if ev == 1 {
 		x.EVSEMinimumChargePowerL3.Present = true
-		d.In("EVSEMinimumChargePower_L3")
 		x.EVSEMinimumChargePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSEMinimumChargePower_L3")
 		ev = d.Event(1, 0) + 2
 	}
 	if ev != 2 {
 		d.Expected("EVSENominalFrequency")
 		return
 	}
-	d.In("EVSENominalFrequency")
 	x.EVSENominalFrequency.DecodeEXI(d)
-	d.Out()
+	d.Out("EVSENominalFrequency")
 	ev = d.Event(6, 0)
 	if ev == 0 {
 		x.MaximumPowerAsymmetry.Present = true
-		d.In("MaximumPowerAsymmetry")
 		x.MaximumPowerAsymmetry.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("MaximumPowerAsymmetry")
 		ev = d.Event(5, 0) + 1
 	}
 	if ev == 1 {
 		x.EVSEPowerRampLimitation.Present = true
-		d.In("EVSEPowerRampLimitation")
 		x.EVSEPowerRampLimitation.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSEPowerRampLimitation")
 		ev = d.Event(4, 0) + 2
 	}
 	if ev == 2 {
 		x.EVSEPresentActivePower.Present = true
-		d.In("EVSEPresentActivePower")
 		x.EVSEPresentActivePower.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSEPresentActivePower")
 		ev = d.Event(3, 0) + 3
 	}
 	if ev == 3 {
 		x.EVSEPresentActivePowerL2.Present = true
-		d.In("EVSEPresentActivePower_L2")
 		x.EVSEPresentActivePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSEPresentActivePower_L2")
 		ev = d.Event(2, 0) + 4
 	}
 	if ev == 4 {
 		x.EVSEPresentActivePowerL3.Present = true
-		d.In("EVSEPresentActivePower_L3")
 		x.EVSEPresentActivePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSEPresentActivePower_L3")
 		ev = d.Event(1, 0) + 5
 	}
 	if ev != 5 {
 		d.Expected("EVSEMaximumDischargePower")
 		return
 	}
-	d.In("EVSEMaximumDischargePower")
 	x.EVSEMaximumDischargePower.DecodeEXI(d)
-	d.Out()
+	d.Out("EVSEMaximumDischargePower")
 	ev = d.Event(3, 0)
 	if ev == 0 {
 		x.EVSEMaximumDischargePowerL2.Present = true
-		d.In("EVSEMaximumDischargePower_L2")
 		x.EVSEMaximumDischargePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSEMaximumDischargePower_L2")
 		ev = d.Event(2, 0) + 1
 	}
 	if ev == 1 {
 		x.EVSEMaximumDischargePowerL3.Present = true
-		d.In("EVSEMaximumDischargePower_L3")
 		x.EVSEMaximumDischargePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSEMaximumDischargePower_L3")
 		ev = d.Event(1, 0) + 2
 	}
 	if ev != 2 {
 		d.Expected("EVSEMinimumDischargePower")
 		return
 	}
-	d.In("EVSEMinimumDischargePower")
 	x.EVSEMinimumDischargePower.DecodeEXI(d)
-	d.Out()
+	d.Out("EVSEMinimumDischargePower")
 	ev = d.Event(3, exi.AtEnd)
 	if ev == 0 {
 		x.EVSEMinimumDischargePowerL2.Present = true
-		d.In("EVSEMinimumDischargePower_L2")
 		x.EVSEMinimumDischargePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSEMinimumDischargePower_L2")
 		ev = d.Event(2, exi.AtEnd) + 1
 	}
 	if ev == 1 {
 		x.EVSEMinimumDischargePowerL3.Present = true
-		d.In("EVSEMinimumDischargePower_L3")
 		x.EVSEMinimumDischargePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSEMinimumDischargePower_L3")
 		ev = d.Event(1, exi.AtEnd) + 2
 	}
 	if ev != 2 {
@@ -937,101 +874,101 @@ func (x *BPTACCPDResEnergyTransferMode) DecodeEXI(d *exi.Decoder) {
 // EncodeEXI writes the element's content and end.
 func (x *BPTACCPDResEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
-	e.At("EVSEMaximumChargePower")
 	x.EVSEMaximumChargePower.EncodeEXI(e)
+	e.Out("EVSEMaximumChargePower")
 	at := uint32(0)
 	if x.EVSEMaximumChargePowerL2.Present {
 		e.Event(0-at, 3-at)
-		e.At("EVSEMaximumChargePower_L2")
 		x.EVSEMaximumChargePowerL2.Value.EncodeEXI(e)
+		e.Out("EVSEMaximumChargePower_L2")
 		at = 1
 	}
 	if x.EVSEMaximumChargePowerL3.Present {
 		e.Event(1-at, 3-at)
-		e.At("EVSEMaximumChargePower_L3")
 		x.EVSEMaximumChargePowerL3.Value.EncodeEXI(e)
+		e.Out("EVSEMaximumChargePower_L3")
 		at = 2
 	}
 	e.Event(2-at, 3-at)
-	e.At("EVSEMinimumChargePower")
 	x.EVSEMinimumChargePower.EncodeEXI(e)
+	e.Out("EVSEMinimumChargePower")
 	at = 0
 	if x.EVSEMinimumChargePowerL2.Present {
 		e.Event(0-at, 3-at)
-		e.At("EVSEMinimumChargePower_L2")
 		x.EVSEMinimumChargePowerL2.Value.EncodeEXI(e)
+		e.Out("EVSEMinimumChargePower_L2")
 		at = 1
 	}
 	if x.EVSEMinimumChargePowerL3.Present {
 		e.Event(1-at, 3-at)
-		e.At("EVSEMinimumChargePower_L3")
 		x.EVSEMinimumChargePowerL3.Value.EncodeEXI(e)
+		e.Out("EVSEMinimumChargePower_L3")
 		at = 2
 	}
 	e.Event(2-at, 3-at)
-	e.At("EVSENominalFrequency")
 	x.EVSENominalFrequency.EncodeEXI(e)
+	e.Out("EVSENominalFrequency")
 	at = 0
 	if x.MaximumPowerAsymmetry.Present {
 		e.Event(0-at, 6-at)
-		e.At("MaximumPowerAsymmetry")
 		x.MaximumPowerAsymmetry.Value.EncodeEXI(e)
+		e.Out("MaximumPowerAsymmetry")
 		at = 1
 	}
 	if x.EVSEPowerRampLimitation.Present {
 		e.Event(1-at, 6-at)
-		e.At("EVSEPowerRampLimitation")
 		x.EVSEPowerRampLimitation.Value.EncodeEXI(e)
+		e.Out("EVSEPowerRampLimitation")
 		at = 2
 	}
 	if x.EVSEPresentActivePower.Present {
 		e.Event(2-at, 6-at)
-		e.At("EVSEPresentActivePower")
 		x.EVSEPresentActivePower.Value.EncodeEXI(e)
+		e.Out("EVSEPresentActivePower")
 		at = 3
 	}
 	if x.EVSEPresentActivePowerL2.Present {
 		e.Event(3-at, 6-at)
-		e.At("EVSEPresentActivePower_L2")
 		x.EVSEPresentActivePowerL2.Value.EncodeEXI(e)
+		e.Out("EVSEPresentActivePower_L2")
 		at = 4
 	}
 	if x.EVSEPresentActivePowerL3.Present {
 		e.Event(4-at, 6-at)
-		e.At("EVSEPresentActivePower_L3")
 		x.EVSEPresentActivePowerL3.Value.EncodeEXI(e)
+		e.Out("EVSEPresentActivePower_L3")
 		at = 5
 	}
 	e.Event(5-at, 6-at)
-	e.At("EVSEMaximumDischargePower")
 	x.EVSEMaximumDischargePower.EncodeEXI(e)
+	e.Out("EVSEMaximumDischargePower")
 	at = 0
 	if x.EVSEMaximumDischargePowerL2.Present {
 		e.Event(0-at, 3-at)
-		e.At("EVSEMaximumDischargePower_L2")
 		x.EVSEMaximumDischargePowerL2.Value.EncodeEXI(e)
+		e.Out("EVSEMaximumDischargePower_L2")
 		at = 1
 	}
 	if x.EVSEMaximumDischargePowerL3.Present {
 		e.Event(1-at, 3-at)
-		e.At("EVSEMaximumDischargePower_L3")
 		x.EVSEMaximumDischargePowerL3.Value.EncodeEXI(e)
+		e.Out("EVSEMaximumDischargePower_L3")
 		at = 2
 	}
 	e.Event(2-at, 3-at)
-	e.At("EVSEMinimumDischargePower")
 	x.EVSEMinimumDischargePower.EncodeEXI(e)
+	e.Out("EVSEMinimumDischargePower")
 	at = 0
 	if x.EVSEMinimumDischargePowerL2.Present {
 		e.Event(0-at, 3-at)
-		e.At("EVSEMinimumDischargePower_L2")
 		x.EVSEMinimumDischargePowerL2.Value.EncodeEXI(e)
+		e.Out("EVSEMinimumDischargePower_L2")
 		at = 1
 	}
 	if x.EVSEMinimumDischargePowerL3.Present {
 		e.Event(1-at, 3-at)
-		e.At("EVSEMinimumDischargePower_L3")
 		x.EVSEMinimumDischargePowerL3.Value.EncodeEXI(e)
+		e.Out("EVSEMinimumDischargePower_L3")
 		at = 2
 	}
 	e.Event(2-at, 3-at)
@@ -1138,56 +1075,41 @@ func (*ACChargeParameterDiscoveryRes) ElementName() exi.QName {
 
 // DecodeEXI reads the element's content and end.
 func (x *ACChargeParameterDiscoveryRes) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("Header")
+	if !d.Begin("Header", exi.AtStart) {
 		return
 	}
-	d.In("Header")
 	x.Header.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("ResponseCode")
-		return
-	}
-	d.At("ResponseCode")
-	x.ResponseCode = common.ResponseCode(d.Enum(40))
-	ev = d.Event(2, 0)
+	d.Out("Header")
+	x.ResponseCode = common.ResponseCode(d.NextEnum("ResponseCode", 40, 0))
+	ev := d.Event(2, 0)
 	switch ev {
 	case 0:
 		{
 			v := new(ACCPDResEnergyTransferMode)
 			x.ACCPDResEnergyTransferMode = v
-			d.In("AC_CPDResEnergyTransferMode")
 			v.DecodeEXI(d)
-			d.Out()
+			d.Out("AC_CPDResEnergyTransferMode")
 		}
 	case 1:
 		{
 			v := new(BPTACCPDResEnergyTransferMode)
 			x.ACCPDResEnergyTransferMode = v
-			d.In("BPT_AC_CPDResEnergyTransferMode")
 			v.DecodeEXI(d)
-			d.Out()
+			d.Out("BPT_AC_CPDResEnergyTransferMode")
 		}
 	default:
 		d.Expected("AC_CPDResEnergyTransferMode or BPT_AC_CPDResEnergyTransferMode")
 		return
 	}
-	if d.Event(1, exi.AtEnd) != 0 {
-		d.Expected("end of element")
-	}
+	d.End(exi.AtEnd)
 }
 
 // EncodeEXI writes the element's content and end.
 func (x *ACChargeParameterDiscoveryRes) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
-	e.At("Header")
 	x.Header.EncodeEXI(e)
-	e.Event(0, 1)
-	e.At("ResponseCode")
-	e.Enum(uint8(x.ResponseCode), 40)
+	e.Out("Header")
+	e.NextEnum("ResponseCode", uint8(x.ResponseCode), 40)
 	switch v := x.ACCPDResEnergyTransferMode.(type) {
 	case *ACCPDResEnergyTransferMode:
 		e.Event(0, 2)
@@ -1195,16 +1117,16 @@ func (x *ACChargeParameterDiscoveryRes) EncodeEXI(e *exi.Encoder) {
 			e.Missing("AC_CPDResEnergyTransferMode")
 			return
 		}
-		e.At("AC_CPDResEnergyTransferMode")
 		v.EncodeEXI(e)
+		e.Out("AC_CPDResEnergyTransferMode")
 	case *BPTACCPDResEnergyTransferMode:
 		e.Event(1, 2)
 		if v == nil {
 			e.Missing("BPT_AC_CPDResEnergyTransferMode")
 			return
 		}
-		e.At("BPT_AC_CPDResEnergyTransferMode")
 		v.EncodeEXI(e)
+		e.Out("BPT_AC_CPDResEnergyTransferMode")
 	default:
 		e.Missing("AC_CPDResEnergyTransferMode")
 	}

@@ -68,178 +68,148 @@ func (*BPTDynamicACCLReqControlMode) ElementName() exi.QName {
 func (x *BPTDynamicACCLReqControlMode) DecodeEXI(d *exi.Decoder) {
 	ev := d.Event(2, exi.AtStart)
 	if ev == 0 {
-		d.At("DepartureTime")
-		x.DepartureTime.Set(uint32(d.Unsigned(1<<32 - 1)))
+		x.DepartureTime.Set(uint32(d.Unsigned("DepartureTime", 1<<32-1)))
 		ev = d.Event(1, 0) + 1
 	}
 	if ev != 1 {
 		d.Expected("EVTargetEnergyRequest")
 		return
 	}
-	d.In("EVTargetEnergyRequest")
 	x.EVTargetEnergyRequest.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVMaximumEnergyRequest")
+	d.Out("EVTargetEnergyRequest")
+	if !d.Begin("EVMaximumEnergyRequest", 0) {
 		return
 	}
-	d.In("EVMaximumEnergyRequest")
 	x.EVMaximumEnergyRequest.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVMinimumEnergyRequest")
+	d.Out("EVMaximumEnergyRequest")
+	if !d.Begin("EVMinimumEnergyRequest", 0) {
 		return
 	}
-	d.In("EVMinimumEnergyRequest")
 	x.EVMinimumEnergyRequest.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVMaximumChargePower")
+	d.Out("EVMinimumEnergyRequest")
+	if !d.Begin("EVMaximumChargePower", 0) {
 		return
 	}
-	d.In("EVMaximumChargePower")
 	x.EVMaximumChargePower.DecodeEXI(d)
-	d.Out()
+	d.Out("EVMaximumChargePower")
 	ev = d.Event(3, 0)
 	if ev == 0 {
 		x.EVMaximumChargePowerL2.Present = true
-		d.In("EVMaximumChargePower_L2")
 		x.EVMaximumChargePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMaximumChargePower_L2")
 		ev = d.Event(2, 0) + 1
 	}
 	if ev == 1 {
 		x.EVMaximumChargePowerL3.Present = true
-		d.In("EVMaximumChargePower_L3")
 		x.EVMaximumChargePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMaximumChargePower_L3")
 		ev = d.Event(1, 0) + 2
 	}
 	if ev != 2 {
 		d.Expected("EVMinimumChargePower")
 		return
 	}
-	d.In("EVMinimumChargePower")
 	x.EVMinimumChargePower.DecodeEXI(d)
-	d.Out()
+	d.Out("EVMinimumChargePower")
 	ev = d.Event(3, 0)
 	if ev == 0 {
 		x.EVMinimumChargePowerL2.Present = true
-		d.In("EVMinimumChargePower_L2")
 		x.EVMinimumChargePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMinimumChargePower_L2")
 		ev = d.Event(2, 0) + 1
 	}
 	if ev == 1 {
 		x.EVMinimumChargePowerL3.Present = true
-		d.In("EVMinimumChargePower_L3")
 		x.EVMinimumChargePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMinimumChargePower_L3")
 		ev = d.Event(1, 0) + 2
 	}
 	if ev != 2 {
 		d.Expected("EVPresentActivePower")
 		return
 	}
-	d.In("EVPresentActivePower")
 	x.EVPresentActivePower.DecodeEXI(d)
-	d.Out()
+	d.Out("EVPresentActivePower")
 	ev = d.Event(3, 0)
 	if ev == 0 {
 		x.EVPresentActivePowerL2.Present = true
-		d.In("EVPresentActivePower_L2")
 		x.EVPresentActivePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVPresentActivePower_L2")
 		ev = d.Event(2, 0) + 1
 	}
 	if ev == 1 {
 		x.EVPresentActivePowerL3.Present = true
-		d.In("EVPresentActivePower_L3")
 		x.EVPresentActivePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVPresentActivePower_L3")
 		ev = d.Event(1, 0) + 2
 	}
 	if ev != 2 {
 		d.Expected("EVPresentReactivePower")
 		return
 	}
-	d.In("EVPresentReactivePower")
 	x.EVPresentReactivePower.DecodeEXI(d)
-	d.Out()
+	d.Out("EVPresentReactivePower")
 	ev = d.Event(3, 0)
 	if ev == 0 {
 		x.EVPresentReactivePowerL2.Present = true
-		d.In("EVPresentReactivePower_L2")
 		x.EVPresentReactivePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVPresentReactivePower_L2")
 		ev = d.Event(2, 0) + 1
 	}
 	if ev == 1 {
 		x.EVPresentReactivePowerL3.Present = true
-		d.In("EVPresentReactivePower_L3")
 		x.EVPresentReactivePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVPresentReactivePower_L3")
 		ev = d.Event(1, 0) + 2
 	}
 	if ev != 2 {
 		d.Expected("EVMaximumDischargePower")
 		return
 	}
-	d.In("EVMaximumDischargePower")
 	x.EVMaximumDischargePower.DecodeEXI(d)
-	d.Out()
+	d.Out("EVMaximumDischargePower")
 	ev = d.Event(3, 0)
 	if ev == 0 {
 		x.EVMaximumDischargePowerL2.Present = true
-		d.In("EVMaximumDischargePower_L2")
 		x.EVMaximumDischargePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMaximumDischargePower_L2")
 		ev = d.Event(2, 0) + 1
 	}
 	if ev == 1 {
 		x.EVMaximumDischargePowerL3.Present = true
-		d.In("EVMaximumDischargePower_L3")
 		x.EVMaximumDischargePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMaximumDischargePower_L3")
 		ev = d.Event(1, 0) + 2
 	}
 	if ev != 2 {
 		d.Expected("EVMinimumDischargePower")
 		return
 	}
-	d.In("EVMinimumDischargePower")
 	x.EVMinimumDischargePower.DecodeEXI(d)
-	d.Out()
+	d.Out("EVMinimumDischargePower")
 	ev = d.Event(5, exi.AtEnd)
 	if ev == 0 {
 		x.EVMinimumDischargePowerL2.Present = true
-		d.In("EVMinimumDischargePower_L2")
 		x.EVMinimumDischargePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMinimumDischargePower_L2")
 		ev = d.Event(4, exi.AtEnd) + 1
 	}
 	if ev == 1 {
 		x.EVMinimumDischargePowerL3.Present = true
-		d.In("EVMinimumDischargePower_L3")
 		x.EVMinimumDischargePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMinimumDischargePower_L3")
 		ev = d.Event(3, exi.AtEnd) + 2
 	}
 	if ev == 2 {
 		x.EVMaximumV2XEnergyRequest.Present = true
-		d.In("EVMaximumV2XEnergyRequest")
 		x.EVMaximumV2XEnergyRequest.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMaximumV2XEnergyRequest")
 		ev = d.Event(2, exi.AtEnd) + 3
 	}
 	if ev == 3 {
 		x.EVMinimumV2XEnergyRequest.Present = true
-		d.In("EVMinimumV2XEnergyRequest")
 		x.EVMinimumV2XEnergyRequest.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMinimumV2XEnergyRequest")
 		ev = d.Event(1, exi.AtEnd) + 4
 	}
 	if ev != 4 {
@@ -252,125 +222,124 @@ func (x *BPTDynamicACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	at := uint32(0)
 	if x.DepartureTime.Present {
 		e.Event(0-at, 2-at)
-		e.At("DepartureTime")
-		e.Unsigned(uint64(x.DepartureTime.Value))
+		e.Unsigned("DepartureTime", uint64(x.DepartureTime.Value))
 		at = 1
 	}
 	e.Event(1-at, 2-at)
-	e.At("EVTargetEnergyRequest")
 	x.EVTargetEnergyRequest.EncodeEXI(e)
+	e.Out("EVTargetEnergyRequest")
 	e.Event(0, 1)
-	e.At("EVMaximumEnergyRequest")
 	x.EVMaximumEnergyRequest.EncodeEXI(e)
+	e.Out("EVMaximumEnergyRequest")
 	e.Event(0, 1)
-	e.At("EVMinimumEnergyRequest")
 	x.EVMinimumEnergyRequest.EncodeEXI(e)
+	e.Out("EVMinimumEnergyRequest")
 	e.Event(0, 1)
-	e.At("EVMaximumChargePower")
 	x.EVMaximumChargePower.EncodeEXI(e)
+	e.Out("EVMaximumChargePower")
 	at = 0
 	if x.EVMaximumChargePowerL2.Present {
 		e.Event(0-at, 3-at)
-		e.At("EVMaximumChargePower_L2")
 		x.EVMaximumChargePowerL2.Value.EncodeEXI(e)
+		e.Out("EVMaximumChargePower_L2")
 		at = 1
 	}
 	if x.EVMaximumChargePowerL3.Present {
 		e.Event(1-at, 3-at)
-		e.At("EVMaximumChargePower_L3")
 		x.EVMaximumChargePowerL3.Value.EncodeEXI(e)
+		e.Out("EVMaximumChargePower_L3")
 		at = 2
 	}
 	e.Event(2-at, 3-at)
-	e.At("EVMinimumChargePower")
 	x.EVMinimumChargePower.EncodeEXI(e)
+	e.Out("EVMinimumChargePower")
 	at = 0
 	if x.EVMinimumChargePowerL2.Present {
 		e.Event(0-at, 3-at)
-		e.At("EVMinimumChargePower_L2")
 		x.EVMinimumChargePowerL2.Value.EncodeEXI(e)
+		e.Out("EVMinimumChargePower_L2")
 		at = 1
 	}
 	if x.EVMinimumChargePowerL3.Present {
 		e.Event(1-at, 3-at)
-		e.At("EVMinimumChargePower_L3")
 		x.EVMinimumChargePowerL3.Value.EncodeEXI(e)
+		e.Out("EVMinimumChargePower_L3")
 		at = 2
 	}
 	e.Event(2-at, 3-at)
-	e.At("EVPresentActivePower")
 	x.EVPresentActivePower.EncodeEXI(e)
+	e.Out("EVPresentActivePower")
 	at = 0
 	if x.EVPresentActivePowerL2.Present {
 		e.Event(0-at, 3-at)
-		e.At("EVPresentActivePower_L2")
 		x.EVPresentActivePowerL2.Value.EncodeEXI(e)
+		e.Out("EVPresentActivePower_L2")
 		at = 1
 	}
 	if x.EVPresentActivePowerL3.Present {
 		e.Event(1-at, 3-at)
-		e.At("EVPresentActivePower_L3")
 		x.EVPresentActivePowerL3.Value.EncodeEXI(e)
+		e.Out("EVPresentActivePower_L3")
 		at = 2
 	}
 	e.Event(2-at, 3-at)
-	e.At("EVPresentReactivePower")
 	x.EVPresentReactivePower.EncodeEXI(e)
+	e.Out("EVPresentReactivePower")
 	at = 0
 	if x.EVPresentReactivePowerL2.Present {
 		e.Event(0-at, 3-at)
-		e.At("EVPresentReactivePower_L2")
 		x.EVPresentReactivePowerL2.Value.EncodeEXI(e)
+		e.Out("EVPresentReactivePower_L2")
 		at = 1
 	}
 	if x.EVPresentReactivePowerL3.Present {
 		e.Event(1-at, 3-at)
-		e.At("EVPresentReactivePower_L3")
 		x.EVPresentReactivePowerL3.Value.EncodeEXI(e)
+		e.Out("EVPresentReactivePower_L3")
 		at = 2
 	}
 	e.Event(2-at, 3-at)
-	e.At("EVMaximumDischargePower")
 	x.EVMaximumDischargePower.EncodeEXI(e)
+	e.Out("EVMaximumDischargePower")
 	at = 0
 	if x.EVMaximumDischargePowerL2.Present {
 		e.Event(0-at, 3-at)
-		e.At("EVMaximumDischargePower_L2")
 		x.EVMaximumDischargePowerL2.Value.EncodeEXI(e)
+		e.Out("EVMaximumDischargePower_L2")
 		at = 1
 	}
 	if x.EVMaximumDischargePowerL3.Present {
 		e.Event(1-at, 3-at)
-		e.At("EVMaximumDischargePower_L3")
 		x.EVMaximumDischargePowerL3.Value.EncodeEXI(e)
+		e.Out("EVMaximumDischargePower_L3")
 		at = 2
 	}
 	e.Event(2-at, 3-at)
-	e.At("EVMinimumDischargePower")
 	x.EVMinimumDischargePower.EncodeEXI(e)
+	e.Out("EVMinimumDischargePower")
 	at = 0
 	if x.EVMinimumDischargePowerL2.Present {
 		e.Event(0-at, 5-at)
-		e.At("EVMinimumDischargePower_L2")
 		x.EVMinimumDischargePowerL2.Value.EncodeEXI(e)
+		e.Out("EVMinimumDischargePower_L2")
 		at = 1
 	}
 	if x.EVMinimumDischargePowerL3.Present {
 		e.Event(1-at, 5-at)
-		e.At("EVMinimumDischargePower_L3")
 		x.EVMinimumDischargePowerL3.Value.EncodeEXI(e)
+		e.Out("EVMinimumDischargePower_L3")
 		at = 2
 	}
 	if x.EVMaximumV2XEnergyRequest.Present {
 		e.Event(2-at, 5-at)
-		e.At("EVMaximumV2XEnergyRequest")
 		x.EVMaximumV2XEnergyRequest.Value.EncodeEXI(e)
+		e.Out("EVMaximumV2XEnergyRequest")
 		at = 3
 	}
 	if x.EVMinimumV2XEnergyRequest.Present {
 		e.Event(3-at, 5-at)
-		e.At("EVMinimumV2XEnergyRequest")
 		x.EVMinimumV2XEnergyRequest.Value.EncodeEXI(e)
+		e.Out("EVMinimumV2XEnergyRequest")
 		at = 4
 	}
 	e.Event(4-at, 5-at)
@@ -533,150 +502,129 @@ func (x *BPTScheduledACCLReqControlMode) DecodeEXI(d *exi.Decoder) {
 	ev := d.Event(10, exi.AtStart)
 	if ev == 0 {
 		x.EVTargetEnergyRequest.Present = true
-		d.In("EVTargetEnergyRequest")
 		x.EVTargetEnergyRequest.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVTargetEnergyRequest")
 		ev = d.Event(9, 0) + 1
 	}
 	if ev == 1 {
 		x.EVMaximumEnergyRequest.Present = true
-		d.In("EVMaximumEnergyRequest")
 		x.EVMaximumEnergyRequest.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMaximumEnergyRequest")
 		ev = d.Event(8, 0) + 2
 	}
 	if ev == 2 {
 		x.EVMinimumEnergyRequest.Present = true
-		d.In("EVMinimumEnergyRequest")
 		x.EVMinimumEnergyRequest.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMinimumEnergyRequest")
 		ev = d.Event(7, 0) + 3
 	}
 	if ev == 3 {
 		x.EVMaximumChargePower.Present = true
-		d.In("EVMaximumChargePower")
 		x.EVMaximumChargePower.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMaximumChargePower")
 		ev = d.Event(6, 0) + 4
 	}
 	if ev == 4 {
 		x.EVMaximumChargePowerL2.Present = true
-		d.In("EVMaximumChargePower_L2")
 		x.EVMaximumChargePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMaximumChargePower_L2")
 		ev = d.Event(5, 0) + 5
 	}
 	if ev == 5 {
 		x.EVMaximumChargePowerL3.Present = true
-		d.In("EVMaximumChargePower_L3")
 		x.EVMaximumChargePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMaximumChargePower_L3")
 		ev = d.Event(4, 0) + 6
 	}
 	if ev == 6 {
 		x.EVMinimumChargePower.Present = true
-		d.In("EVMinimumChargePower")
 		x.EVMinimumChargePower.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMinimumChargePower")
 		ev = d.Event(3, 0) + 7
 	}
 	if ev == 7 {
 		x.EVMinimumChargePowerL2.Present = true
-		d.In("EVMinimumChargePower_L2")
 		x.EVMinimumChargePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMinimumChargePower_L2")
 		ev = d.Event(2, 0) + 8
 	}
 	if ev == 8 {
 		x.EVMinimumChargePowerL3.Present = true
-		d.In("EVMinimumChargePower_L3")
 		x.EVMinimumChargePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMinimumChargePower_L3")
 		ev = d.Event(1, 0) + 9
 	}
 	if ev != 9 {
 		d.Expected("EVPresentActivePower")
 		return
 	}
-	d.In("EVPresentActivePower")
 	x.EVPresentActivePower.DecodeEXI(d)
-	d.Out()
+	d.Out("EVPresentActivePower")
 	ev = d.Event(12, exi.AtEnd)
 	if ev == 0 {
 		x.EVPresentActivePowerL2.Present = true
-		d.In("EVPresentActivePower_L2")
 		x.EVPresentActivePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVPresentActivePower_L2")
 		ev = d.Event(11, exi.AtEnd) + 1
 	}
 	if ev == 1 {
 		x.EVPresentActivePowerL3.Present = true
-		d.In("EVPresentActivePower_L3")
 		x.EVPresentActivePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVPresentActivePower_L3")
 		ev = d.Event(10, exi.AtEnd) + 2
 	}
 	if ev == 2 {
 		x.EVPresentReactivePower.Present = true
-		d.In("EVPresentReactivePower")
 		x.EVPresentReactivePower.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVPresentReactivePower")
 		ev = d.Event(9, exi.AtEnd) + 3
 	}
 	if ev == 3 {
 		x.EVPresentReactivePowerL2.Present = true
-		d.In("EVPresentReactivePower_L2")
 		x.EVPresentReactivePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVPresentReactivePower_L2")
 		ev = d.Event(8, exi.AtEnd) + 4
 	}
 	if ev == 4 {
 		x.EVPresentReactivePowerL3.Present = true
-		d.In("EVPresentReactivePower_L3")
 		x.EVPresentReactivePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVPresentReactivePower_L3")
 		ev = d.Event(7, exi.AtEnd) + 5
 	}
 	if ev == 5 {
 		x.EVMaximumDischargePower.Present = true
-		d.In("EVMaximumDischargePower")
 		x.EVMaximumDischargePower.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMaximumDischargePower")
 		ev = d.Event(6, exi.AtEnd) + 6
 	}
 	if ev == 6 {
 		x.EVMaximumDischargePowerL2.Present = true
-		d.In("EVMaximumDischargePower_L2")
 		x.EVMaximumDischargePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMaximumDischargePower_L2")
 		ev = d.Event(5, exi.AtEnd) + 7
 	}
 	if ev == 7 {
 		x.EVMaximumDischargePowerL3.Present = true
-		d.In("EVMaximumDischargePower_L3")
 		x.EVMaximumDischargePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMaximumDischargePower_L3")
 		ev = d.Event(4, exi.AtEnd) + 8
 	}
 	if ev == 8 {
 		x.EVMinimumDischargePower.Present = true
-		d.In("EVMinimumDischargePower")
 		x.EVMinimumDischargePower.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMinimumDischargePower")
 		ev = d.Event(3, exi.AtEnd) + 9
 	}
 	if ev == 9 {
 		x.EVMinimumDischargePowerL2.Present = true
-		d.In("EVMinimumDischargePower_L2")
 		x.EVMinimumDischargePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMinimumDischargePower_L2")
 		ev = d.Event(2, exi.AtEnd) + 10
 	}
 	if ev == 10 {
 		x.EVMinimumDischargePowerL3.Present = true
-		d.In("EVMinimumDischargePower_L3")
 		x.EVMinimumDischargePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMinimumDischargePower_L3")
 		ev = d.Event(1, exi.AtEnd) + 11
 	}
 	if ev != 11 {
@@ -689,126 +637,126 @@ func (x *BPTScheduledACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	at := uint32(0)
 	if x.EVTargetEnergyRequest.Present {
 		e.Event(0-at, 10-at)
-		e.At("EVTargetEnergyRequest")
 		x.EVTargetEnergyRequest.Value.EncodeEXI(e)
+		e.Out("EVTargetEnergyRequest")
 		at = 1
 	}
 	if x.EVMaximumEnergyRequest.Present {
 		e.Event(1-at, 10-at)
-		e.At("EVMaximumEnergyRequest")
 		x.EVMaximumEnergyRequest.Value.EncodeEXI(e)
+		e.Out("EVMaximumEnergyRequest")
 		at = 2
 	}
 	if x.EVMinimumEnergyRequest.Present {
 		e.Event(2-at, 10-at)
-		e.At("EVMinimumEnergyRequest")
 		x.EVMinimumEnergyRequest.Value.EncodeEXI(e)
+		e.Out("EVMinimumEnergyRequest")
 		at = 3
 	}
 	if x.EVMaximumChargePower.Present {
 		e.Event(3-at, 10-at)
-		e.At("EVMaximumChargePower")
 		x.EVMaximumChargePower.Value.EncodeEXI(e)
+		e.Out("EVMaximumChargePower")
 		at = 4
 	}
 	if x.EVMaximumChargePowerL2.Present {
 		e.Event(4-at, 10-at)
-		e.At("EVMaximumChargePower_L2")
 		x.EVMaximumChargePowerL2.Value.EncodeEXI(e)
+		e.Out("EVMaximumChargePower_L2")
 		at = 5
 	}
 	if x.EVMaximumChargePowerL3.Present {
 		e.Event(5-at, 10-at)
-		e.At("EVMaximumChargePower_L3")
 		x.EVMaximumChargePowerL3.Value.EncodeEXI(e)
+		e.Out("EVMaximumChargePower_L3")
 		at = 6
 	}
 	if x.EVMinimumChargePower.Present {
 		e.Event(6-at, 10-at)
-		e.At("EVMinimumChargePower")
 		x.EVMinimumChargePower.Value.EncodeEXI(e)
+		e.Out("EVMinimumChargePower")
 		at = 7
 	}
 	if x.EVMinimumChargePowerL2.Present {
 		e.Event(7-at, 10-at)
-		e.At("EVMinimumChargePower_L2")
 		x.EVMinimumChargePowerL2.Value.EncodeEXI(e)
+		e.Out("EVMinimumChargePower_L2")
 		at = 8
 	}
 	if x.EVMinimumChargePowerL3.Present {
 		e.Event(8-at, 10-at)
-		e.At("EVMinimumChargePower_L3")
 		x.EVMinimumChargePowerL3.Value.EncodeEXI(e)
+		e.Out("EVMinimumChargePower_L3")
 		at = 9
 	}
 	e.Event(9-at, 10-at)
-	e.At("EVPresentActivePower")
 	x.EVPresentActivePower.EncodeEXI(e)
+	e.Out("EVPresentActivePower")
 	at = 0
 	if x.EVPresentActivePowerL2.Present {
 		e.Event(0-at, 12-at)
-		e.At("EVPresentActivePower_L2")
 		x.EVPresentActivePowerL2.Value.EncodeEXI(e)
+		e.Out("EVPresentActivePower_L2")
 		at = 1
 	}
 	if x.EVPresentActivePowerL3.Present {
 		e.Event(1-at, 12-at)
-		e.At("EVPresentActivePower_L3")
 		x.EVPresentActivePowerL3.Value.EncodeEXI(e)
+		e.Out("EVPresentActivePower_L3")
 		at = 2
 	}
 	if x.EVPresentReactivePower.Present {
 		e.Event(2-at, 12-at)
-		e.At("EVPresentReactivePower")
 		x.EVPresentReactivePower.Value.EncodeEXI(e)
+		e.Out("EVPresentReactivePower")
 		at = 3
 	}
 	if x.EVPresentReactivePowerL2.Present {
 		e.Event(3-at, 12-at)
-		e.At("EVPresentReactivePower_L2")
 		x.EVPresentReactivePowerL2.Value.EncodeEXI(e)
+		e.Out("EVPresentReactivePower_L2")
 		at = 4
 	}
 	if x.EVPresentReactivePowerL3.Present {
 		e.Event(4-at, 12-at)
-		e.At("EVPresentReactivePower_L3")
 		x.EVPresentReactivePowerL3.Value.EncodeEXI(e)
+		e.Out("EVPresentReactivePower_L3")
 		at = 5
 	}
 	if x.EVMaximumDischargePower.Present {
 		e.Event(5-at, 12-at)
-		e.At("EVMaximumDischargePower")
 		x.EVMaximumDischargePower.Value.EncodeEXI(e)
+		e.Out("EVMaximumDischargePower")
 		at = 6
 	}
 	if x.EVMaximumDischargePowerL2.Present {
 		e.Event(6-at, 12-at)
-		e.At("EVMaximumDischargePower_L2")
 		x.EVMaximumDischargePowerL2.Value.EncodeEXI(e)
+		e.Out("EVMaximumDischargePower_L2")
 		at = 7
 	}
 	if x.EVMaximumDischargePowerL3.Present {
 		e.Event(7-at, 12-at)
-		e.At("EVMaximumDischargePower_L3")
 		x.EVMaximumDischargePowerL3.Value.EncodeEXI(e)
+		e.Out("EVMaximumDischargePower_L3")
 		at = 8
 	}
 	if x.EVMinimumDischargePower.Present {
 		e.Event(8-at, 12-at)
-		e.At("EVMinimumDischargePower")
 		x.EVMinimumDischargePower.Value.EncodeEXI(e)
+		e.Out("EVMinimumDischargePower")
 		at = 9
 	}
 	if x.EVMinimumDischargePowerL2.Present {
 		e.Event(9-at, 12-at)
-		e.At("EVMinimumDischargePower_L2")
 		x.EVMinimumDischargePowerL2.Value.EncodeEXI(e)
+		e.Out("EVMinimumDischargePower_L2")
 		at = 10
 	}
 	if x.EVMinimumDischargePowerL3.Present {
 		e.Event(10-at, 12-at)
-		e.At("EVMinimumDischargePower_L3")
 		x.EVMinimumDischargePowerL3.Value.EncodeEXI(e)
+		e.Out("EVMinimumDischargePower_L3")
 		at = 11
 	}
 	e.Event(11-at, 12-at)
@@ -998,234 +946,196 @@ func (*DERDynamicACCLReqControlMode) ElementName() exi.QName {
 func (x *DERDynamicACCLReqControlMode) DecodeEXI(d *exi.Decoder) {
 	ev := d.Event(2, exi.AtStart)
 	if ev == 0 {
-		d.At("DepartureTime")
-		x.DepartureTime.Set(uint32(d.Unsigned(1<<32 - 1)))
+		x.DepartureTime.Set(uint32(d.Unsigned("DepartureTime", 1<<32-1)))
 		ev = d.Event(1, 0) + 1
 	}
 	if ev != 1 {
 		d.Expected("EVTargetEnergyRequest")
 		return
 	}
-	d.In("EVTargetEnergyRequest")
 	x.EVTargetEnergyRequest.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVMaximumEnergyRequest")
+	d.Out("EVTargetEnergyRequest")
+	if !d.Begin("EVMaximumEnergyRequest", 0) {
 		return
 	}
-	d.In("EVMaximumEnergyRequest")
 	x.EVMaximumEnergyRequest.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVMinimumEnergyRequest")
+	d.Out("EVMaximumEnergyRequest")
+	if !d.Begin("EVMinimumEnergyRequest", 0) {
 		return
 	}
-	d.In("EVMinimumEnergyRequest")
 	x.EVMinimumEnergyRequest.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVMaximumChargePower")
+	d.Out("EVMinimumEnergyRequest")
+	if !d.Begin("EVMaximumChargePower", 0) {
 		return
 	}
-	d.In("EVMaximumChargePower")
 	x.EVMaximumChargePower.DecodeEXI(d)
-	d.Out()
+	d.Out("EVMaximumChargePower")
 	ev = d.Event(3, 0)
 	if ev == 0 {
 		x.EVMaximumChargePowerL2.Present = true
-		d.In("EVMaximumChargePower_L2")
 		x.EVMaximumChargePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMaximumChargePower_L2")
 		ev = d.Event(2, 0) + 1
 	}
 	if ev == 1 {
 		x.EVMaximumChargePowerL3.Present = true
-		d.In("EVMaximumChargePower_L3")
 		x.EVMaximumChargePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMaximumChargePower_L3")
 		ev = d.Event(1, 0) + 2
 	}
 	if ev != 2 {
 		d.Expected("EVMinimumChargePower")
 		return
 	}
-	d.In("EVMinimumChargePower")
 	x.EVMinimumChargePower.DecodeEXI(d)
-	d.Out()
+	d.Out("EVMinimumChargePower")
 	ev = d.Event(3, 0)
 	if ev == 0 {
 		x.EVMinimumChargePowerL2.Present = true
-		d.In("EVMinimumChargePower_L2")
 		x.EVMinimumChargePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMinimumChargePower_L2")
 		ev = d.Event(2, 0) + 1
 	}
 	if ev == 1 {
 		x.EVMinimumChargePowerL3.Present = true
-		d.In("EVMinimumChargePower_L3")
 		x.EVMinimumChargePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMinimumChargePower_L3")
 		ev = d.Event(1, 0) + 2
 	}
 	if ev != 2 {
 		d.Expected("EVPresentActivePower")
 		return
 	}
-	d.In("EVPresentActivePower")
 	x.EVPresentActivePower.DecodeEXI(d)
-	d.Out()
+	d.Out("EVPresentActivePower")
 	ev = d.Event(3, 0)
 	if ev == 0 {
 		x.EVPresentActivePowerL2.Present = true
-		d.In("EVPresentActivePower_L2")
 		x.EVPresentActivePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVPresentActivePower_L2")
 		ev = d.Event(2, 0) + 1
 	}
 	if ev == 1 {
 		x.EVPresentActivePowerL3.Present = true
-		d.In("EVPresentActivePower_L3")
 		x.EVPresentActivePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVPresentActivePower_L3")
 		ev = d.Event(1, 0) + 2
 	}
 	if ev != 2 {
 		d.Expected("EVPresentReactivePower")
 		return
 	}
-	d.In("EVPresentReactivePower")
 	x.EVPresentReactivePower.DecodeEXI(d)
-	d.Out()
+	d.Out("EVPresentReactivePower")
 	ev = d.Event(3, 0)
 	if ev == 0 {
 		x.EVPresentReactivePowerL2.Present = true
-		d.In("EVPresentReactivePower_L2")
 		x.EVPresentReactivePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVPresentReactivePower_L2")
 		ev = d.Event(2, 0) + 1
 	}
 	if ev == 1 {
 		x.EVPresentReactivePowerL3.Present = true
-		d.In("EVPresentReactivePower_L3")
 		x.EVPresentReactivePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVPresentReactivePower_L3")
 		ev = d.Event(1, 0) + 2
 	}
 	if ev != 2 {
 		d.Expected("EVMaximumDischargePower")
 		return
 	}
-	d.In("EVMaximumDischargePower")
 	x.EVMaximumDischargePower.DecodeEXI(d)
-	d.Out()
+	d.Out("EVMaximumDischargePower")
 	ev = d.Event(3, 0)
 	if ev == 0 {
 		x.EVMaximumDischargePowerL2.Present = true
-		d.In("EVMaximumDischargePower_L2")
 		x.EVMaximumDischargePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMaximumDischargePower_L2")
 		ev = d.Event(2, 0) + 1
 	}
 	if ev == 1 {
 		x.EVMaximumDischargePowerL3.Present = true
-		d.In("EVMaximumDischargePower_L3")
 		x.EVMaximumDischargePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMaximumDischargePower_L3")
 		ev = d.Event(1, 0) + 2
 	}
 	if ev != 2 {
 		d.Expected("EVMinimumDischargePower")
 		return
 	}
-	d.In("EVMinimumDischargePower")
 	x.EVMinimumDischargePower.DecodeEXI(d)
-	d.Out()
+	d.Out("EVMinimumDischargePower")
 	ev = d.Event(9, 0)
 	if ev == 0 {
 		x.EVMinimumDischargePowerL2.Present = true
-		d.In("EVMinimumDischargePower_L2")
 		x.EVMinimumDischargePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMinimumDischargePower_L2")
 		ev = d.Event(8, 0) + 1
 	}
 	if ev == 1 {
 		x.EVMinimumDischargePowerL3.Present = true
-		d.In("EVMinimumDischargePower_L3")
 		x.EVMinimumDischargePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMinimumDischargePower_L3")
 		ev = d.Event(7, 0) + 2
 	}
 	if ev == 2 {
 		x.EVMaximumChargeReactivePower.Present = true
-		d.In("EVMaximumChargeReactivePower")
 		x.EVMaximumChargeReactivePower.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMaximumChargeReactivePower")
 		ev = d.Event(6, 0) + 3
 	}
 	if ev == 3 {
 		x.EVMaximumChargeReactivePowerL2.Present = true
-		d.In("EVMaximumChargeReactivePower_L2")
 		x.EVMaximumChargeReactivePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMaximumChargeReactivePower_L2")
 		ev = d.Event(5, 0) + 4
 	}
 	if ev == 4 {
 		x.EVMaximumChargeReactivePowerL3.Present = true
-		d.In("EVMaximumChargeReactivePower_L3")
 		x.EVMaximumChargeReactivePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMaximumChargeReactivePower_L3")
 		ev = d.Event(4, 0) + 5
 	}
 	if ev == 5 {
 		x.EVMaximumDischargeReactivePower.Present = true
-		d.In("EVMaximumDischargeReactivePower")
 		x.EVMaximumDischargeReactivePower.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMaximumDischargeReactivePower")
 		ev = d.Event(3, 0) + 6
 	}
 	if ev == 6 {
 		x.EVMaximumDischargeReactivePowerL2.Present = true
-		d.In("EVMaximumDischargeReactivePower_L2")
 		x.EVMaximumDischargeReactivePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMaximumDischargeReactivePower_L2")
 		ev = d.Event(2, 0) + 7
 	}
 	if ev == 7 {
 		x.EVMaximumDischargeReactivePowerL3.Present = true
-		d.In("EVMaximumDischargeReactivePower_L3")
 		x.EVMaximumDischargeReactivePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMaximumDischargeReactivePower_L3")
 		ev = d.Event(1, 0) + 8
 	}
 	if ev != 8 {
 		d.Expected("GridEventCondition")
 		return
 	}
-	d.At("GridEventCondition")
-	x.GridEventCondition = uint8(d.Ranged(0, 255))
+	x.GridEventCondition = uint8(d.Ranged("GridEventCondition", 0, 255))
 	ev = d.Event(4, exi.AtEnd)
 	if ev == 0 {
 		x.EVMaximumV2XEnergyRequest.Present = true
-		d.In("EVMaximumV2XEnergyRequest")
 		x.EVMaximumV2XEnergyRequest.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMaximumV2XEnergyRequest")
 		ev = d.Event(3, exi.AtEnd) + 1
 	}
 	if ev == 1 {
 		x.EVMinimumV2XEnergyRequest.Present = true
-		d.In("EVMinimumV2XEnergyRequest")
 		x.EVMinimumV2XEnergyRequest.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMinimumV2XEnergyRequest")
 		ev = d.Event(2, exi.AtEnd) + 2
 	}
 	if ev == 2 {
 		x.EVSessionTotalDischargeEnergyAvailable.Present = true
-		d.In("EVSessionTotalDischargeEnergyAvailable")
 		x.EVSessionTotalDischargeEnergyAvailable.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSessionTotalDischargeEnergyAvailable")
 		ev = d.Event(1, exi.AtEnd) + 3
 	}
 	if ev != 3 {
@@ -1238,171 +1148,169 @@ func (x *DERDynamicACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	at := uint32(0)
 	if x.DepartureTime.Present {
 		e.Event(0-at, 2-at)
-		e.At("DepartureTime")
-		e.Unsigned(uint64(x.DepartureTime.Value))
+		e.Unsigned("DepartureTime", uint64(x.DepartureTime.Value))
 		at = 1
 	}
 	e.Event(1-at, 2-at)
-	e.At("EVTargetEnergyRequest")
 	x.EVTargetEnergyRequest.EncodeEXI(e)
+	e.Out("EVTargetEnergyRequest")
 	e.Event(0, 1)
-	e.At("EVMaximumEnergyRequest")
 	x.EVMaximumEnergyRequest.EncodeEXI(e)
+	e.Out("EVMaximumEnergyRequest")
 	e.Event(0, 1)
-	e.At("EVMinimumEnergyRequest")
 	x.EVMinimumEnergyRequest.EncodeEXI(e)
+	e.Out("EVMinimumEnergyRequest")
 	e.Event(0, 1)
-	e.At("EVMaximumChargePower")
 	x.EVMaximumChargePower.EncodeEXI(e)
+	e.Out("EVMaximumChargePower")
 	at = 0
 	if x.EVMaximumChargePowerL2.Present {
 		e.Event(0-at, 3-at)
-		e.At("EVMaximumChargePower_L2")
 		x.EVMaximumChargePowerL2.Value.EncodeEXI(e)
+		e.Out("EVMaximumChargePower_L2")
 		at = 1
 	}
 	if x.EVMaximumChargePowerL3.Present {
 		e.Event(1-at, 3-at)
-		e.At("EVMaximumChargePower_L3")
 		x.EVMaximumChargePowerL3.Value.EncodeEXI(e)
+		e.Out("EVMaximumChargePower_L3")
 		at = 2
 	}
 	e.Event(2-at, 3-at)
-	e.At("EVMinimumChargePower")
 	x.EVMinimumChargePower.EncodeEXI(e)
+	e.Out("EVMinimumChargePower")
 	at = 0
 	if x.EVMinimumChargePowerL2.Present {
 		e.Event(0-at, 3-at)
-		e.At("EVMinimumChargePower_L2")
 		x.EVMinimumChargePowerL2.Value.EncodeEXI(e)
+		e.Out("EVMinimumChargePower_L2")
 		at = 1
 	}
 	if x.EVMinimumChargePowerL3.Present {
 		e.Event(1-at, 3-at)
-		e.At("EVMinimumChargePower_L3")
 		x.EVMinimumChargePowerL3.Value.EncodeEXI(e)
+		e.Out("EVMinimumChargePower_L3")
 		at = 2
 	}
 	e.Event(2-at, 3-at)
-	e.At("EVPresentActivePower")
 	x.EVPresentActivePower.EncodeEXI(e)
+	e.Out("EVPresentActivePower")
 	at = 0
 	if x.EVPresentActivePowerL2.Present {
 		e.Event(0-at, 3-at)
-		e.At("EVPresentActivePower_L2")
 		x.EVPresentActivePowerL2.Value.EncodeEXI(e)
+		e.Out("EVPresentActivePower_L2")
 		at = 1
 	}
 	if x.EVPresentActivePowerL3.Present {
 		e.Event(1-at, 3-at)
-		e.At("EVPresentActivePower_L3")
 		x.EVPresentActivePowerL3.Value.EncodeEXI(e)
+		e.Out("EVPresentActivePower_L3")
 		at = 2
 	}
 	e.Event(2-at, 3-at)
-	e.At("EVPresentReactivePower")
 	x.EVPresentReactivePower.EncodeEXI(e)
+	e.Out("EVPresentReactivePower")
 	at = 0
 	if x.EVPresentReactivePowerL2.Present {
 		e.Event(0-at, 3-at)
-		e.At("EVPresentReactivePower_L2")
 		x.EVPresentReactivePowerL2.Value.EncodeEXI(e)
+		e.Out("EVPresentReactivePower_L2")
 		at = 1
 	}
 	if x.EVPresentReactivePowerL3.Present {
 		e.Event(1-at, 3-at)
-		e.At("EVPresentReactivePower_L3")
 		x.EVPresentReactivePowerL3.Value.EncodeEXI(e)
+		e.Out("EVPresentReactivePower_L3")
 		at = 2
 	}
 	e.Event(2-at, 3-at)
-	e.At("EVMaximumDischargePower")
 	x.EVMaximumDischargePower.EncodeEXI(e)
+	e.Out("EVMaximumDischargePower")
 	at = 0
 	if x.EVMaximumDischargePowerL2.Present {
 		e.Event(0-at, 3-at)
-		e.At("EVMaximumDischargePower_L2")
 		x.EVMaximumDischargePowerL2.Value.EncodeEXI(e)
+		e.Out("EVMaximumDischargePower_L2")
 		at = 1
 	}
 	if x.EVMaximumDischargePowerL3.Present {
 		e.Event(1-at, 3-at)
-		e.At("EVMaximumDischargePower_L3")
 		x.EVMaximumDischargePowerL3.Value.EncodeEXI(e)
+		e.Out("EVMaximumDischargePower_L3")
 		at = 2
 	}
 	e.Event(2-at, 3-at)
-	e.At("EVMinimumDischargePower")
 	x.EVMinimumDischargePower.EncodeEXI(e)
+	e.Out("EVMinimumDischargePower")
 	at = 0
 	if x.EVMinimumDischargePowerL2.Present {
 		e.Event(0-at, 9-at)
-		e.At("EVMinimumDischargePower_L2")
 		x.EVMinimumDischargePowerL2.Value.EncodeEXI(e)
+		e.Out("EVMinimumDischargePower_L2")
 		at = 1
 	}
 	if x.EVMinimumDischargePowerL3.Present {
 		e.Event(1-at, 9-at)
-		e.At("EVMinimumDischargePower_L3")
 		x.EVMinimumDischargePowerL3.Value.EncodeEXI(e)
+		e.Out("EVMinimumDischargePower_L3")
 		at = 2
 	}
 	if x.EVMaximumChargeReactivePower.Present {
 		e.Event(2-at, 9-at)
-		e.At("EVMaximumChargeReactivePower")
 		x.EVMaximumChargeReactivePower.Value.EncodeEXI(e)
+		e.Out("EVMaximumChargeReactivePower")
 		at = 3
 	}
 	if x.EVMaximumChargeReactivePowerL2.Present {
 		e.Event(3-at, 9-at)
-		e.At("EVMaximumChargeReactivePower_L2")
 		x.EVMaximumChargeReactivePowerL2.Value.EncodeEXI(e)
+		e.Out("EVMaximumChargeReactivePower_L2")
 		at = 4
 	}
 	if x.EVMaximumChargeReactivePowerL3.Present {
 		e.Event(4-at, 9-at)
-		e.At("EVMaximumChargeReactivePower_L3")
 		x.EVMaximumChargeReactivePowerL3.Value.EncodeEXI(e)
+		e.Out("EVMaximumChargeReactivePower_L3")
 		at = 5
 	}
 	if x.EVMaximumDischargeReactivePower.Present {
 		e.Event(5-at, 9-at)
-		e.At("EVMaximumDischargeReactivePower")
 		x.EVMaximumDischargeReactivePower.Value.EncodeEXI(e)
+		e.Out("EVMaximumDischargeReactivePower")
 		at = 6
 	}
 	if x.EVMaximumDischargeReactivePowerL2.Present {
 		e.Event(6-at, 9-at)
-		e.At("EVMaximumDischargeReactivePower_L2")
 		x.EVMaximumDischargeReactivePowerL2.Value.EncodeEXI(e)
+		e.Out("EVMaximumDischargeReactivePower_L2")
 		at = 7
 	}
 	if x.EVMaximumDischargeReactivePowerL3.Present {
 		e.Event(7-at, 9-at)
-		e.At("EVMaximumDischargeReactivePower_L3")
 		x.EVMaximumDischargeReactivePowerL3.Value.EncodeEXI(e)
+		e.Out("EVMaximumDischargeReactivePower_L3")
 		at = 8
 	}
 	e.Event(8-at, 9-at)
-	e.At("GridEventCondition")
-	e.Ranged(int(x.GridEventCondition), 0, 255)
+	e.Ranged("GridEventCondition", int(x.GridEventCondition), 0, 255)
 	at = 0
 	if x.EVMaximumV2XEnergyRequest.Present {
 		e.Event(0-at, 4-at)
-		e.At("EVMaximumV2XEnergyRequest")
 		x.EVMaximumV2XEnergyRequest.Value.EncodeEXI(e)
+		e.Out("EVMaximumV2XEnergyRequest")
 		at = 1
 	}
 	if x.EVMinimumV2XEnergyRequest.Present {
 		e.Event(1-at, 4-at)
-		e.At("EVMinimumV2XEnergyRequest")
 		x.EVMinimumV2XEnergyRequest.Value.EncodeEXI(e)
+		e.Out("EVMinimumV2XEnergyRequest")
 		at = 2
 	}
 	if x.EVSessionTotalDischargeEnergyAvailable.Present {
 		e.Event(2-at, 4-at)
-		e.At("EVSessionTotalDischargeEnergyAvailable")
 		x.EVSessionTotalDischargeEnergyAvailable.Value.EncodeEXI(e)
+		e.Out("EVSessionTotalDischargeEnergyAvailable")
 		at = 3
 	}
 	e.Event(3-at, 4-at)
@@ -1614,205 +1522,175 @@ func (x *DERScheduledACCLReqControlMode) DecodeEXI(d *exi.Decoder) {
 	ev := d.Event(10, exi.AtStart)
 	if ev == 0 {
 		x.EVTargetEnergyRequest.Present = true
-		d.In("EVTargetEnergyRequest")
 		x.EVTargetEnergyRequest.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVTargetEnergyRequest")
 		ev = d.Event(9, 0) + 1
 	}
 	if ev == 1 {
 		x.EVMaximumEnergyRequest.Present = true
-		d.In("EVMaximumEnergyRequest")
 		x.EVMaximumEnergyRequest.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMaximumEnergyRequest")
 		ev = d.Event(8, 0) + 2
 	}
 	if ev == 2 {
 		x.EVMinimumEnergyRequest.Present = true
-		d.In("EVMinimumEnergyRequest")
 		x.EVMinimumEnergyRequest.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMinimumEnergyRequest")
 		ev = d.Event(7, 0) + 3
 	}
 	if ev == 3 {
 		x.EVMaximumChargePower.Present = true
-		d.In("EVMaximumChargePower")
 		x.EVMaximumChargePower.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMaximumChargePower")
 		ev = d.Event(6, 0) + 4
 	}
 	if ev == 4 {
 		x.EVMaximumChargePowerL2.Present = true
-		d.In("EVMaximumChargePower_L2")
 		x.EVMaximumChargePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMaximumChargePower_L2")
 		ev = d.Event(5, 0) + 5
 	}
 	if ev == 5 {
 		x.EVMaximumChargePowerL3.Present = true
-		d.In("EVMaximumChargePower_L3")
 		x.EVMaximumChargePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMaximumChargePower_L3")
 		ev = d.Event(4, 0) + 6
 	}
 	if ev == 6 {
 		x.EVMinimumChargePower.Present = true
-		d.In("EVMinimumChargePower")
 		x.EVMinimumChargePower.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMinimumChargePower")
 		ev = d.Event(3, 0) + 7
 	}
 	if ev == 7 {
 		x.EVMinimumChargePowerL2.Present = true
-		d.In("EVMinimumChargePower_L2")
 		x.EVMinimumChargePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMinimumChargePower_L2")
 		ev = d.Event(2, 0) + 8
 	}
 	if ev == 8 {
 		x.EVMinimumChargePowerL3.Present = true
-		d.In("EVMinimumChargePower_L3")
 		x.EVMinimumChargePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMinimumChargePower_L3")
 		ev = d.Event(1, 0) + 9
 	}
 	if ev != 9 {
 		d.Expected("EVPresentActivePower")
 		return
 	}
-	d.In("EVPresentActivePower")
 	x.EVPresentActivePower.DecodeEXI(d)
-	d.Out()
+	d.Out("EVPresentActivePower")
 	ev = d.Event(6, 0)
 	if ev == 0 {
 		x.EVPresentActivePowerL2.Present = true
-		d.In("EVPresentActivePower_L2")
 		x.EVPresentActivePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVPresentActivePower_L2")
 		ev = d.Event(5, 0) + 1
 	}
 	if ev == 1 {
 		x.EVPresentActivePowerL3.Present = true
-		d.In("EVPresentActivePower_L3")
 		x.EVPresentActivePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVPresentActivePower_L3")
 		ev = d.Event(4, 0) + 2
 	}
 	if ev == 2 {
 		x.EVPresentReactivePower.Present = true
-		d.In("EVPresentReactivePower")
 		x.EVPresentReactivePower.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVPresentReactivePower")
 		ev = d.Event(3, 0) + 3
 	}
 	if ev == 3 {
 		x.EVPresentReactivePowerL2.Present = true
-		d.In("EVPresentReactivePower_L2")
 		x.EVPresentReactivePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVPresentReactivePower_L2")
 		ev = d.Event(2, 0) + 4
 	}
 	if ev == 4 {
 		x.EVPresentReactivePowerL3.Present = true
-		d.In("EVPresentReactivePower_L3")
 		x.EVPresentReactivePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVPresentReactivePower_L3")
 		ev = d.Event(1, 0) + 5
 	}
 	if ev != 5 {
 		d.Expected("EVMaximumDischargePower")
 		return
 	}
-	d.In("EVMaximumDischargePower")
 	x.EVMaximumDischargePower.DecodeEXI(d)
-	d.Out()
+	d.Out("EVMaximumDischargePower")
 	ev = d.Event(3, 0)
 	if ev == 0 {
 		x.EVMaximumDischargePowerL2.Present = true
-		d.In("EVMaximumDischargePower_L2")
 		x.EVMaximumDischargePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMaximumDischargePower_L2")
 		ev = d.Event(2, 0) + 1
 	}
 	if ev == 1 {
 		x.EVMaximumDischargePowerL3.Present = true
-		d.In("EVMaximumDischargePower_L3")
 		x.EVMaximumDischargePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMaximumDischargePower_L3")
 		ev = d.Event(1, 0) + 2
 	}
 	if ev != 2 {
 		d.Expected("EVMinimumDischargePower")
 		return
 	}
-	d.In("EVMinimumDischargePower")
 	x.EVMinimumDischargePower.DecodeEXI(d)
-	d.Out()
+	d.Out("EVMinimumDischargePower")
 	ev = d.Event(9, 0)
 	if ev == 0 {
 		x.EVMinimumDischargePowerL2.Present = true
-		d.In("EVMinimumDischargePower_L2")
 		x.EVMinimumDischargePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMinimumDischargePower_L2")
 		ev = d.Event(8, 0) + 1
 	}
 	if ev == 1 {
 		x.EVMinimumDischargePowerL3.Present = true
-		d.In("EVMinimumDischargePower_L3")
 		x.EVMinimumDischargePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMinimumDischargePower_L3")
 		ev = d.Event(7, 0) + 2
 	}
 	if ev == 2 {
 		x.EVMaximumChargeReactivePower.Present = true
-		d.In("EVMaximumChargeReactivePower")
 		x.EVMaximumChargeReactivePower.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMaximumChargeReactivePower")
 		ev = d.Event(6, 0) + 3
 	}
 	if ev == 3 {
 		x.EVMaximumChargeReactivePowerL2.Present = true
-		d.In("EVMaximumChargeReactivePower_L2")
 		x.EVMaximumChargeReactivePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMaximumChargeReactivePower_L2")
 		ev = d.Event(5, 0) + 4
 	}
 	if ev == 4 {
 		x.EVMaximumChargeReactivePowerL3.Present = true
-		d.In("EVMaximumChargeReactivePower_L3")
 		x.EVMaximumChargeReactivePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMaximumChargeReactivePower_L3")
 		ev = d.Event(4, 0) + 5
 	}
 	if ev == 5 {
 		x.EVMaximumDischargeReactivePower.Present = true
-		d.In("EVMaximumDischargeReactivePower")
 		x.EVMaximumDischargeReactivePower.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMaximumDischargeReactivePower")
 		ev = d.Event(3, 0) + 6
 	}
 	if ev == 6 {
 		x.EVMaximumDischargeReactivePowerL2.Present = true
-		d.In("EVMaximumDischargeReactivePower_L2")
 		x.EVMaximumDischargeReactivePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMaximumDischargeReactivePower_L2")
 		ev = d.Event(2, 0) + 7
 	}
 	if ev == 7 {
 		x.EVMaximumDischargeReactivePowerL3.Present = true
-		d.In("EVMaximumDischargeReactivePower_L3")
 		x.EVMaximumDischargeReactivePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMaximumDischargeReactivePower_L3")
 		ev = d.Event(1, 0) + 8
 	}
 	if ev != 8 {
 		d.Expected("GridEventCondition")
 		return
 	}
-	d.At("GridEventCondition")
-	x.GridEventCondition = uint8(d.Ranged(0, 255))
-	if d.Event(1, exi.AtEnd) != 0 {
-		d.Expected("end of element")
-	}
+	x.GridEventCondition = uint8(d.Ranged("GridEventCondition", 0, 255))
+	d.End(exi.AtEnd)
 }
 
 // EncodeEXI writes the element's content and end.
@@ -1820,163 +1698,162 @@ func (x *DERScheduledACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	at := uint32(0)
 	if x.EVTargetEnergyRequest.Present {
 		e.Event(0-at, 10-at)
-		e.At("EVTargetEnergyRequest")
 		x.EVTargetEnergyRequest.Value.EncodeEXI(e)
+		e.Out("EVTargetEnergyRequest")
 		at = 1
 	}
 	if x.EVMaximumEnergyRequest.Present {
 		e.Event(1-at, 10-at)
-		e.At("EVMaximumEnergyRequest")
 		x.EVMaximumEnergyRequest.Value.EncodeEXI(e)
+		e.Out("EVMaximumEnergyRequest")
 		at = 2
 	}
 	if x.EVMinimumEnergyRequest.Present {
 		e.Event(2-at, 10-at)
-		e.At("EVMinimumEnergyRequest")
 		x.EVMinimumEnergyRequest.Value.EncodeEXI(e)
+		e.Out("EVMinimumEnergyRequest")
 		at = 3
 	}
 	if x.EVMaximumChargePower.Present {
 		e.Event(3-at, 10-at)
-		e.At("EVMaximumChargePower")
 		x.EVMaximumChargePower.Value.EncodeEXI(e)
+		e.Out("EVMaximumChargePower")
 		at = 4
 	}
 	if x.EVMaximumChargePowerL2.Present {
 		e.Event(4-at, 10-at)
-		e.At("EVMaximumChargePower_L2")
 		x.EVMaximumChargePowerL2.Value.EncodeEXI(e)
+		e.Out("EVMaximumChargePower_L2")
 		at = 5
 	}
 	if x.EVMaximumChargePowerL3.Present {
 		e.Event(5-at, 10-at)
-		e.At("EVMaximumChargePower_L3")
 		x.EVMaximumChargePowerL3.Value.EncodeEXI(e)
+		e.Out("EVMaximumChargePower_L3")
 		at = 6
 	}
 	if x.EVMinimumChargePower.Present {
 		e.Event(6-at, 10-at)
-		e.At("EVMinimumChargePower")
 		x.EVMinimumChargePower.Value.EncodeEXI(e)
+		e.Out("EVMinimumChargePower")
 		at = 7
 	}
 	if x.EVMinimumChargePowerL2.Present {
 		e.Event(7-at, 10-at)
-		e.At("EVMinimumChargePower_L2")
 		x.EVMinimumChargePowerL2.Value.EncodeEXI(e)
+		e.Out("EVMinimumChargePower_L2")
 		at = 8
 	}
 	if x.EVMinimumChargePowerL3.Present {
 		e.Event(8-at, 10-at)
-		e.At("EVMinimumChargePower_L3")
 		x.EVMinimumChargePowerL3.Value.EncodeEXI(e)
+		e.Out("EVMinimumChargePower_L3")
 		at = 9
 	}
 	e.Event(9-at, 10-at)
-	e.At("EVPresentActivePower")
 	x.EVPresentActivePower.EncodeEXI(e)
+	e.Out("EVPresentActivePower")
 	at = 0
 	if x.EVPresentActivePowerL2.Present {
 		e.Event(0-at, 6-at)
-		e.At("EVPresentActivePower_L2")
 		x.EVPresentActivePowerL2.Value.EncodeEXI(e)
+		e.Out("EVPresentActivePower_L2")
 		at = 1
 	}
 	if x.EVPresentActivePowerL3.Present {
 		e.Event(1-at, 6-at)
-		e.At("EVPresentActivePower_L3")
 		x.EVPresentActivePowerL3.Value.EncodeEXI(e)
+		e.Out("EVPresentActivePower_L3")
 		at = 2
 	}
 	if x.EVPresentReactivePower.Present {
 		e.Event(2-at, 6-at)
-		e.At("EVPresentReactivePower")
 		x.EVPresentReactivePower.Value.EncodeEXI(e)
+		e.Out("EVPresentReactivePower")
 		at = 3
 	}
 	if x.EVPresentReactivePowerL2.Present {
 		e.Event(3-at, 6-at)
-		e.At("EVPresentReactivePower_L2")
 		x.EVPresentReactivePowerL2.Value.EncodeEXI(e)
+		e.Out("EVPresentReactivePower_L2")
 		at = 4
 	}
 	if x.EVPresentReactivePowerL3.Present {
 		e.Event(4-at, 6-at)
-		e.At("EVPresentReactivePower_L3")
 		x.EVPresentReactivePowerL3.Value.EncodeEXI(e)
+		e.Out("EVPresentReactivePower_L3")
 		at = 5
 	}
 	e.Event(5-at, 6-at)
-	e.At("EVMaximumDischargePower")
 	x.EVMaximumDischargePower.EncodeEXI(e)
+	e.Out("EVMaximumDischargePower")
 	at = 0
 	if x.EVMaximumDischargePowerL2.Present {
 		e.Event(0-at, 3-at)
-		e.At("EVMaximumDischargePower_L2")
 		x.EVMaximumDischargePowerL2.Value.EncodeEXI(e)
+		e.Out("EVMaximumDischargePower_L2")
 		at = 1
 	}
 	if x.EVMaximumDischargePowerL3.Present {
 		e.Event(1-at, 3-at)
-		e.At("EVMaximumDischargePower_L3")
 		x.EVMaximumDischargePowerL3.Value.EncodeEXI(e)
+		e.Out("EVMaximumDischargePower_L3")
 		at = 2
 	}
 	e.Event(2-at, 3-at)
-	e.At("EVMinimumDischargePower")
 	x.EVMinimumDischargePower.EncodeEXI(e)
+	e.Out("EVMinimumDischargePower")
 	at = 0
 	if x.EVMinimumDischargePowerL2.Present {
 		e.Event(0-at, 9-at)
-		e.At("EVMinimumDischargePower_L2")
 		x.EVMinimumDischargePowerL2.Value.EncodeEXI(e)
+		e.Out("EVMinimumDischargePower_L2")
 		at = 1
 	}
 	if x.EVMinimumDischargePowerL3.Present {
 		e.Event(1-at, 9-at)
-		e.At("EVMinimumDischargePower_L3")
 		x.EVMinimumDischargePowerL3.Value.EncodeEXI(e)
+		e.Out("EVMinimumDischargePower_L3")
 		at = 2
 	}
 	if x.EVMaximumChargeReactivePower.Present {
 		e.Event(2-at, 9-at)
-		e.At("EVMaximumChargeReactivePower")
 		x.EVMaximumChargeReactivePower.Value.EncodeEXI(e)
+		e.Out("EVMaximumChargeReactivePower")
 		at = 3
 	}
 	if x.EVMaximumChargeReactivePowerL2.Present {
 		e.Event(3-at, 9-at)
-		e.At("EVMaximumChargeReactivePower_L2")
 		x.EVMaximumChargeReactivePowerL2.Value.EncodeEXI(e)
+		e.Out("EVMaximumChargeReactivePower_L2")
 		at = 4
 	}
 	if x.EVMaximumChargeReactivePowerL3.Present {
 		e.Event(4-at, 9-at)
-		e.At("EVMaximumChargeReactivePower_L3")
 		x.EVMaximumChargeReactivePowerL3.Value.EncodeEXI(e)
+		e.Out("EVMaximumChargeReactivePower_L3")
 		at = 5
 	}
 	if x.EVMaximumDischargeReactivePower.Present {
 		e.Event(5-at, 9-at)
-		e.At("EVMaximumDischargeReactivePower")
 		x.EVMaximumDischargeReactivePower.Value.EncodeEXI(e)
+		e.Out("EVMaximumDischargeReactivePower")
 		at = 6
 	}
 	if x.EVMaximumDischargeReactivePowerL2.Present {
 		e.Event(6-at, 9-at)
-		e.At("EVMaximumDischargeReactivePower_L2")
 		x.EVMaximumDischargeReactivePowerL2.Value.EncodeEXI(e)
+		e.Out("EVMaximumDischargeReactivePower_L2")
 		at = 7
 	}
 	if x.EVMaximumDischargeReactivePowerL3.Present {
 		e.Event(7-at, 9-at)
-		e.At("EVMaximumDischargeReactivePower_L3")
 		x.EVMaximumDischargeReactivePowerL3.Value.EncodeEXI(e)
+		e.Out("EVMaximumDischargeReactivePower_L3")
 		at = 8
 	}
 	e.Event(8-at, 9-at)
-	e.At("GridEventCondition")
-	e.Ranged(int(x.GridEventCondition), 0, 255)
+	e.Ranged("GridEventCondition", int(x.GridEventCondition), 0, 255)
 	e.Event(0, 1)
 }
 
@@ -2158,120 +2035,98 @@ func (*DynamicACCLReqControlMode) ElementName() exi.QName {
 func (x *DynamicACCLReqControlMode) DecodeEXI(d *exi.Decoder) {
 	ev := d.Event(2, exi.AtStart)
 	if ev == 0 {
-		d.At("DepartureTime")
-		x.DepartureTime.Set(uint32(d.Unsigned(1<<32 - 1)))
+		x.DepartureTime.Set(uint32(d.Unsigned("DepartureTime", 1<<32-1)))
 		ev = d.Event(1, 0) + 1
 	}
 	if ev != 1 {
 		d.Expected("EVTargetEnergyRequest")
 		return
 	}
-	d.In("EVTargetEnergyRequest")
 	x.EVTargetEnergyRequest.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVMaximumEnergyRequest")
+	d.Out("EVTargetEnergyRequest")
+	if !d.Begin("EVMaximumEnergyRequest", 0) {
 		return
 	}
-	d.In("EVMaximumEnergyRequest")
 	x.EVMaximumEnergyRequest.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVMinimumEnergyRequest")
+	d.Out("EVMaximumEnergyRequest")
+	if !d.Begin("EVMinimumEnergyRequest", 0) {
 		return
 	}
-	d.In("EVMinimumEnergyRequest")
 	x.EVMinimumEnergyRequest.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVMaximumChargePower")
+	d.Out("EVMinimumEnergyRequest")
+	if !d.Begin("EVMaximumChargePower", 0) {
 		return
 	}
-	d.In("EVMaximumChargePower")
 	x.EVMaximumChargePower.DecodeEXI(d)
-	d.Out()
+	d.Out("EVMaximumChargePower")
 	ev = d.Event(3, 0)
 	if ev == 0 {
 		x.EVMaximumChargePowerL2.Present = true
-		d.In("EVMaximumChargePower_L2")
 		x.EVMaximumChargePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMaximumChargePower_L2")
 		ev = d.Event(2, 0) + 1
 	}
 	if ev == 1 {
 		x.EVMaximumChargePowerL3.Present = true
-		d.In("EVMaximumChargePower_L3")
 		x.EVMaximumChargePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMaximumChargePower_L3")
 		ev = d.Event(1, 0) + 2
 	}
 	if ev != 2 {
 		d.Expected("EVMinimumChargePower")
 		return
 	}
-	d.In("EVMinimumChargePower")
 	x.EVMinimumChargePower.DecodeEXI(d)
-	d.Out()
+	d.Out("EVMinimumChargePower")
 	ev = d.Event(3, 0)
 	if ev == 0 {
 		x.EVMinimumChargePowerL2.Present = true
-		d.In("EVMinimumChargePower_L2")
 		x.EVMinimumChargePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMinimumChargePower_L2")
 		ev = d.Event(2, 0) + 1
 	}
 	if ev == 1 {
 		x.EVMinimumChargePowerL3.Present = true
-		d.In("EVMinimumChargePower_L3")
 		x.EVMinimumChargePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMinimumChargePower_L3")
 		ev = d.Event(1, 0) + 2
 	}
 	if ev != 2 {
 		d.Expected("EVPresentActivePower")
 		return
 	}
-	d.In("EVPresentActivePower")
 	x.EVPresentActivePower.DecodeEXI(d)
-	d.Out()
+	d.Out("EVPresentActivePower")
 	ev = d.Event(3, 0)
 	if ev == 0 {
 		x.EVPresentActivePowerL2.Present = true
-		d.In("EVPresentActivePower_L2")
 		x.EVPresentActivePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVPresentActivePower_L2")
 		ev = d.Event(2, 0) + 1
 	}
 	if ev == 1 {
 		x.EVPresentActivePowerL3.Present = true
-		d.In("EVPresentActivePower_L3")
 		x.EVPresentActivePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVPresentActivePower_L3")
 		ev = d.Event(1, 0) + 2
 	}
 	if ev != 2 {
 		d.Expected("EVPresentReactivePower")
 		return
 	}
-	d.In("EVPresentReactivePower")
 	x.EVPresentReactivePower.DecodeEXI(d)
-	d.Out()
+	d.Out("EVPresentReactivePower")
 	ev = d.Event(3, exi.AtEnd)
 	if ev == 0 {
 		x.EVPresentReactivePowerL2.Present = true
-		d.In("EVPresentReactivePower_L2")
 		x.EVPresentReactivePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVPresentReactivePower_L2")
 		ev = d.Event(2, exi.AtEnd) + 1
 	}
 	if ev == 1 {
 		x.EVPresentReactivePowerL3.Present = true
-		d.In("EVPresentReactivePower_L3")
 		x.EVPresentReactivePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVPresentReactivePower_L3")
 		ev = d.Event(1, exi.AtEnd) + 2
 	}
 	if ev != 2 {
@@ -2284,81 +2139,80 @@ func (x *DynamicACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	at := uint32(0)
 	if x.DepartureTime.Present {
 		e.Event(0-at, 2-at)
-		e.At("DepartureTime")
-		e.Unsigned(uint64(x.DepartureTime.Value))
+		e.Unsigned("DepartureTime", uint64(x.DepartureTime.Value))
 		at = 1
 	}
 	e.Event(1-at, 2-at)
-	e.At("EVTargetEnergyRequest")
 	x.EVTargetEnergyRequest.EncodeEXI(e)
+	e.Out("EVTargetEnergyRequest")
 	e.Event(0, 1)
-	e.At("EVMaximumEnergyRequest")
 	x.EVMaximumEnergyRequest.EncodeEXI(e)
+	e.Out("EVMaximumEnergyRequest")
 	e.Event(0, 1)
-	e.At("EVMinimumEnergyRequest")
 	x.EVMinimumEnergyRequest.EncodeEXI(e)
+	e.Out("EVMinimumEnergyRequest")
 	e.Event(0, 1)
-	e.At("EVMaximumChargePower")
 	x.EVMaximumChargePower.EncodeEXI(e)
+	e.Out("EVMaximumChargePower")
 	at = 0
 	if x.EVMaximumChargePowerL2.Present {
 		e.Event(0-at, 3-at)
-		e.At("EVMaximumChargePower_L2")
 		x.EVMaximumChargePowerL2.Value.EncodeEXI(e)
+		e.Out("EVMaximumChargePower_L2")
 		at = 1
 	}
 	if x.EVMaximumChargePowerL3.Present {
 		e.Event(1-at, 3-at)
-		e.At("EVMaximumChargePower_L3")
 		x.EVMaximumChargePowerL3.Value.EncodeEXI(e)
+		e.Out("EVMaximumChargePower_L3")
 		at = 2
 	}
 	e.Event(2-at, 3-at)
-	e.At("EVMinimumChargePower")
 	x.EVMinimumChargePower.EncodeEXI(e)
+	e.Out("EVMinimumChargePower")
 	at = 0
 	if x.EVMinimumChargePowerL2.Present {
 		e.Event(0-at, 3-at)
-		e.At("EVMinimumChargePower_L2")
 		x.EVMinimumChargePowerL2.Value.EncodeEXI(e)
+		e.Out("EVMinimumChargePower_L2")
 		at = 1
 	}
 	if x.EVMinimumChargePowerL3.Present {
 		e.Event(1-at, 3-at)
-		e.At("EVMinimumChargePower_L3")
 		x.EVMinimumChargePowerL3.Value.EncodeEXI(e)
+		e.Out("EVMinimumChargePower_L3")
 		at = 2
 	}
 	e.Event(2-at, 3-at)
-	e.At("EVPresentActivePower")
 	x.EVPresentActivePower.EncodeEXI(e)
+	e.Out("EVPresentActivePower")
 	at = 0
 	if x.EVPresentActivePowerL2.Present {
 		e.Event(0-at, 3-at)
-		e.At("EVPresentActivePower_L2")
 		x.EVPresentActivePowerL2.Value.EncodeEXI(e)
+		e.Out("EVPresentActivePower_L2")
 		at = 1
 	}
 	if x.EVPresentActivePowerL3.Present {
 		e.Event(1-at, 3-at)
-		e.At("EVPresentActivePower_L3")
 		x.EVPresentActivePowerL3.Value.EncodeEXI(e)
+		e.Out("EVPresentActivePower_L3")
 		at = 2
 	}
 	e.Event(2-at, 3-at)
-	e.At("EVPresentReactivePower")
 	x.EVPresentReactivePower.EncodeEXI(e)
+	e.Out("EVPresentReactivePower")
 	at = 0
 	if x.EVPresentReactivePowerL2.Present {
 		e.Event(0-at, 3-at)
-		e.At("EVPresentReactivePower_L2")
 		x.EVPresentReactivePowerL2.Value.EncodeEXI(e)
+		e.Out("EVPresentReactivePower_L2")
 		at = 1
 	}
 	if x.EVPresentReactivePowerL3.Present {
 		e.Event(1-at, 3-at)
-		e.At("EVPresentReactivePower_L3")
 		x.EVPresentReactivePowerL3.Value.EncodeEXI(e)
+		e.Out("EVPresentReactivePower_L3")
 		at = 2
 	}
 	e.Event(2-at, 3-at)
@@ -2473,108 +2327,93 @@ func (x *ScheduledACCLReqControlMode) DecodeEXI(d *exi.Decoder) {
 	ev := d.Event(10, exi.AtStart)
 	if ev == 0 {
 		x.EVTargetEnergyRequest.Present = true
-		d.In("EVTargetEnergyRequest")
 		x.EVTargetEnergyRequest.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVTargetEnergyRequest")
 		ev = d.Event(9, 0) + 1
 	}
 	if ev == 1 {
 		x.EVMaximumEnergyRequest.Present = true
-		d.In("EVMaximumEnergyRequest")
 		x.EVMaximumEnergyRequest.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMaximumEnergyRequest")
 		ev = d.Event(8, 0) + 2
 	}
 	if ev == 2 {
 		x.EVMinimumEnergyRequest.Present = true
-		d.In("EVMinimumEnergyRequest")
 		x.EVMinimumEnergyRequest.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMinimumEnergyRequest")
 		ev = d.Event(7, 0) + 3
 	}
 	if ev == 3 {
 		x.EVMaximumChargePower.Present = true
-		d.In("EVMaximumChargePower")
 		x.EVMaximumChargePower.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMaximumChargePower")
 		ev = d.Event(6, 0) + 4
 	}
 	if ev == 4 {
 		x.EVMaximumChargePowerL2.Present = true
-		d.In("EVMaximumChargePower_L2")
 		x.EVMaximumChargePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMaximumChargePower_L2")
 		ev = d.Event(5, 0) + 5
 	}
 	if ev == 5 {
 		x.EVMaximumChargePowerL3.Present = true
-		d.In("EVMaximumChargePower_L3")
 		x.EVMaximumChargePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMaximumChargePower_L3")
 		ev = d.Event(4, 0) + 6
 	}
 	if ev == 6 {
 		x.EVMinimumChargePower.Present = true
-		d.In("EVMinimumChargePower")
 		x.EVMinimumChargePower.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMinimumChargePower")
 		ev = d.Event(3, 0) + 7
 	}
 	if ev == 7 {
 		x.EVMinimumChargePowerL2.Present = true
-		d.In("EVMinimumChargePower_L2")
 		x.EVMinimumChargePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMinimumChargePower_L2")
 		ev = d.Event(2, 0) + 8
 	}
 	if ev == 8 {
 		x.EVMinimumChargePowerL3.Present = true
-		d.In("EVMinimumChargePower_L3")
 		x.EVMinimumChargePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMinimumChargePower_L3")
 		ev = d.Event(1, 0) + 9
 	}
 	if ev != 9 {
 		d.Expected("EVPresentActivePower")
 		return
 	}
-	d.In("EVPresentActivePower")
 	x.EVPresentActivePower.DecodeEXI(d)
-	d.Out()
+	d.Out("EVPresentActivePower")
 	ev = d.Event(6, exi.AtEnd)
 	if ev == 0 {
 		x.EVPresentActivePowerL2.Present = true
-		d.In("EVPresentActivePower_L2")
 		x.EVPresentActivePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVPresentActivePower_L2")
 		ev = d.Event(5, exi.AtEnd) + 1
 	}
 	if ev == 1 {
 		x.EVPresentActivePowerL3.Present = true
-		d.In("EVPresentActivePower_L3")
 		x.EVPresentActivePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVPresentActivePower_L3")
 		ev = d.Event(4, exi.AtEnd) + 2
 	}
 	if ev == 2 {
 		x.EVPresentReactivePower.Present = true
-		d.In("EVPresentReactivePower")
 		x.EVPresentReactivePower.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVPresentReactivePower")
 		ev = d.Event(3, exi.AtEnd) + 3
 	}
 	if ev == 3 {
 		x.EVPresentReactivePowerL2.Present = true
-		d.In("EVPresentReactivePower_L2")
 		x.EVPresentReactivePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVPresentReactivePower_L2")
 		ev = d.Event(2, exi.AtEnd) + 4
 	}
 	if ev == 4 {
 		x.EVPresentReactivePowerL3.Present = true
-		d.In("EVPresentReactivePower_L3")
 		x.EVPresentReactivePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVPresentReactivePower_L3")
 		ev = d.Event(1, exi.AtEnd) + 5
 	}
 	if ev != 5 {
@@ -2587,90 +2426,90 @@ func (x *ScheduledACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	at := uint32(0)
 	if x.EVTargetEnergyRequest.Present {
 		e.Event(0-at, 10-at)
-		e.At("EVTargetEnergyRequest")
 		x.EVTargetEnergyRequest.Value.EncodeEXI(e)
+		e.Out("EVTargetEnergyRequest")
 		at = 1
 	}
 	if x.EVMaximumEnergyRequest.Present {
 		e.Event(1-at, 10-at)
-		e.At("EVMaximumEnergyRequest")
 		x.EVMaximumEnergyRequest.Value.EncodeEXI(e)
+		e.Out("EVMaximumEnergyRequest")
 		at = 2
 	}
 	if x.EVMinimumEnergyRequest.Present {
 		e.Event(2-at, 10-at)
-		e.At("EVMinimumEnergyRequest")
 		x.EVMinimumEnergyRequest.Value.EncodeEXI(e)
+		e.Out("EVMinimumEnergyRequest")
 		at = 3
 	}
 	if x.EVMaximumChargePower.Present {
 		e.Event(3-at, 10-at)
-		e.At("EVMaximumChargePower")
 		x.EVMaximumChargePower.Value.EncodeEXI(e)
+		e.Out("EVMaximumChargePower")
 		at = 4
 	}
 	if x.EVMaximumChargePowerL2.Present {
 		e.Event(4-at, 10-at)
-		e.At("EVMaximumChargePower_L2")
 		x.EVMaximumChargePowerL2.Value.EncodeEXI(e)
+		e.Out("EVMaximumChargePower_L2")
 		at = 5
 	}
 	if x.EVMaximumChargePowerL3.Present {
 		e.Event(5-at, 10-at)
-		e.At("EVMaximumChargePower_L3")
 		x.EVMaximumChargePowerL3.Value.EncodeEXI(e)
+		e.Out("EVMaximumChargePower_L3")
 		at = 6
 	}
 	if x.EVMinimumChargePower.Present {
 		e.Event(6-at, 10-at)
-		e.At("EVMinimumChargePower")
 		x.EVMinimumChargePower.Value.EncodeEXI(e)
+		e.Out("EVMinimumChargePower")
 		at = 7
 	}
 	if x.EVMinimumChargePowerL2.Present {
 		e.Event(7-at, 10-at)
-		e.At("EVMinimumChargePower_L2")
 		x.EVMinimumChargePowerL2.Value.EncodeEXI(e)
+		e.Out("EVMinimumChargePower_L2")
 		at = 8
 	}
 	if x.EVMinimumChargePowerL3.Present {
 		e.Event(8-at, 10-at)
-		e.At("EVMinimumChargePower_L3")
 		x.EVMinimumChargePowerL3.Value.EncodeEXI(e)
+		e.Out("EVMinimumChargePower_L3")
 		at = 9
 	}
 	e.Event(9-at, 10-at)
-	e.At("EVPresentActivePower")
 	x.EVPresentActivePower.EncodeEXI(e)
+	e.Out("EVPresentActivePower")
 	at = 0
 	if x.EVPresentActivePowerL2.Present {
 		e.Event(0-at, 6-at)
-		e.At("EVPresentActivePower_L2")
 		x.EVPresentActivePowerL2.Value.EncodeEXI(e)
+		e.Out("EVPresentActivePower_L2")
 		at = 1
 	}
 	if x.EVPresentActivePowerL3.Present {
 		e.Event(1-at, 6-at)
-		e.At("EVPresentActivePower_L3")
 		x.EVPresentActivePowerL3.Value.EncodeEXI(e)
+		e.Out("EVPresentActivePower_L3")
 		at = 2
 	}
 	if x.EVPresentReactivePower.Present {
 		e.Event(2-at, 6-at)
-		e.At("EVPresentReactivePower")
 		x.EVPresentReactivePower.Value.EncodeEXI(e)
+		e.Out("EVPresentReactivePower")
 		at = 3
 	}
 	if x.EVPresentReactivePowerL2.Present {
 		e.Event(3-at, 6-at)
-		e.At("EVPresentReactivePower_L2")
 		x.EVPresentReactivePowerL2.Value.EncodeEXI(e)
+		e.Out("EVPresentReactivePower_L2")
 		at = 4
 	}
 	if x.EVPresentReactivePowerL3.Present {
 		e.Event(4-at, 6-at)
-		e.At("EVPresentReactivePower_L3")
 		x.EVPresentReactivePowerL3.Value.EncodeEXI(e)
+		e.Out("EVPresentReactivePower_L3")
 		at = 5
 	}
 	e.Event(5-at, 6-at)
@@ -2758,7 +2597,7 @@ type ACChargeLoopReq struct {
 	// Header: MessageHeaderType.
 	Header common.MessageHeader `exi:"ct:Header"`
 	// DisplayParameters: DisplayParametersType, optional.
-	DisplayParameters exi.Optional[DisplayParameters] `exi:"ct:DisplayParameters"`
+	DisplayParameters exi.Optional[common.DisplayParameters] `exi:"ct:DisplayParameters"`
 	// MeterInfoRequested: boolean.
 	MeterInfoRequested bool `exi:"ct:MeterInfoRequested"`
 	// CLReqControlMode: substitution group CLReqControlMode, required.
@@ -2772,45 +2611,38 @@ func (*ACChargeLoopReq) ElementName() exi.QName {
 
 // DecodeEXI reads the element's content and end.
 func (x *ACChargeLoopReq) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("Header")
+	if !d.Begin("Header", exi.AtStart) {
 		return
 	}
-	d.In("Header")
 	x.Header.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(2, 0)
+	d.Out("Header")
+	ev := d.Event(2, 0)
 	if ev == 0 {
 		x.DisplayParameters.Present = true
-		d.In("DisplayParameters")
 		x.DisplayParameters.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("DisplayParameters")
 		ev = d.Event(1, 0) + 1
 	}
 	if ev != 1 {
 		d.Expected("MeterInfoRequested")
 		return
 	}
-	d.At("MeterInfoRequested")
-	x.MeterInfoRequested = d.Bool()
+	x.MeterInfoRequested = d.Bool("MeterInfoRequested")
 	ev = d.Event(7, 0)
 	switch ev {
 	case 0:
 		{
 			v := new(BPTDynamicACCLReqControlMode)
 			x.CLReqControlMode = v
-			d.In("BPT_Dynamic_AC_CLReqControlMode")
 			v.DecodeEXI(d)
-			d.Out()
+			d.Out("BPT_Dynamic_AC_CLReqControlMode")
 		}
 	case 1:
 		{
 			v := new(BPTScheduledACCLReqControlMode)
 			x.CLReqControlMode = v
-			d.In("BPT_Scheduled_AC_CLReqControlMode")
 			v.DecodeEXI(d)
-			d.Out()
+			d.Out("BPT_Scheduled_AC_CLReqControlMode")
 		}
 	case 2:
 		d.Refuse("abstract element CLReqControlMode")
@@ -2818,58 +2650,51 @@ func (x *ACChargeLoopReq) DecodeEXI(d *exi.Decoder) {
 		{
 			v := new(DERDynamicACCLReqControlMode)
 			x.CLReqControlMode = v
-			d.In("DER_Dynamic_AC_CLReqControlMode")
 			v.DecodeEXI(d)
-			d.Out()
+			d.Out("DER_Dynamic_AC_CLReqControlMode")
 		}
 	case 4:
 		{
 			v := new(DERScheduledACCLReqControlMode)
 			x.CLReqControlMode = v
-			d.In("DER_Scheduled_AC_CLReqControlMode")
 			v.DecodeEXI(d)
-			d.Out()
+			d.Out("DER_Scheduled_AC_CLReqControlMode")
 		}
 	case 5:
 		{
 			v := new(DynamicACCLReqControlMode)
 			x.CLReqControlMode = v
-			d.In("Dynamic_AC_CLReqControlMode")
 			v.DecodeEXI(d)
-			d.Out()
+			d.Out("Dynamic_AC_CLReqControlMode")
 		}
 	case 6:
 		{
 			v := new(ScheduledACCLReqControlMode)
 			x.CLReqControlMode = v
-			d.In("Scheduled_AC_CLReqControlMode")
 			v.DecodeEXI(d)
-			d.Out()
+			d.Out("Scheduled_AC_CLReqControlMode")
 		}
 	default:
 		d.Expected("BPT_Dynamic_AC_CLReqControlMode or BPT_Scheduled_AC_CLReqControlMode or DER_Dynamic_AC_CLReqControlMode or DER_Scheduled_AC_CLReqControlMode or Dynamic_AC_CLReqControlMode or Scheduled_AC_CLReqControlMode")
 		return
 	}
-	if d.Event(1, exi.AtEnd) != 0 {
-		d.Expected("end of element")
-	}
+	d.End(exi.AtEnd)
 }
 
 // EncodeEXI writes the element's content and end.
 func (x *ACChargeLoopReq) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
-	e.At("Header")
 	x.Header.EncodeEXI(e)
+	e.Out("Header")
 	at := uint32(0)
 	if x.DisplayParameters.Present {
 		e.Event(0-at, 2-at)
-		e.At("DisplayParameters")
 		x.DisplayParameters.Value.EncodeEXI(e)
+		e.Out("DisplayParameters")
 		at = 1
 	}
 	e.Event(1-at, 2-at)
-	e.At("MeterInfoRequested")
-	e.Bool(x.MeterInfoRequested)
+	e.Bool("MeterInfoRequested", x.MeterInfoRequested)
 	switch v := x.CLReqControlMode.(type) {
 	case *BPTDynamicACCLReqControlMode:
 		e.Event(0, 7)
@@ -2877,48 +2702,48 @@ func (x *ACChargeLoopReq) EncodeEXI(e *exi.Encoder) {
 			e.Missing("BPT_Dynamic_AC_CLReqControlMode")
 			return
 		}
-		e.At("BPT_Dynamic_AC_CLReqControlMode")
 		v.EncodeEXI(e)
+		e.Out("BPT_Dynamic_AC_CLReqControlMode")
 	case *BPTScheduledACCLReqControlMode:
 		e.Event(1, 7)
 		if v == nil {
 			e.Missing("BPT_Scheduled_AC_CLReqControlMode")
 			return
 		}
-		e.At("BPT_Scheduled_AC_CLReqControlMode")
 		v.EncodeEXI(e)
+		e.Out("BPT_Scheduled_AC_CLReqControlMode")
 	case *DERDynamicACCLReqControlMode:
 		e.Event(3, 7)
 		if v == nil {
 			e.Missing("DER_Dynamic_AC_CLReqControlMode")
 			return
 		}
-		e.At("DER_Dynamic_AC_CLReqControlMode")
 		v.EncodeEXI(e)
+		e.Out("DER_Dynamic_AC_CLReqControlMode")
 	case *DERScheduledACCLReqControlMode:
 		e.Event(4, 7)
 		if v == nil {
 			e.Missing("DER_Scheduled_AC_CLReqControlMode")
 			return
 		}
-		e.At("DER_Scheduled_AC_CLReqControlMode")
 		v.EncodeEXI(e)
+		e.Out("DER_Scheduled_AC_CLReqControlMode")
 	case *DynamicACCLReqControlMode:
 		e.Event(5, 7)
 		if v == nil {
 			e.Missing("Dynamic_AC_CLReqControlMode")
 			return
 		}
-		e.At("Dynamic_AC_CLReqControlMode")
 		v.EncodeEXI(e)
+		e.Out("Dynamic_AC_CLReqControlMode")
 	case *ScheduledACCLReqControlMode:
 		e.Event(6, 7)
 		if v == nil {
 			e.Missing("Scheduled_AC_CLReqControlMode")
 			return
 		}
-		e.At("Scheduled_AC_CLReqControlMode")
 		v.EncodeEXI(e)
+		e.Out("Scheduled_AC_CLReqControlMode")
 	default:
 		e.Missing("CLReqControlMode")
 	}
@@ -2983,87 +2808,74 @@ func (*BPTDynamicACCLResControlMode) ElementName() exi.QName {
 func (x *BPTDynamicACCLResControlMode) DecodeEXI(d *exi.Decoder) {
 	ev := d.Event(5, exi.AtStart)
 	if ev == 0 {
-		d.At("DepartureTime")
-		x.DepartureTime.Set(uint32(d.Unsigned(1<<32 - 1)))
+		x.DepartureTime.Set(uint32(d.Unsigned("DepartureTime", 1<<32-1)))
 		ev = d.Event(4, 0) + 1
 	}
 	if ev == 1 {
-		d.At("MinimumSOC")
-		x.MinimumSOC.Set(int8(d.Ranged(0, 100)))
+		x.MinimumSOC.Set(int8(d.Ranged("MinimumSOC", 0, 100)))
 		ev = d.Event(3, 0) + 2
 	}
 	if ev == 2 {
-		d.At("TargetSOC")
-		x.TargetSOC.Set(int8(d.Ranged(0, 100)))
+		x.TargetSOC.Set(int8(d.Ranged("TargetSOC", 0, 100)))
 		ev = d.Event(2, 0) + 3
 	}
 	if ev == 3 {
-		d.At("AckMaxDelay")
-		x.AckMaxDelay.Set(uint16(d.Unsigned(1<<16 - 1)))
+		x.AckMaxDelay.Set(uint16(d.Unsigned("AckMaxDelay", 1<<16-1)))
 		ev = d.Event(1, 0) + 4
 	}
 	if ev != 4 {
 		d.Expected("EVSETargetActivePower")
 		return
 	}
-	d.In("EVSETargetActivePower")
 	x.EVSETargetActivePower.DecodeEXI(d)
-	d.Out()
+	d.Out("EVSETargetActivePower")
 	ev = d.Event(9, exi.AtEnd)
 	if ev == 0 {
 		x.EVSETargetActivePowerL2.Present = true
-		d.In("EVSETargetActivePower_L2")
 		x.EVSETargetActivePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSETargetActivePower_L2")
 		ev = d.Event(8, exi.AtEnd) + 1
 	}
 	if ev == 1 {
 		x.EVSETargetActivePowerL3.Present = true
-		d.In("EVSETargetActivePower_L3")
 		x.EVSETargetActivePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSETargetActivePower_L3")
 		ev = d.Event(7, exi.AtEnd) + 2
 	}
 	if ev == 2 {
 		x.EVSETargetReactivePower.Present = true
-		d.In("EVSETargetReactivePower")
 		x.EVSETargetReactivePower.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSETargetReactivePower")
 		ev = d.Event(6, exi.AtEnd) + 3
 	}
 	if ev == 3 {
 		x.EVSETargetReactivePowerL2.Present = true
-		d.In("EVSETargetReactivePower_L2")
 		x.EVSETargetReactivePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSETargetReactivePower_L2")
 		ev = d.Event(5, exi.AtEnd) + 4
 	}
 	if ev == 4 {
 		x.EVSETargetReactivePowerL3.Present = true
-		d.In("EVSETargetReactivePower_L3")
 		x.EVSETargetReactivePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSETargetReactivePower_L3")
 		ev = d.Event(4, exi.AtEnd) + 5
 	}
 	if ev == 5 {
 		x.EVSEPresentActivePower.Present = true
-		d.In("EVSEPresentActivePower")
 		x.EVSEPresentActivePower.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSEPresentActivePower")
 		ev = d.Event(3, exi.AtEnd) + 6
 	}
 	if ev == 6 {
 		x.EVSEPresentActivePowerL2.Present = true
-		d.In("EVSEPresentActivePower_L2")
 		x.EVSEPresentActivePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSEPresentActivePower_L2")
 		ev = d.Event(2, exi.AtEnd) + 7
 	}
 	if ev == 7 {
 		x.EVSEPresentActivePowerL3.Present = true
-		d.In("EVSEPresentActivePower_L3")
 		x.EVSEPresentActivePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSEPresentActivePower_L3")
 		ev = d.Event(1, exi.AtEnd) + 8
 	}
 	if ev != 8 {
@@ -3076,78 +2888,74 @@ func (x *BPTDynamicACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	at := uint32(0)
 	if x.DepartureTime.Present {
 		e.Event(0-at, 5-at)
-		e.At("DepartureTime")
-		e.Unsigned(uint64(x.DepartureTime.Value))
+		e.Unsigned("DepartureTime", uint64(x.DepartureTime.Value))
 		at = 1
 	}
 	if x.MinimumSOC.Present {
 		e.Event(1-at, 5-at)
-		e.At("MinimumSOC")
-		e.Ranged(int(x.MinimumSOC.Value), 0, 100)
+		e.Ranged("MinimumSOC", int(x.MinimumSOC.Value), 0, 100)
 		at = 2
 	}
 	if x.TargetSOC.Present {
 		e.Event(2-at, 5-at)
-		e.At("TargetSOC")
-		e.Ranged(int(x.TargetSOC.Value), 0, 100)
+		e.Ranged("TargetSOC", int(x.TargetSOC.Value), 0, 100)
 		at = 3
 	}
 	if x.AckMaxDelay.Present {
 		e.Event(3-at, 5-at)
-		e.At("AckMaxDelay")
-		e.Unsigned(uint64(x.AckMaxDelay.Value))
+		e.Unsigned("AckMaxDelay", uint64(x.AckMaxDelay.Value))
 		at = 4
 	}
 	e.Event(4-at, 5-at)
-	e.At("EVSETargetActivePower")
 	x.EVSETargetActivePower.EncodeEXI(e)
+	e.Out("EVSETargetActivePower")
 	at = 0
 	if x.EVSETargetActivePowerL2.Present {
 		e.Event(0-at, 9-at)
-		e.At("EVSETargetActivePower_L2")
 		x.EVSETargetActivePowerL2.Value.EncodeEXI(e)
+		e.Out("EVSETargetActivePower_L2")
 		at = 1
 	}
 	if x.EVSETargetActivePowerL3.Present {
 		e.Event(1-at, 9-at)
-		e.At("EVSETargetActivePower_L3")
 		x.EVSETargetActivePowerL3.Value.EncodeEXI(e)
+		e.Out("EVSETargetActivePower_L3")
 		at = 2
 	}
 	if x.EVSETargetReactivePower.Present {
 		e.Event(2-at, 9-at)
-		e.At("EVSETargetReactivePower")
 		x.EVSETargetReactivePower.Value.EncodeEXI(e)
+		e.Out("EVSETargetReactivePower")
 		at = 3
 	}
 	if x.EVSETargetReactivePowerL2.Present {
 		e.Event(3-at, 9-at)
-		e.At("EVSETargetReactivePower_L2")
 		x.EVSETargetReactivePowerL2.Value.EncodeEXI(e)
+		e.Out("EVSETargetReactivePower_L2")
 		at = 4
 	}
 	if x.EVSETargetReactivePowerL3.Present {
 		e.Event(4-at, 9-at)
-		e.At("EVSETargetReactivePower_L3")
 		x.EVSETargetReactivePowerL3.Value.EncodeEXI(e)
+		e.Out("EVSETargetReactivePower_L3")
 		at = 5
 	}
 	if x.EVSEPresentActivePower.Present {
 		e.Event(5-at, 9-at)
-		e.At("EVSEPresentActivePower")
 		x.EVSEPresentActivePower.Value.EncodeEXI(e)
+		e.Out("EVSEPresentActivePower")
 		at = 6
 	}
 	if x.EVSEPresentActivePowerL2.Present {
 		e.Event(6-at, 9-at)
-		e.At("EVSEPresentActivePower_L2")
 		x.EVSEPresentActivePowerL2.Value.EncodeEXI(e)
+		e.Out("EVSEPresentActivePower_L2")
 		at = 7
 	}
 	if x.EVSEPresentActivePowerL3.Present {
 		e.Event(7-at, 9-at)
-		e.At("EVSEPresentActivePower_L3")
 		x.EVSEPresentActivePowerL3.Value.EncodeEXI(e)
+		e.Out("EVSEPresentActivePower_L3")
 		at = 8
 	}
 	e.Event(8-at, 9-at)
@@ -3238,65 +3046,56 @@ func (x *BPTScheduledACCLResControlMode) DecodeEXI(d *exi.Decoder) {
 	ev := d.Event(10, exi.AtStart|exi.AtEnd)
 	if ev == 0 {
 		x.EVSETargetActivePower.Present = true
-		d.In("EVSETargetActivePower")
 		x.EVSETargetActivePower.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSETargetActivePower")
 		ev = d.Event(9, exi.AtEnd) + 1
 	}
 	if ev == 1 {
 		x.EVSETargetActivePowerL2.Present = true
-		d.In("EVSETargetActivePower_L2")
 		x.EVSETargetActivePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSETargetActivePower_L2")
 		ev = d.Event(8, exi.AtEnd) + 2
 	}
 	if ev == 2 {
 		x.EVSETargetActivePowerL3.Present = true
-		d.In("EVSETargetActivePower_L3")
 		x.EVSETargetActivePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSETargetActivePower_L3")
 		ev = d.Event(7, exi.AtEnd) + 3
 	}
 	if ev == 3 {
 		x.EVSETargetReactivePower.Present = true
-		d.In("EVSETargetReactivePower")
 		x.EVSETargetReactivePower.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSETargetReactivePower")
 		ev = d.Event(6, exi.AtEnd) + 4
 	}
 	if ev == 4 {
 		x.EVSETargetReactivePowerL2.Present = true
-		d.In("EVSETargetReactivePower_L2")
 		x.EVSETargetReactivePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSETargetReactivePower_L2")
 		ev = d.Event(5, exi.AtEnd) + 5
 	}
 	if ev == 5 {
 		x.EVSETargetReactivePowerL3.Present = true
-		d.In("EVSETargetReactivePower_L3")
 		x.EVSETargetReactivePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSETargetReactivePower_L3")
 		ev = d.Event(4, exi.AtEnd) + 6
 	}
 	if ev == 6 {
 		x.EVSEPresentActivePower.Present = true
-		d.In("EVSEPresentActivePower")
 		x.EVSEPresentActivePower.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSEPresentActivePower")
 		ev = d.Event(3, exi.AtEnd) + 7
 	}
 	if ev == 7 {
 		x.EVSEPresentActivePowerL2.Present = true
-		d.In("EVSEPresentActivePower_L2")
 		x.EVSEPresentActivePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSEPresentActivePower_L2")
 		ev = d.Event(2, exi.AtEnd) + 8
 	}
 	if ev == 8 {
 		x.EVSEPresentActivePowerL3.Present = true
-		d.In("EVSEPresentActivePower_L3")
 		x.EVSEPresentActivePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSEPresentActivePower_L3")
 		ev = d.Event(1, exi.AtEnd) + 9
 	}
 	if ev != 9 {
@@ -3309,56 +3108,56 @@ func (x *BPTScheduledACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	at := uint32(0)
 	if x.EVSETargetActivePower.Present {
 		e.Event(0-at, 10-at)
-		e.At("EVSETargetActivePower")
 		x.EVSETargetActivePower.Value.EncodeEXI(e)
+		e.Out("EVSETargetActivePower")
 		at = 1
 	}
 	if x.EVSETargetActivePowerL2.Present {
 		e.Event(1-at, 10-at)
-		e.At("EVSETargetActivePower_L2")
 		x.EVSETargetActivePowerL2.Value.EncodeEXI(e)
+		e.Out("EVSETargetActivePower_L2")
 		at = 2
 	}
 	if x.EVSETargetActivePowerL3.Present {
 		e.Event(2-at, 10-at)
-		e.At("EVSETargetActivePower_L3")
 		x.EVSETargetActivePowerL3.Value.EncodeEXI(e)
+		e.Out("EVSETargetActivePower_L3")
 		at = 3
 	}
 	if x.EVSETargetReactivePower.Present {
 		e.Event(3-at, 10-at)
-		e.At("EVSETargetReactivePower")
 		x.EVSETargetReactivePower.Value.EncodeEXI(e)
+		e.Out("EVSETargetReactivePower")
 		at = 4
 	}
 	if x.EVSETargetReactivePowerL2.Present {
 		e.Event(4-at, 10-at)
-		e.At("EVSETargetReactivePower_L2")
 		x.EVSETargetReactivePowerL2.Value.EncodeEXI(e)
+		e.Out("EVSETargetReactivePower_L2")
 		at = 5
 	}
 	if x.EVSETargetReactivePowerL3.Present {
 		e.Event(5-at, 10-at)
-		e.At("EVSETargetReactivePower_L3")
 		x.EVSETargetReactivePowerL3.Value.EncodeEXI(e)
+		e.Out("EVSETargetReactivePower_L3")
 		at = 6
 	}
 	if x.EVSEPresentActivePower.Present {
 		e.Event(6-at, 10-at)
-		e.At("EVSEPresentActivePower")
 		x.EVSEPresentActivePower.Value.EncodeEXI(e)
+		e.Out("EVSEPresentActivePower")
 		at = 7
 	}
 	if x.EVSEPresentActivePowerL2.Present {
 		e.Event(7-at, 10-at)
-		e.At("EVSEPresentActivePower_L2")
 		x.EVSEPresentActivePowerL2.Value.EncodeEXI(e)
+		e.Out("EVSEPresentActivePower_L2")
 		at = 8
 	}
 	if x.EVSEPresentActivePowerL3.Present {
 		e.Event(8-at, 10-at)
-		e.At("EVSEPresentActivePower_L3")
 		x.EVSEPresentActivePowerL3.Value.EncodeEXI(e)
+		e.Out("EVSEPresentActivePower_L3")
 		at = 9
 	}
 	e.Event(9-at, 10-at)
@@ -3474,166 +3273,142 @@ func (*DERDynamicACCLResControlMode) ElementName() exi.QName {
 func (x *DERDynamicACCLResControlMode) DecodeEXI(d *exi.Decoder) {
 	ev := d.Event(5, exi.AtStart)
 	if ev == 0 {
-		d.At("DepartureTime")
-		x.DepartureTime.Set(uint32(d.Unsigned(1<<32 - 1)))
+		x.DepartureTime.Set(uint32(d.Unsigned("DepartureTime", 1<<32-1)))
 		ev = d.Event(4, 0) + 1
 	}
 	if ev == 1 {
-		d.At("MinimumSOC")
-		x.MinimumSOC.Set(int8(d.Ranged(0, 100)))
+		x.MinimumSOC.Set(int8(d.Ranged("MinimumSOC", 0, 100)))
 		ev = d.Event(3, 0) + 2
 	}
 	if ev == 2 {
-		d.At("TargetSOC")
-		x.TargetSOC.Set(int8(d.Ranged(0, 100)))
+		x.TargetSOC.Set(int8(d.Ranged("TargetSOC", 0, 100)))
 		ev = d.Event(2, 0) + 3
 	}
 	if ev == 3 {
-		d.At("AckMaxDelay")
-		x.AckMaxDelay.Set(uint16(d.Unsigned(1<<16 - 1)))
+		x.AckMaxDelay.Set(uint16(d.Unsigned("AckMaxDelay", 1<<16-1)))
 		ev = d.Event(1, 0) + 4
 	}
 	if ev != 4 {
 		d.Expected("EVSETargetActivePower")
 		return
 	}
-	d.In("EVSETargetActivePower")
 	x.EVSETargetActivePower.DecodeEXI(d)
-	d.Out()
+	d.Out("EVSETargetActivePower")
 	ev = d.Event(9, 0)
 	if ev == 0 {
 		x.EVSETargetActivePowerL2.Present = true
-		d.In("EVSETargetActivePower_L2")
 		x.EVSETargetActivePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSETargetActivePower_L2")
 		ev = d.Event(8, 0) + 1
 	}
 	if ev == 1 {
 		x.EVSETargetActivePowerL3.Present = true
-		d.In("EVSETargetActivePower_L3")
 		x.EVSETargetActivePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSETargetActivePower_L3")
 		ev = d.Event(7, 0) + 2
 	}
 	if ev == 2 {
 		x.EVSETargetReactivePower.Present = true
-		d.In("EVSETargetReactivePower")
 		x.EVSETargetReactivePower.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSETargetReactivePower")
 		ev = d.Event(6, 0) + 3
 	}
 	if ev == 3 {
 		x.EVSETargetReactivePowerL2.Present = true
-		d.In("EVSETargetReactivePower_L2")
 		x.EVSETargetReactivePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSETargetReactivePower_L2")
 		ev = d.Event(5, 0) + 4
 	}
 	if ev == 4 {
 		x.EVSETargetReactivePowerL3.Present = true
-		d.In("EVSETargetReactivePower_L3")
 		x.EVSETargetReactivePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSETargetReactivePower_L3")
 		ev = d.Event(4, 0) + 5
 	}
 	if ev == 5 {
 		x.EVSEPresentActivePower.Present = true
-		d.In("EVSEPresentActivePower")
 		x.EVSEPresentActivePower.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSEPresentActivePower")
 		ev = d.Event(3, 0) + 6
 	}
 	if ev == 6 {
 		x.EVSEPresentActivePowerL2.Present = true
-		d.In("EVSEPresentActivePower_L2")
 		x.EVSEPresentActivePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSEPresentActivePower_L2")
 		ev = d.Event(2, 0) + 7
 	}
 	if ev == 7 {
 		x.EVSEPresentActivePowerL3.Present = true
-		d.In("EVSEPresentActivePower_L3")
 		x.EVSEPresentActivePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSEPresentActivePower_L3")
 		ev = d.Event(1, 0) + 8
 	}
 	if ev != 8 {
 		d.Expected("EVSEMaximumChargePower")
 		return
 	}
-	d.In("EVSEMaximumChargePower")
 	x.EVSEMaximumChargePower.DecodeEXI(d)
-	d.Out()
+	d.Out("EVSEMaximumChargePower")
 	ev = d.Event(3, 0)
 	if ev == 0 {
 		x.EVSEMaximumChargePowerL2.Present = true
-		d.In("EVSEMaximumChargePower_L2")
 		x.EVSEMaximumChargePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSEMaximumChargePower_L2")
 		ev = d.Event(2, 0) + 1
 	}
 	if ev == 1 {
 		x.EVSEMaximumChargePowerL3.Present = true
-		d.In("EVSEMaximumChargePower_L3")
 		x.EVSEMaximumChargePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSEMaximumChargePower_L3")
 		ev = d.Event(1, 0) + 2
 	}
 	if ev != 2 {
 		d.Expected("EVSEMaximumDischargePower")
 		return
 	}
-	d.In("EVSEMaximumDischargePower")
 	x.EVSEMaximumDischargePower.DecodeEXI(d)
-	d.Out()
+	d.Out("EVSEMaximumDischargePower")
 	ev = d.Event(8, exi.AtEnd)
 	if ev == 0 {
 		x.EVSEMaximumDischargePowerL2.Present = true
-		d.In("EVSEMaximumDischargePower_L2")
 		x.EVSEMaximumDischargePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSEMaximumDischargePower_L2")
 		ev = d.Event(7, exi.AtEnd) + 1
 	}
 	if ev == 1 {
 		x.EVSEMaximumDischargePowerL3.Present = true
-		d.In("EVSEMaximumDischargePower_L3")
 		x.EVSEMaximumDischargePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSEMaximumDischargePower_L3")
 		ev = d.Event(6, exi.AtEnd) + 2
 	}
 	if ev == 2 {
 		x.DSOMaximumDischargePower.Present = true
-		d.In("DSOMaximumDischargePower")
 		x.DSOMaximumDischargePower.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("DSOMaximumDischargePower")
 		ev = d.Event(5, exi.AtEnd) + 3
 	}
 	if ev == 3 {
 		x.DSOMaximumDischargePowerL2.Present = true
-		d.In("DSOMaximumDischargePower_L2")
 		x.DSOMaximumDischargePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("DSOMaximumDischargePower_L2")
 		ev = d.Event(4, exi.AtEnd) + 4
 	}
 	if ev == 4 {
 		x.DSOMaximumDischargePowerL3.Present = true
-		d.In("DSOMaximumDischargePower_L3")
 		x.DSOMaximumDischargePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("DSOMaximumDischargePower_L3")
 		ev = d.Event(3, exi.AtEnd) + 5
 	}
 	if ev == 5 {
 		x.DSOQSetpoint.Present = true
-		d.In("DSOQSetpoint")
 		x.DSOQSetpoint.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("DSOQSetpoint")
 		ev = d.Event(2, exi.AtEnd) + 6
 	}
 	if ev == 6 {
 		x.DSOCosPhiSetpoint.Present = true
-		d.In("DSOCosPhiSetpoint")
 		x.DSOCosPhiSetpoint.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("DSOCosPhiSetpoint")
 		ev = d.Event(1, exi.AtEnd) + 7
 	}
 	if ev != 7 {
@@ -3646,140 +3421,136 @@ func (x *DERDynamicACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	at := uint32(0)
 	if x.DepartureTime.Present {
 		e.Event(0-at, 5-at)
-		e.At("DepartureTime")
-		e.Unsigned(uint64(x.DepartureTime.Value))
+		e.Unsigned("DepartureTime", uint64(x.DepartureTime.Value))
 		at = 1
 	}
 	if x.MinimumSOC.Present {
 		e.Event(1-at, 5-at)
-		e.At("MinimumSOC")
-		e.Ranged(int(x.MinimumSOC.Value), 0, 100)
+		e.Ranged("MinimumSOC", int(x.MinimumSOC.Value), 0, 100)
 		at = 2
 	}
 	if x.TargetSOC.Present {
 		e.Event(2-at, 5-at)
-		e.At("TargetSOC")
-		e.Ranged(int(x.TargetSOC.Value), 0, 100)
+		e.Ranged("TargetSOC", int(x.TargetSOC.Value), 0, 100)
 		at = 3
 	}
 	if x.AckMaxDelay.Present {
 		e.Event(3-at, 5-at)
-		e.At("AckMaxDelay")
-		e.Unsigned(uint64(x.AckMaxDelay.Value))
+		e.Unsigned("AckMaxDelay", uint64(x.AckMaxDelay.Value))
 		at = 4
 	}
 	e.Event(4-at, 5-at)
-	e.At("EVSETargetActivePower")
 	x.EVSETargetActivePower.EncodeEXI(e)
+	e.Out("EVSETargetActivePower")
 	at = 0
 	if x.EVSETargetActivePowerL2.Present {
 		e.Event(0-at, 9-at)
-		e.At("EVSETargetActivePower_L2")
 		x.EVSETargetActivePowerL2.Value.EncodeEXI(e)
+		e.Out("EVSETargetActivePower_L2")
 		at = 1
 	}
 	if x.EVSETargetActivePowerL3.Present {
 		e.Event(1-at, 9-at)
-		e.At("EVSETargetActivePower_L3")
 		x.EVSETargetActivePowerL3.Value.EncodeEXI(e)
+		e.Out("EVSETargetActivePower_L3")
 		at = 2
 	}
 	if x.EVSETargetReactivePower.Present {
 		e.Event(2-at, 9-at)
-		e.At("EVSETargetReactivePower")
 		x.EVSETargetReactivePower.Value.EncodeEXI(e)
+		e.Out("EVSETargetReactivePower")
 		at = 3
 	}
 	if x.EVSETargetReactivePowerL2.Present {
 		e.Event(3-at, 9-at)
-		e.At("EVSETargetReactivePower_L2")
 		x.EVSETargetReactivePowerL2.Value.EncodeEXI(e)
+		e.Out("EVSETargetReactivePower_L2")
 		at = 4
 	}
 	if x.EVSETargetReactivePowerL3.Present {
 		e.Event(4-at, 9-at)
-		e.At("EVSETargetReactivePower_L3")
 		x.EVSETargetReactivePowerL3.Value.EncodeEXI(e)
+		e.Out("EVSETargetReactivePower_L3")
 		at = 5
 	}
 	if x.EVSEPresentActivePower.Present {
 		e.Event(5-at, 9-at)
-		e.At("EVSEPresentActivePower")
 		x.EVSEPresentActivePower.Value.EncodeEXI(e)
+		e.Out("EVSEPresentActivePower")
 		at = 6
 	}
 	if x.EVSEPresentActivePowerL2.Present {
 		e.Event(6-at, 9-at)
-		e.At("EVSEPresentActivePower_L2")
 		x.EVSEPresentActivePowerL2.Value.EncodeEXI(e)
+		e.Out("EVSEPresentActivePower_L2")
 		at = 7
 	}
 	if x.EVSEPresentActivePowerL3.Present {
 		e.Event(7-at, 9-at)
-		e.At("EVSEPresentActivePower_L3")
 		x.EVSEPresentActivePowerL3.Value.EncodeEXI(e)
+		e.Out("EVSEPresentActivePower_L3")
 		at = 8
 	}
 	e.Event(8-at, 9-at)
-	e.At("EVSEMaximumChargePower")
 	x.EVSEMaximumChargePower.EncodeEXI(e)
+	e.Out("EVSEMaximumChargePower")
 	at = 0
 	if x.EVSEMaximumChargePowerL2.Present {
 		e.Event(0-at, 3-at)
-		e.At("EVSEMaximumChargePower_L2")
 		x.EVSEMaximumChargePowerL2.Value.EncodeEXI(e)
+		e.Out("EVSEMaximumChargePower_L2")
 		at = 1
 	}
 	if x.EVSEMaximumChargePowerL3.Present {
 		e.Event(1-at, 3-at)
-		e.At("EVSEMaximumChargePower_L3")
 		x.EVSEMaximumChargePowerL3.Value.EncodeEXI(e)
+		e.Out("EVSEMaximumChargePower_L3")
 		at = 2
 	}
 	e.Event(2-at, 3-at)
-	e.At("EVSEMaximumDischargePower")
 	x.EVSEMaximumDischargePower.EncodeEXI(e)
+	e.Out("EVSEMaximumDischargePower")
 	at = 0
 	if x.EVSEMaximumDischargePowerL2.Present {
 		e.Event(0-at, 8-at)
-		e.At("EVSEMaximumDischargePower_L2")
 		x.EVSEMaximumDischargePowerL2.Value.EncodeEXI(e)
+		e.Out("EVSEMaximumDischargePower_L2")
 		at = 1
 	}
 	if x.EVSEMaximumDischargePowerL3.Present {
 		e.Event(1-at, 8-at)
-		e.At("EVSEMaximumDischargePower_L3")
 		x.EVSEMaximumDischargePowerL3.Value.EncodeEXI(e)
+		e.Out("EVSEMaximumDischargePower_L3")
 		at = 2
 	}
 	if x.DSOMaximumDischargePower.Present {
 		e.Event(2-at, 8-at)
-		e.At("DSOMaximumDischargePower")
 		x.DSOMaximumDischargePower.Value.EncodeEXI(e)
+		e.Out("DSOMaximumDischargePower")
 		at = 3
 	}
 	if x.DSOMaximumDischargePowerL2.Present {
 		e.Event(3-at, 8-at)
-		e.At("DSOMaximumDischargePower_L2")
 		x.DSOMaximumDischargePowerL2.Value.EncodeEXI(e)
+		e.Out("DSOMaximumDischargePower_L2")
 		at = 4
 	}
 	if x.DSOMaximumDischargePowerL3.Present {
 		e.Event(4-at, 8-at)
-		e.At("DSOMaximumDischargePower_L3")
 		x.DSOMaximumDischargePowerL3.Value.EncodeEXI(e)
+		e.Out("DSOMaximumDischargePower_L3")
 		at = 5
 	}
 	if x.DSOQSetpoint.Present {
 		e.Event(5-at, 8-at)
-		e.At("DSOQSetpoint")
 		x.DSOQSetpoint.Value.EncodeEXI(e)
+		e.Out("DSOQSetpoint")
 		at = 6
 	}
 	if x.DSOCosPhiSetpoint.Present {
 		e.Event(6-at, 8-at)
-		e.At("DSOCosPhiSetpoint")
 		x.DSOCosPhiSetpoint.Value.EncodeEXI(e)
+		e.Out("DSOCosPhiSetpoint")
 		at = 7
 	}
 	e.Event(7-at, 8-at)
@@ -3943,144 +3714,124 @@ func (x *DERScheduledACCLResControlMode) DecodeEXI(d *exi.Decoder) {
 	ev := d.Event(10, exi.AtStart)
 	if ev == 0 {
 		x.EVSETargetActivePower.Present = true
-		d.In("EVSETargetActivePower")
 		x.EVSETargetActivePower.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSETargetActivePower")
 		ev = d.Event(9, 0) + 1
 	}
 	if ev == 1 {
 		x.EVSETargetActivePowerL2.Present = true
-		d.In("EVSETargetActivePower_L2")
 		x.EVSETargetActivePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSETargetActivePower_L2")
 		ev = d.Event(8, 0) + 2
 	}
 	if ev == 2 {
 		x.EVSETargetActivePowerL3.Present = true
-		d.In("EVSETargetActivePower_L3")
 		x.EVSETargetActivePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSETargetActivePower_L3")
 		ev = d.Event(7, 0) + 3
 	}
 	if ev == 3 {
 		x.EVSETargetReactivePower.Present = true
-		d.In("EVSETargetReactivePower")
 		x.EVSETargetReactivePower.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSETargetReactivePower")
 		ev = d.Event(6, 0) + 4
 	}
 	if ev == 4 {
 		x.EVSETargetReactivePowerL2.Present = true
-		d.In("EVSETargetReactivePower_L2")
 		x.EVSETargetReactivePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSETargetReactivePower_L2")
 		ev = d.Event(5, 0) + 5
 	}
 	if ev == 5 {
 		x.EVSETargetReactivePowerL3.Present = true
-		d.In("EVSETargetReactivePower_L3")
 		x.EVSETargetReactivePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSETargetReactivePower_L3")
 		ev = d.Event(4, 0) + 6
 	}
 	if ev == 6 {
 		x.EVSEPresentActivePower.Present = true
-		d.In("EVSEPresentActivePower")
 		x.EVSEPresentActivePower.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSEPresentActivePower")
 		ev = d.Event(3, 0) + 7
 	}
 	if ev == 7 {
 		x.EVSEPresentActivePowerL2.Present = true
-		d.In("EVSEPresentActivePower_L2")
 		x.EVSEPresentActivePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSEPresentActivePower_L2")
 		ev = d.Event(2, 0) + 8
 	}
 	if ev == 8 {
 		x.EVSEPresentActivePowerL3.Present = true
-		d.In("EVSEPresentActivePower_L3")
 		x.EVSEPresentActivePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSEPresentActivePower_L3")
 		ev = d.Event(1, 0) + 9
 	}
 	if ev != 9 {
 		d.Expected("EVSEMaximumChargePower")
 		return
 	}
-	d.In("EVSEMaximumChargePower")
 	x.EVSEMaximumChargePower.DecodeEXI(d)
-	d.Out()
+	d.Out("EVSEMaximumChargePower")
 	ev = d.Event(3, 0)
 	if ev == 0 {
 		x.EVSEMaximumChargePowerL2.Present = true
-		d.In("EVSEMaximumChargePower_L2")
 		x.EVSEMaximumChargePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSEMaximumChargePower_L2")
 		ev = d.Event(2, 0) + 1
 	}
 	if ev == 1 {
 		x.EVSEMaximumChargePowerL3.Present = true
-		d.In("EVSEMaximumChargePower_L3")
 		x.EVSEMaximumChargePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSEMaximumChargePower_L3")
 		ev = d.Event(1, 0) + 2
 	}
 	if ev != 2 {
 		d.Expected("EVSEMaximumDischargePower")
 		return
 	}
-	d.In("EVSEMaximumDischargePower")
 	x.EVSEMaximumDischargePower.DecodeEXI(d)
-	d.Out()
+	d.Out("EVSEMaximumDischargePower")
 	ev = d.Event(8, exi.AtEnd)
 	if ev == 0 {
 		x.EVSEMaximumDischargePowerL2.Present = true
-		d.In("EVSEMaximumDischargePower_L2")
 		x.EVSEMaximumDischargePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSEMaximumDischargePower_L2")
 		ev = d.Event(7, exi.AtEnd) + 1
 	}
 	if ev == 1 {
 		x.EVSEMaximumDischargePowerL3.Present = true
-		d.In("EVSEMaximumDischargePower_L3")
 		x.EVSEMaximumDischargePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSEMaximumDischargePower_L3")
 		ev = d.Event(6, exi.AtEnd) + 2
 	}
 	if ev == 2 {
 		x.DSOMaximumDischargePower.Present = true
-		d.In("DSOMaximumDischargePower")
 		x.DSOMaximumDischargePower.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("DSOMaximumDischargePower")
 		ev = d.Event(5, exi.AtEnd) + 3
 	}
 	if ev == 3 {
 		x.DSOMaximumDischargePowerL2.Present = true
-		d.In("DSOMaximumDischargePower_L2")
 		x.DSOMaximumDischargePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("DSOMaximumDischargePower_L2")
 		ev = d.Event(4, exi.AtEnd) + 4
 	}
 	if ev == 4 {
 		x.DSOMaximumDischargePowerL3.Present = true
-		d.In("DSOMaximumDischargePower_L3")
 		x.DSOMaximumDischargePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("DSOMaximumDischargePower_L3")
 		ev = d.Event(3, exi.AtEnd) + 5
 	}
 	if ev == 5 {
 		x.DSOQSetpoint.Present = true
-		d.In("DSOQSetpoint")
 		x.DSOQSetpoint.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("DSOQSetpoint")
 		ev = d.Event(2, exi.AtEnd) + 6
 	}
 	if ev == 6 {
 		x.DSOCosPhiSetpoint.Present = true
-		d.In("DSOCosPhiSetpoint")
 		x.DSOCosPhiSetpoint.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("DSOCosPhiSetpoint")
 		ev = d.Event(1, exi.AtEnd) + 7
 	}
 	if ev != 7 {
@@ -4093,118 +3844,118 @@ func (x *DERScheduledACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	at := uint32(0)
 	if x.EVSETargetActivePower.Present {
 		e.Event(0-at, 10-at)
-		e.At("EVSETargetActivePower")
 		x.EVSETargetActivePower.Value.EncodeEXI(e)
+		e.Out("EVSETargetActivePower")
 		at = 1
 	}
 	if x.EVSETargetActivePowerL2.Present {
 		e.Event(1-at, 10-at)
-		e.At("EVSETargetActivePower_L2")
 		x.EVSETargetActivePowerL2.Value.EncodeEXI(e)
+		e.Out("EVSETargetActivePower_L2")
 		at = 2
 	}
 	if x.EVSETargetActivePowerL3.Present {
 		e.Event(2-at, 10-at)
-		e.At("EVSETargetActivePower_L3")
 		x.EVSETargetActivePowerL3.Value.EncodeEXI(e)
+		e.Out("EVSETargetActivePower_L3")
 		at = 3
 	}
 	if x.EVSETargetReactivePower.Present {
 		e.Event(3-at, 10-at)
-		e.At("EVSETargetReactivePower")
 		x.EVSETargetReactivePower.Value.EncodeEXI(e)
+		e.Out("EVSETargetReactivePower")
 		at = 4
 	}
 	if x.EVSETargetReactivePowerL2.Present {
 		e.Event(4-at, 10-at)
-		e.At("EVSETargetReactivePower_L2")
 		x.EVSETargetReactivePowerL2.Value.EncodeEXI(e)
+		e.Out("EVSETargetReactivePower_L2")
 		at = 5
 	}
 	if x.EVSETargetReactivePowerL3.Present {
 		e.Event(5-at, 10-at)
-		e.At("EVSETargetReactivePower_L3")
 		x.EVSETargetReactivePowerL3.Value.EncodeEXI(e)
+		e.Out("EVSETargetReactivePower_L3")
 		at = 6
 	}
 	if x.EVSEPresentActivePower.Present {
 		e.Event(6-at, 10-at)
-		e.At("EVSEPresentActivePower")
 		x.EVSEPresentActivePower.Value.EncodeEXI(e)
+		e.Out("EVSEPresentActivePower")
 		at = 7
 	}
 	if x.EVSEPresentActivePowerL2.Present {
 		e.Event(7-at, 10-at)
-		e.At("EVSEPresentActivePower_L2")
 		x.EVSEPresentActivePowerL2.Value.EncodeEXI(e)
+		e.Out("EVSEPresentActivePower_L2")
 		at = 8
 	}
 	if x.EVSEPresentActivePowerL3.Present {
 		e.Event(8-at, 10-at)
-		e.At("EVSEPresentActivePower_L3")
 		x.EVSEPresentActivePowerL3.Value.EncodeEXI(e)
+		e.Out("EVSEPresentActivePower_L3")
 		at = 9
 	}
 	e.Event(9-at, 10-at)
-	e.At("EVSEMaximumChargePower")
 	x.EVSEMaximumChargePower.EncodeEXI(e)
+	e.Out("EVSEMaximumChargePower")
 	at = 0
 	if x.EVSEMaximumChargePowerL2.Present {
 		e.Event(0-at, 3-at)
-		e.At("EVSEMaximumChargePower_L2")
 		x.EVSEMaximumChargePowerL2.Value.EncodeEXI(e)
+		e.Out("EVSEMaximumChargePower_L2")
 		at = 1
 	}
 	if x.EVSEMaximumChargePowerL3.Present {
 		e.Event(1-at, 3-at)
-		e.At("EVSEMaximumChargePower_L3")
 		x.EVSEMaximumChargePowerL3.Value.EncodeEXI(e)
+		e.Out("EVSEMaximumChargePower_L3")
 		at = 2
 	}
 	e.Event(2-at, 3-at)
-	e.At("EVSEMaximumDischargePower")
 	x.EVSEMaximumDischargePower.EncodeEXI(e)
+	e.Out("EVSEMaximumDischargePower")
 	at = 0
 	if x.EVSEMaximumDischargePowerL2.Present {
 		e.Event(0-at, 8-at)
-		e.At("EVSEMaximumDischargePower_L2")
 		x.EVSEMaximumDischargePowerL2.Value.EncodeEXI(e)
+		e.Out("EVSEMaximumDischargePower_L2")
 		at = 1
 	}
 	if x.EVSEMaximumDischargePowerL3.Present {
 		e.Event(1-at, 8-at)
-		e.At("EVSEMaximumDischargePower_L3")
 		x.EVSEMaximumDischargePowerL3.Value.EncodeEXI(e)
+		e.Out("EVSEMaximumDischargePower_L3")
 		at = 2
 	}
 	if x.DSOMaximumDischargePower.Present {
 		e.Event(2-at, 8-at)
-		e.At("DSOMaximumDischargePower")
 		x.DSOMaximumDischargePower.Value.EncodeEXI(e)
+		e.Out("DSOMaximumDischargePower")
 		at = 3
 	}
 	if x.DSOMaximumDischargePowerL2.Present {
 		e.Event(3-at, 8-at)
-		e.At("DSOMaximumDischargePower_L2")
 		x.DSOMaximumDischargePowerL2.Value.EncodeEXI(e)
+		e.Out("DSOMaximumDischargePower_L2")
 		at = 4
 	}
 	if x.DSOMaximumDischargePowerL3.Present {
 		e.Event(4-at, 8-at)
-		e.At("DSOMaximumDischargePower_L3")
 		x.DSOMaximumDischargePowerL3.Value.EncodeEXI(e)
+		e.Out("DSOMaximumDischargePower_L3")
 		at = 5
 	}
 	if x.DSOQSetpoint.Present {
 		e.Event(5-at, 8-at)
-		e.At("DSOQSetpoint")
 		x.DSOQSetpoint.Value.EncodeEXI(e)
+		e.Out("DSOQSetpoint")
 		at = 6
 	}
 	if x.DSOCosPhiSetpoint.Present {
 		e.Event(6-at, 8-at)
-		e.At("DSOCosPhiSetpoint")
 		x.DSOCosPhiSetpoint.Value.EncodeEXI(e)
+		e.Out("DSOCosPhiSetpoint")
 		at = 7
 	}
 	e.Event(7-at, 8-at)
@@ -4349,87 +4100,74 @@ func (*DynamicACCLResControlMode) ElementName() exi.QName {
 func (x *DynamicACCLResControlMode) DecodeEXI(d *exi.Decoder) {
 	ev := d.Event(5, exi.AtStart)
 	if ev == 0 {
-		d.At("DepartureTime")
-		x.DepartureTime.Set(uint32(d.Unsigned(1<<32 - 1)))
+		x.DepartureTime.Set(uint32(d.Unsigned("DepartureTime", 1<<32-1)))
 		ev = d.Event(4, 0) + 1
 	}
 	if ev == 1 {
-		d.At("MinimumSOC")
-		x.MinimumSOC.Set(int8(d.Ranged(0, 100)))
+		x.MinimumSOC.Set(int8(d.Ranged("MinimumSOC", 0, 100)))
 		ev = d.Event(3, 0) + 2
 	}
 	if ev == 2 {
-		d.At("TargetSOC")
-		x.TargetSOC.Set(int8(d.Ranged(0, 100)))
+		x.TargetSOC.Set(int8(d.Ranged("TargetSOC", 0, 100)))
 		ev = d.Event(2, 0) + 3
 	}
 	if ev == 3 {
-		d.At("AckMaxDelay")
-		x.AckMaxDelay.Set(uint16(d.Unsigned(1<<16 - 1)))
+		x.AckMaxDelay.Set(uint16(d.Unsigned("AckMaxDelay", 1<<16-1)))
 		ev = d.Event(1, 0) + 4
 	}
 	if ev != 4 {
 		d.Expected("EVSETargetActivePower")
 		return
 	}
-	d.In("EVSETargetActivePower")
 	x.EVSETargetActivePower.DecodeEXI(d)
-	d.Out()
+	d.Out("EVSETargetActivePower")
 	ev = d.Event(9, exi.AtEnd)
 	if ev == 0 {
 		x.EVSETargetActivePowerL2.Present = true
-		d.In("EVSETargetActivePower_L2")
 		x.EVSETargetActivePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSETargetActivePower_L2")
 		ev = d.Event(8, exi.AtEnd) + 1
 	}
 	if ev == 1 {
 		x.EVSETargetActivePowerL3.Present = true
-		d.In("EVSETargetActivePower_L3")
 		x.EVSETargetActivePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSETargetActivePower_L3")
 		ev = d.Event(7, exi.AtEnd) + 2
 	}
 	if ev == 2 {
 		x.EVSETargetReactivePower.Present = true
-		d.In("EVSETargetReactivePower")
 		x.EVSETargetReactivePower.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSETargetReactivePower")
 		ev = d.Event(6, exi.AtEnd) + 3
 	}
 	if ev == 3 {
 		x.EVSETargetReactivePowerL2.Present = true
-		d.In("EVSETargetReactivePower_L2")
 		x.EVSETargetReactivePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSETargetReactivePower_L2")
 		ev = d.Event(5, exi.AtEnd) + 4
 	}
 	if ev == 4 {
 		x.EVSETargetReactivePowerL3.Present = true
-		d.In("EVSETargetReactivePower_L3")
 		x.EVSETargetReactivePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSETargetReactivePower_L3")
 		ev = d.Event(4, exi.AtEnd) + 5
 	}
 	if ev == 5 {
 		x.EVSEPresentActivePower.Present = true
-		d.In("EVSEPresentActivePower")
 		x.EVSEPresentActivePower.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSEPresentActivePower")
 		ev = d.Event(3, exi.AtEnd) + 6
 	}
 	if ev == 6 {
 		x.EVSEPresentActivePowerL2.Present = true
-		d.In("EVSEPresentActivePower_L2")
 		x.EVSEPresentActivePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSEPresentActivePower_L2")
 		ev = d.Event(2, exi.AtEnd) + 7
 	}
 	if ev == 7 {
 		x.EVSEPresentActivePowerL3.Present = true
-		d.In("EVSEPresentActivePower_L3")
 		x.EVSEPresentActivePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSEPresentActivePower_L3")
 		ev = d.Event(1, exi.AtEnd) + 8
 	}
 	if ev != 8 {
@@ -4442,78 +4180,74 @@ func (x *DynamicACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	at := uint32(0)
 	if x.DepartureTime.Present {
 		e.Event(0-at, 5-at)
-		e.At("DepartureTime")
-		e.Unsigned(uint64(x.DepartureTime.Value))
+		e.Unsigned("DepartureTime", uint64(x.DepartureTime.Value))
 		at = 1
 	}
 	if x.MinimumSOC.Present {
 		e.Event(1-at, 5-at)
-		e.At("MinimumSOC")
-		e.Ranged(int(x.MinimumSOC.Value), 0, 100)
+		e.Ranged("MinimumSOC", int(x.MinimumSOC.Value), 0, 100)
 		at = 2
 	}
 	if x.TargetSOC.Present {
 		e.Event(2-at, 5-at)
-		e.At("TargetSOC")
-		e.Ranged(int(x.TargetSOC.Value), 0, 100)
+		e.Ranged("TargetSOC", int(x.TargetSOC.Value), 0, 100)
 		at = 3
 	}
 	if x.AckMaxDelay.Present {
 		e.Event(3-at, 5-at)
-		e.At("AckMaxDelay")
-		e.Unsigned(uint64(x.AckMaxDelay.Value))
+		e.Unsigned("AckMaxDelay", uint64(x.AckMaxDelay.Value))
 		at = 4
 	}
 	e.Event(4-at, 5-at)
-	e.At("EVSETargetActivePower")
 	x.EVSETargetActivePower.EncodeEXI(e)
+	e.Out("EVSETargetActivePower")
 	at = 0
 	if x.EVSETargetActivePowerL2.Present {
 		e.Event(0-at, 9-at)
-		e.At("EVSETargetActivePower_L2")
 		x.EVSETargetActivePowerL2.Value.EncodeEXI(e)
+		e.Out("EVSETargetActivePower_L2")
 		at = 1
 	}
 	if x.EVSETargetActivePowerL3.Present {
 		e.Event(1-at, 9-at)
-		e.At("EVSETargetActivePower_L3")
 		x.EVSETargetActivePowerL3.Value.EncodeEXI(e)
+		e.Out("EVSETargetActivePower_L3")
 		at = 2
 	}
 	if x.EVSETargetReactivePower.Present {
 		e.Event(2-at, 9-at)
-		e.At("EVSETargetReactivePower")
 		x.EVSETargetReactivePower.Value.EncodeEXI(e)
+		e.Out("EVSETargetReactivePower")
 		at = 3
 	}
 	if x.EVSETargetReactivePowerL2.Present {
 		e.Event(3-at, 9-at)
-		e.At("EVSETargetReactivePower_L2")
 		x.EVSETargetReactivePowerL2.Value.EncodeEXI(e)
+		e.Out("EVSETargetReactivePower_L2")
 		at = 4
 	}
 	if x.EVSETargetReactivePowerL3.Present {
 		e.Event(4-at, 9-at)
-		e.At("EVSETargetReactivePower_L3")
 		x.EVSETargetReactivePowerL3.Value.EncodeEXI(e)
+		e.Out("EVSETargetReactivePower_L3")
 		at = 5
 	}
 	if x.EVSEPresentActivePower.Present {
 		e.Event(5-at, 9-at)
-		e.At("EVSEPresentActivePower")
 		x.EVSEPresentActivePower.Value.EncodeEXI(e)
+		e.Out("EVSEPresentActivePower")
 		at = 6
 	}
 	if x.EVSEPresentActivePowerL2.Present {
 		e.Event(6-at, 9-at)
-		e.At("EVSEPresentActivePower_L2")
 		x.EVSEPresentActivePowerL2.Value.EncodeEXI(e)
+		e.Out("EVSEPresentActivePower_L2")
 		at = 7
 	}
 	if x.EVSEPresentActivePowerL3.Present {
 		e.Event(7-at, 9-at)
-		e.At("EVSEPresentActivePower_L3")
 		x.EVSEPresentActivePowerL3.Value.EncodeEXI(e)
+		e.Out("EVSEPresentActivePower_L3")
 		at = 8
 	}
 	e.Event(8-at, 9-at)
@@ -4604,65 +4338,56 @@ func (x *ScheduledACCLResControlMode) DecodeEXI(d *exi.Decoder) {
 	ev := d.Event(10, exi.AtStart|exi.AtEnd)
 	if ev == 0 {
 		x.EVSETargetActivePower.Present = true
-		d.In("EVSETargetActivePower")
 		x.EVSETargetActivePower.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSETargetActivePower")
 		ev = d.Event(9, exi.AtEnd) + 1
 	}
 	if ev == 1 {
 		x.EVSETargetActivePowerL2.Present = true
-		d.In("EVSETargetActivePower_L2")
 		x.EVSETargetActivePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSETargetActivePower_L2")
 		ev = d.Event(8, exi.AtEnd) + 2
 	}
 	if ev == 2 {
 		x.EVSETargetActivePowerL3.Present = true
-		d.In("EVSETargetActivePower_L3")
 		x.EVSETargetActivePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSETargetActivePower_L3")
 		ev = d.Event(7, exi.AtEnd) + 3
 	}
 	if ev == 3 {
 		x.EVSETargetReactivePower.Present = true
-		d.In("EVSETargetReactivePower")
 		x.EVSETargetReactivePower.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSETargetReactivePower")
 		ev = d.Event(6, exi.AtEnd) + 4
 	}
 	if ev == 4 {
 		x.EVSETargetReactivePowerL2.Present = true
-		d.In("EVSETargetReactivePower_L2")
 		x.EVSETargetReactivePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSETargetReactivePower_L2")
 		ev = d.Event(5, exi.AtEnd) + 5
 	}
 	if ev == 5 {
 		x.EVSETargetReactivePowerL3.Present = true
-		d.In("EVSETargetReactivePower_L3")
 		x.EVSETargetReactivePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSETargetReactivePower_L3")
 		ev = d.Event(4, exi.AtEnd) + 6
 	}
 	if ev == 6 {
 		x.EVSEPresentActivePower.Present = true
-		d.In("EVSEPresentActivePower")
 		x.EVSEPresentActivePower.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSEPresentActivePower")
 		ev = d.Event(3, exi.AtEnd) + 7
 	}
 	if ev == 7 {
 		x.EVSEPresentActivePowerL2.Present = true
-		d.In("EVSEPresentActivePower_L2")
 		x.EVSEPresentActivePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSEPresentActivePower_L2")
 		ev = d.Event(2, exi.AtEnd) + 8
 	}
 	if ev == 8 {
 		x.EVSEPresentActivePowerL3.Present = true
-		d.In("EVSEPresentActivePower_L3")
 		x.EVSEPresentActivePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSEPresentActivePower_L3")
 		ev = d.Event(1, exi.AtEnd) + 9
 	}
 	if ev != 9 {
@@ -4675,56 +4400,56 @@ func (x *ScheduledACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	at := uint32(0)
 	if x.EVSETargetActivePower.Present {
 		e.Event(0-at, 10-at)
-		e.At("EVSETargetActivePower")
 		x.EVSETargetActivePower.Value.EncodeEXI(e)
+		e.Out("EVSETargetActivePower")
 		at = 1
 	}
 	if x.EVSETargetActivePowerL2.Present {
 		e.Event(1-at, 10-at)
-		e.At("EVSETargetActivePower_L2")
 		x.EVSETargetActivePowerL2.Value.EncodeEXI(e)
+		e.Out("EVSETargetActivePower_L2")
 		at = 2
 	}
 	if x.EVSETargetActivePowerL3.Present {
 		e.Event(2-at, 10-at)
-		e.At("EVSETargetActivePower_L3")
 		x.EVSETargetActivePowerL3.Value.EncodeEXI(e)
+		e.Out("EVSETargetActivePower_L3")
 		at = 3
 	}
 	if x.EVSETargetReactivePower.Present {
 		e.Event(3-at, 10-at)
-		e.At("EVSETargetReactivePower")
 		x.EVSETargetReactivePower.Value.EncodeEXI(e)
+		e.Out("EVSETargetReactivePower")
 		at = 4
 	}
 	if x.EVSETargetReactivePowerL2.Present {
 		e.Event(4-at, 10-at)
-		e.At("EVSETargetReactivePower_L2")
 		x.EVSETargetReactivePowerL2.Value.EncodeEXI(e)
+		e.Out("EVSETargetReactivePower_L2")
 		at = 5
 	}
 	if x.EVSETargetReactivePowerL3.Present {
 		e.Event(5-at, 10-at)
-		e.At("EVSETargetReactivePower_L3")
 		x.EVSETargetReactivePowerL3.Value.EncodeEXI(e)
+		e.Out("EVSETargetReactivePower_L3")
 		at = 6
 	}
 	if x.EVSEPresentActivePower.Present {
 		e.Event(6-at, 10-at)
-		e.At("EVSEPresentActivePower")
 		x.EVSEPresentActivePower.Value.EncodeEXI(e)
+		e.Out("EVSEPresentActivePower")
 		at = 7
 	}
 	if x.EVSEPresentActivePowerL2.Present {
 		e.Event(7-at, 10-at)
-		e.At("EVSEPresentActivePower_L2")
 		x.EVSEPresentActivePowerL2.Value.EncodeEXI(e)
+		e.Out("EVSEPresentActivePower_L2")
 		at = 8
 	}
 	if x.EVSEPresentActivePowerL3.Present {
 		e.Event(8-at, 10-at)
-		e.At("EVSEPresentActivePower_L3")
 		x.EVSEPresentActivePowerL3.Value.EncodeEXI(e)
+		e.Out("EVSEPresentActivePower_L3")
 		at = 9
 	}
 	e.Event(9-at, 10-at)
@@ -4804,48 +4529,35 @@ func (*ACChargeLoopRes) ElementName() exi.QName {
 
 // DecodeEXI reads the element's content and end.
 func (x *ACChargeLoopRes) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("Header")
+	if !d.Begin("Header", exi.AtStart) {
 		return
 	}
-	d.In("Header")
 	x.Header.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("ResponseCode")
-		return
-	}
-	d.At("ResponseCode")
-	x.ResponseCode = common.ResponseCode(d.Enum(40))
-	ev = d.Event(11, 0)
+	d.Out("Header")
+	x.ResponseCode = common.ResponseCode(d.NextEnum("ResponseCode", 40, 0))
+	ev := d.Event(11, 0)
 	if ev == 0 {
 		x.EVSEStatus.Present = true
-		d.In("EVSEStatus")
 		x.EVSEStatus.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSEStatus")
 		ev = d.Event(10, 0) + 1
 	}
 	if ev == 1 {
 		x.MeterInfo.Present = true
-		d.In("MeterInfo")
 		x.MeterInfo.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("MeterInfo")
 		ev = d.Event(9, 0) + 2
 	}
 	if ev == 2 {
 		x.Receipt.Present = true
-		d.In("Receipt")
 		x.Receipt.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("Receipt")
 		ev = d.Event(8, 0) + 3
 	}
 	if ev == 3 {
 		x.EVSETargetFrequency.Present = true
-		d.In("EVSETargetFrequency")
 		x.EVSETargetFrequency.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSETargetFrequency")
 		ev = d.Event(7, 0) + 4
 	}
 	switch ev {
@@ -4853,17 +4565,15 @@ func (x *ACChargeLoopRes) DecodeEXI(d *exi.Decoder) {
 		{
 			v := new(BPTDynamicACCLResControlMode)
 			x.CLResControlMode = v
-			d.In("BPT_Dynamic_AC_CLResControlMode")
 			v.DecodeEXI(d)
-			d.Out()
+			d.Out("BPT_Dynamic_AC_CLResControlMode")
 		}
 	case 5:
 		{
 			v := new(BPTScheduledACCLResControlMode)
 			x.CLResControlMode = v
-			d.In("BPT_Scheduled_AC_CLResControlMode")
 			v.DecodeEXI(d)
-			d.Out()
+			d.Out("BPT_Scheduled_AC_CLResControlMode")
 		}
 	case 6:
 		d.Refuse("abstract element CLResControlMode")
@@ -4871,74 +4581,66 @@ func (x *ACChargeLoopRes) DecodeEXI(d *exi.Decoder) {
 		{
 			v := new(DERDynamicACCLResControlMode)
 			x.CLResControlMode = v
-			d.In("DER_Dynamic_AC_CLResControlMode")
 			v.DecodeEXI(d)
-			d.Out()
+			d.Out("DER_Dynamic_AC_CLResControlMode")
 		}
 	case 8:
 		{
 			v := new(DERScheduledACCLResControlMode)
 			x.CLResControlMode = v
-			d.In("DER_Scheduled_AC_CLResControlMode")
 			v.DecodeEXI(d)
-			d.Out()
+			d.Out("DER_Scheduled_AC_CLResControlMode")
 		}
 	case 9:
 		{
 			v := new(DynamicACCLResControlMode)
 			x.CLResControlMode = v
-			d.In("Dynamic_AC_CLResControlMode")
 			v.DecodeEXI(d)
-			d.Out()
+			d.Out("Dynamic_AC_CLResControlMode")
 		}
 	case 10:
 		{
 			v := new(ScheduledACCLResControlMode)
 			x.CLResControlMode = v
-			d.In("Scheduled_AC_CLResControlMode")
 			v.DecodeEXI(d)
-			d.Out()
+			d.Out("Scheduled_AC_CLResControlMode")
 		}
 	default:
 		d.Expected("BPT_Dynamic_AC_CLResControlMode or BPT_Scheduled_AC_CLResControlMode or DER_Dynamic_AC_CLResControlMode or DER_Scheduled_AC_CLResControlMode or Dynamic_AC_CLResControlMode or Scheduled_AC_CLResControlMode")
 		return
 	}
-	if d.Event(1, exi.AtEnd) != 0 {
-		d.Expected("end of element")
-	}
+	d.End(exi.AtEnd)
 }
 
 // EncodeEXI writes the element's content and end.
 func (x *ACChargeLoopRes) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
-	e.At("Header")
 	x.Header.EncodeEXI(e)
-	e.Event(0, 1)
-	e.At("ResponseCode")
-	e.Enum(uint8(x.ResponseCode), 40)
+	e.Out("Header")
+	e.NextEnum("ResponseCode", uint8(x.ResponseCode), 40)
 	at := uint32(0)
 	if x.EVSEStatus.Present {
 		e.Event(0-at, 11-at)
-		e.At("EVSEStatus")
 		x.EVSEStatus.Value.EncodeEXI(e)
+		e.Out("EVSEStatus")
 		at = 1
 	}
 	if x.MeterInfo.Present {
 		e.Event(1-at, 11-at)
-		e.At("MeterInfo")
 		x.MeterInfo.Value.EncodeEXI(e)
+		e.Out("MeterInfo")
 		at = 2
 	}
 	if x.Receipt.Present {
 		e.Event(2-at, 11-at)
-		e.At("Receipt")
 		x.Receipt.Value.EncodeEXI(e)
+		e.Out("Receipt")
 		at = 3
 	}
 	if x.EVSETargetFrequency.Present {
 		e.Event(3-at, 11-at)
-		e.At("EVSETargetFrequency")
 		x.EVSETargetFrequency.Value.EncodeEXI(e)
+		e.Out("EVSETargetFrequency")
 		at = 4
 	}
 	switch v := x.CLResControlMode.(type) {
@@ -4948,48 +4650,48 @@ func (x *ACChargeLoopRes) EncodeEXI(e *exi.Encoder) {
 			e.Missing("BPT_Dynamic_AC_CLResControlMode")
 			return
 		}
-		e.At("BPT_Dynamic_AC_CLResControlMode")
 		v.EncodeEXI(e)
+		e.Out("BPT_Dynamic_AC_CLResControlMode")
 	case *BPTScheduledACCLResControlMode:
 		e.Event(5-at, 11-at)
 		if v == nil {
 			e.Missing("BPT_Scheduled_AC_CLResControlMode")
 			return
 		}
-		e.At("BPT_Scheduled_AC_CLResControlMode")
 		v.EncodeEXI(e)
+		e.Out("BPT_Scheduled_AC_CLResControlMode")
 	case *DERDynamicACCLResControlMode:
 		e.Event(7-at, 11-at)
 		if v == nil {
 			e.Missing("DER_Dynamic_AC_CLResControlMode")
 			return
 		}
-		e.At("DER_Dynamic_AC_CLResControlMode")
 		v.EncodeEXI(e)
+		e.Out("DER_Dynamic_AC_CLResControlMode")
 	case *DERScheduledACCLResControlMode:
 		e.Event(8-at, 11-at)
 		if v == nil {
 			e.Missing("DER_Scheduled_AC_CLResControlMode")
 			return
 		}
-		e.At("DER_Scheduled_AC_CLResControlMode")
 		v.EncodeEXI(e)
+		e.Out("DER_Scheduled_AC_CLResControlMode")
 	case *DynamicACCLResControlMode:
 		e.Event(9-at, 11-at)
 		if v == nil {
 			e.Missing("Dynamic_AC_CLResControlMode")
 			return
 		}
-		e.At("Dynamic_AC_CLResControlMode")
 		v.EncodeEXI(e)
+		e.Out("Dynamic_AC_CLResControlMode")
 	case *ScheduledACCLResControlMode:
 		e.Event(10-at, 11-at)
 		if v == nil {
 			e.Missing("Scheduled_AC_CLResControlMode")
 			return
 		}
-		e.At("Scheduled_AC_CLResControlMode")
 		v.EncodeEXI(e)
+		e.Out("Scheduled_AC_CLResControlMode")
 	default:
 		e.Missing("CLResControlMode")
 	}
@@ -5031,177 +4733,6 @@ func (x *ACChargeLoopRes) ValidateEXI(v *exi.Validator) {
 	}
 }
 
-// DisplayParameters is the complex type DisplayParametersType of urn:iso:std:iso:15118:-20:CommonTypes.
-type DisplayParameters struct {
-	// PresentSOC: byte 0 to 100, optional.
-	PresentSOC exi.Optional[int8] `exi:"ct:PresentSOC"`
-	// MinimumSOC: byte 0 to 100, optional.
-	MinimumSOC exi.Optional[int8] `exi:"ct:MinimumSOC"`
-	// TargetSOC: byte 0 to 100, optional.
-	TargetSOC exi.Optional[int8] `exi:"ct:TargetSOC"`
-	// MaximumSOC: byte 0 to 100, optional.
-	MaximumSOC exi.Optional[int8] `exi:"ct:MaximumSOC"`
-	// RemainingTimeToMinimumSOC: unsignedInt 0 to 4294967295, optional.
-	RemainingTimeToMinimumSOC exi.Optional[uint32] `exi:"ct:RemainingTimeToMinimumSOC"`
-	// RemainingTimeToTargetSOC: unsignedInt 0 to 4294967295, optional.
-	RemainingTimeToTargetSOC exi.Optional[uint32] `exi:"ct:RemainingTimeToTargetSOC"`
-	// RemainingTimeToMaximumSOC: unsignedInt 0 to 4294967295, optional.
-	RemainingTimeToMaximumSOC exi.Optional[uint32] `exi:"ct:RemainingTimeToMaximumSOC"`
-	// ChargingComplete: boolean, optional.
-	ChargingComplete exi.Optional[bool] `exi:"ct:ChargingComplete"`
-	// BatteryEnergyCapacity: RationalNumberType, optional.
-	BatteryEnergyCapacity exi.Optional[common.RationalNumber] `exi:"ct:BatteryEnergyCapacity"`
-	// InletHot: boolean, optional.
-	InletHot exi.Optional[bool] `exi:"ct:InletHot"`
-}
-
-// DecodeEXI reads the element's content and end.
-func (x *DisplayParameters) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(11, exi.AtStart|exi.AtEnd)
-	if ev == 0 {
-		d.At("PresentSOC")
-		x.PresentSOC.Set(int8(d.Ranged(0, 100)))
-		ev = d.Event(10, exi.AtEnd) + 1
-	}
-	if ev == 1 {
-		d.At("MinimumSOC")
-		x.MinimumSOC.Set(int8(d.Ranged(0, 100)))
-		ev = d.Event(9, exi.AtEnd) + 2
-	}
-	if ev == 2 {
-		d.At("TargetSOC")
-		x.TargetSOC.Set(int8(d.Ranged(0, 100)))
-		ev = d.Event(8, exi.AtEnd) + 3
-	}
-	if ev == 3 {
-		d.At("MaximumSOC")
-		x.MaximumSOC.Set(int8(d.Ranged(0, 100)))
-		ev = d.Event(7, exi.AtEnd) + 4
-	}
-	if ev == 4 {
-		d.At("RemainingTimeToMinimumSOC")
-		x.RemainingTimeToMinimumSOC.Set(uint32(d.Unsigned(1<<32 - 1)))
-		ev = d.Event(6, exi.AtEnd) + 5
-	}
-	if ev == 5 {
-		d.At("RemainingTimeToTargetSOC")
-		x.RemainingTimeToTargetSOC.Set(uint32(d.Unsigned(1<<32 - 1)))
-		ev = d.Event(5, exi.AtEnd) + 6
-	}
-	if ev == 6 {
-		d.At("RemainingTimeToMaximumSOC")
-		x.RemainingTimeToMaximumSOC.Set(uint32(d.Unsigned(1<<32 - 1)))
-		ev = d.Event(4, exi.AtEnd) + 7
-	}
-	if ev == 7 {
-		d.At("ChargingComplete")
-		x.ChargingComplete.Set(d.Bool())
-		ev = d.Event(3, exi.AtEnd) + 8
-	}
-	if ev == 8 {
-		x.BatteryEnergyCapacity.Present = true
-		d.In("BatteryEnergyCapacity")
-		x.BatteryEnergyCapacity.Value.DecodeEXI(d)
-		d.Out()
-		ev = d.Event(2, exi.AtEnd) + 9
-	}
-	if ev == 9 {
-		d.At("InletHot")
-		x.InletHot.Set(d.Bool())
-		ev = d.Event(1, exi.AtEnd) + 10
-	}
-	if ev != 10 {
-		d.Expected("end of element")
-	}
-}
-
-// EncodeEXI writes the element's content and end.
-func (x *DisplayParameters) EncodeEXI(e *exi.Encoder) {
-	at := uint32(0)
-	if x.PresentSOC.Present {
-		e.Event(0-at, 11-at)
-		e.At("PresentSOC")
-		e.Ranged(int(x.PresentSOC.Value), 0, 100)
-		at = 1
-	}
-	if x.MinimumSOC.Present {
-		e.Event(1-at, 11-at)
-		e.At("MinimumSOC")
-		e.Ranged(int(x.MinimumSOC.Value), 0, 100)
-		at = 2
-	}
-	if x.TargetSOC.Present {
-		e.Event(2-at, 11-at)
-		e.At("TargetSOC")
-		e.Ranged(int(x.TargetSOC.Value), 0, 100)
-		at = 3
-	}
-	if x.MaximumSOC.Present {
-		e.Event(3-at, 11-at)
-		e.At("MaximumSOC")
-		e.Ranged(int(x.MaximumSOC.Value), 0, 100)
-		at = 4
-	}
-	if x.RemainingTimeToMinimumSOC.Present {
-		e.Event(4-at, 11-at)
-		e.At("RemainingTimeToMinimumSOC")
-		e.Unsigned(uint64(x.RemainingTimeToMinimumSOC.Value))
-		at = 5
-	}
-	if x.RemainingTimeToTargetSOC.Present {
-		e.Event(5-at, 11-at)
-		e.At("RemainingTimeToTargetSOC")
-		e.Unsigned(uint64(x.RemainingTimeToTargetSOC.Value))
-		at = 6
-	}
-	if x.RemainingTimeToMaximumSOC.Present {
-		e.Event(6-at, 11-at)
-		e.At("RemainingTimeToMaximumSOC")
-		e.Unsigned(uint64(x.RemainingTimeToMaximumSOC.Value))
-		at = 7
-	}
-	if x.ChargingComplete.Present {
-		e.Event(7-at, 11-at)
-		e.At("ChargingComplete")
-		e.Bool(x.ChargingComplete.Value)
-		at = 8
-	}
-	if x.BatteryEnergyCapacity.Present {
-		e.Event(8-at, 11-at)
-		e.At("BatteryEnergyCapacity")
-		x.BatteryEnergyCapacity.Value.EncodeEXI(e)
-		at = 9
-	}
-	if x.InletHot.Present {
-		e.Event(9-at, 11-at)
-		e.At("InletHot")
-		e.Bool(x.InletHot.Value)
-		at = 10
-	}
-	e.Event(10-at, 11-at)
-}
-
-// ValidateEXI checks what the schema demands beyond the wire format.
-func (x *DisplayParameters) ValidateEXI(v *exi.Validator) {
-	if x.PresentSOC.Present {
-		v.Int("PresentSOC", int64(x.PresentSOC.Value), 0, 100)
-	}
-	if x.MinimumSOC.Present {
-		v.Int("MinimumSOC", int64(x.MinimumSOC.Value), 0, 100)
-	}
-	if x.TargetSOC.Present {
-		v.Int("TargetSOC", int64(x.TargetSOC.Value), 0, 100)
-	}
-	if x.MaximumSOC.Present {
-		v.Int("MaximumSOC", int64(x.MaximumSOC.Value), 0, 100)
-	}
-	if x.BatteryEnergyCapacity.Present {
-		v.In("BatteryEnergyCapacity")
-		x.BatteryEnergyCapacity.Value.ValidateEXI(v)
-		v.Out()
-	}
-}
-
 // DSOQSetpoint is the complex type DSOQSetpointType of urn:iso:std:iso:15118:-20:AC-DER-IEC.
 type DSOQSetpoint struct {
 	// DSOQSetpointValue: RationalNumberType.
@@ -5218,72 +4749,60 @@ type DSOQSetpoint struct {
 
 // DecodeEXI reads the element's content and end.
 func (x *DSOQSetpoint) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("DSOQSetpointValue")
+	if !d.Begin("DSOQSetpointValue", exi.AtStart) {
 		return
 	}
-	d.In("DSOQSetpointValue")
 	x.DSOQSetpointValue.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(3, 0)
+	d.Out("DSOQSetpointValue")
+	ev := d.Event(3, 0)
 	if ev == 0 {
 		x.DSOQSetpointValueL2.Present = true
-		d.In("DSOQSetpointValue_L2")
 		x.DSOQSetpointValueL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("DSOQSetpointValue_L2")
 		ev = d.Event(2, 0) + 1
 	}
 	if ev == 1 {
 		x.DSOQSetpointValueL3.Present = true
-		d.In("DSOQSetpointValue_L3")
 		x.DSOQSetpointValueL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("DSOQSetpointValue_L3")
 		ev = d.Event(1, 0) + 2
 	}
 	if ev != 2 {
 		d.Expected("PT1ResponseReactivePower")
 		return
 	}
-	d.At("PT1ResponseReactivePower")
-	x.PT1ResponseReactivePower = d.Bool()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("StepResponseTimeConstantReactivePower")
+	x.PT1ResponseReactivePower = d.Bool("PT1ResponseReactivePower")
+	if !d.Begin("StepResponseTimeConstantReactivePower", 0) {
 		return
 	}
-	d.In("StepResponseTimeConstantReactivePower")
 	x.StepResponseTimeConstantReactivePower.DecodeEXI(d)
-	d.Out()
-	if d.Event(1, exi.AtEnd) != 0 {
-		d.Expected("end of element")
-	}
+	d.Out("StepResponseTimeConstantReactivePower")
+	d.End(exi.AtEnd)
 }
 
 // EncodeEXI writes the element's content and end.
 func (x *DSOQSetpoint) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
-	e.At("DSOQSetpointValue")
 	x.DSOQSetpointValue.EncodeEXI(e)
+	e.Out("DSOQSetpointValue")
 	at := uint32(0)
 	if x.DSOQSetpointValueL2.Present {
 		e.Event(0-at, 3-at)
-		e.At("DSOQSetpointValue_L2")
 		x.DSOQSetpointValueL2.Value.EncodeEXI(e)
+		e.Out("DSOQSetpointValue_L2")
 		at = 1
 	}
 	if x.DSOQSetpointValueL3.Present {
 		e.Event(1-at, 3-at)
-		e.At("DSOQSetpointValue_L3")
 		x.DSOQSetpointValueL3.Value.EncodeEXI(e)
+		e.Out("DSOQSetpointValue_L3")
 		at = 2
 	}
 	e.Event(2-at, 3-at)
-	e.At("PT1ResponseReactivePower")
-	e.Bool(x.PT1ResponseReactivePower)
+	e.Bool("PT1ResponseReactivePower", x.PT1ResponseReactivePower)
 	e.Event(0, 1)
-	e.At("StepResponseTimeConstantReactivePower")
 	x.StepResponseTimeConstantReactivePower.EncodeEXI(e)
+	e.Out("StepResponseTimeConstantReactivePower")
 	e.Event(0, 1)
 }
 
@@ -5325,82 +4844,62 @@ type DSOCosPhiSetpoint struct {
 
 // DecodeEXI reads the element's content and end.
 func (x *DSOCosPhiSetpoint) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("DSOCosPhiSetpointValue")
+	if !d.Begin("DSOCosPhiSetpointValue", exi.AtStart) {
 		return
 	}
-	d.In("DSOCosPhiSetpointValue")
 	x.DSOCosPhiSetpointValue.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(3, 0)
+	d.Out("DSOCosPhiSetpointValue")
+	ev := d.Event(3, 0)
 	if ev == 0 {
 		x.DSOCosPhiSetpointValueL2.Present = true
-		d.In("DSOCosPhiSetpointValue_L2")
 		x.DSOCosPhiSetpointValueL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("DSOCosPhiSetpointValue_L2")
 		ev = d.Event(2, 0) + 1
 	}
 	if ev == 1 {
 		x.DSOCosPhiSetpointValueL3.Present = true
-		d.In("DSOCosPhiSetpointValue_L3")
 		x.DSOCosPhiSetpointValueL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("DSOCosPhiSetpointValue_L3")
 		ev = d.Event(1, 0) + 2
 	}
 	if ev != 2 {
 		d.Expected("Excitation")
 		return
 	}
-	d.At("Excitation")
-	x.Excitation = PowerFactorExcitation(d.Enum(2))
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("PT1ResponseReactivePower")
+	x.Excitation = PowerFactorExcitation(d.Enum("Excitation", 2))
+	x.PT1ResponseReactivePower = d.NextBool("PT1ResponseReactivePower", 0)
+	if !d.Begin("StepResponseTimeConstantReactivePower", 0) {
 		return
 	}
-	d.At("PT1ResponseReactivePower")
-	x.PT1ResponseReactivePower = d.Bool()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("StepResponseTimeConstantReactivePower")
-		return
-	}
-	d.In("StepResponseTimeConstantReactivePower")
 	x.StepResponseTimeConstantReactivePower.DecodeEXI(d)
-	d.Out()
-	if d.Event(1, exi.AtEnd) != 0 {
-		d.Expected("end of element")
-	}
+	d.Out("StepResponseTimeConstantReactivePower")
+	d.End(exi.AtEnd)
 }
 
 // EncodeEXI writes the element's content and end.
 func (x *DSOCosPhiSetpoint) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
-	e.At("DSOCosPhiSetpointValue")
 	x.DSOCosPhiSetpointValue.EncodeEXI(e)
+	e.Out("DSOCosPhiSetpointValue")
 	at := uint32(0)
 	if x.DSOCosPhiSetpointValueL2.Present {
 		e.Event(0-at, 3-at)
-		e.At("DSOCosPhiSetpointValue_L2")
 		x.DSOCosPhiSetpointValueL2.Value.EncodeEXI(e)
+		e.Out("DSOCosPhiSetpointValue_L2")
 		at = 1
 	}
 	if x.DSOCosPhiSetpointValueL3.Present {
 		e.Event(1-at, 3-at)
-		e.At("DSOCosPhiSetpointValue_L3")
 		x.DSOCosPhiSetpointValueL3.Value.EncodeEXI(e)
+		e.Out("DSOCosPhiSetpointValue_L3")
 		at = 2
 	}
 	e.Event(2-at, 3-at)
-	e.At("Excitation")
-	e.Enum(uint8(x.Excitation), 2)
+	e.Enum("Excitation", uint8(x.Excitation), 2)
+	e.NextBool("PT1ResponseReactivePower", x.PT1ResponseReactivePower)
 	e.Event(0, 1)
-	e.At("PT1ResponseReactivePower")
-	e.Bool(x.PT1ResponseReactivePower)
-	e.Event(0, 1)
-	e.At("StepResponseTimeConstantReactivePower")
 	x.StepResponseTimeConstantReactivePower.EncodeEXI(e)
+	e.Out("StepResponseTimeConstantReactivePower")
 	e.Event(0, 1)
 }
 

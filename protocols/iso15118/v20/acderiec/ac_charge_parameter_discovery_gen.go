@@ -30,49 +30,41 @@ func (*ACCPDReqEnergyTransferMode) ElementName() exi.QName {
 
 // DecodeEXI reads the element's content and end.
 func (x *ACCPDReqEnergyTransferMode) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("EVMaximumChargePower")
+	if !d.Begin("EVMaximumChargePower", exi.AtStart) {
 		return
 	}
-	d.In("EVMaximumChargePower")
 	x.EVMaximumChargePower.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(3, 0)
+	d.Out("EVMaximumChargePower")
+	ev := d.Event(3, 0)
 	if ev == 0 {
 		x.EVMaximumChargePowerL2.Present = true
-		d.In("EVMaximumChargePower_L2")
 		x.EVMaximumChargePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMaximumChargePower_L2")
 		ev = d.Event(2, 0) + 1
 	}
 	if ev == 1 {
 		x.EVMaximumChargePowerL3.Present = true
-		d.In("EVMaximumChargePower_L3")
 		x.EVMaximumChargePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMaximumChargePower_L3")
 		ev = d.Event(1, 0) + 2
 	}
 	if ev != 2 {
 		d.Expected("EVMinimumChargePower")
 		return
 	}
-	d.In("EVMinimumChargePower")
 	x.EVMinimumChargePower.DecodeEXI(d)
-	d.Out()
+	d.Out("EVMinimumChargePower")
 	ev = d.Event(3, exi.AtEnd)
 	if ev == 0 {
 		x.EVMinimumChargePowerL2.Present = true
-		d.In("EVMinimumChargePower_L2")
 		x.EVMinimumChargePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMinimumChargePower_L2")
 		ev = d.Event(2, exi.AtEnd) + 1
 	}
 	if ev == 1 {
 		x.EVMinimumChargePowerL3.Present = true
-		d.In("EVMinimumChargePower_L3")
 		x.EVMinimumChargePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMinimumChargePower_L3")
 		ev = d.Event(1, exi.AtEnd) + 2
 	}
 	if ev != 2 {
@@ -83,35 +75,35 @@ func (x *ACCPDReqEnergyTransferMode) DecodeEXI(d *exi.Decoder) {
 // EncodeEXI writes the element's content and end.
 func (x *ACCPDReqEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
-	e.At("EVMaximumChargePower")
 	x.EVMaximumChargePower.EncodeEXI(e)
+	e.Out("EVMaximumChargePower")
 	at := uint32(0)
 	if x.EVMaximumChargePowerL2.Present {
 		e.Event(0-at, 3-at)
-		e.At("EVMaximumChargePower_L2")
 		x.EVMaximumChargePowerL2.Value.EncodeEXI(e)
+		e.Out("EVMaximumChargePower_L2")
 		at = 1
 	}
 	if x.EVMaximumChargePowerL3.Present {
 		e.Event(1-at, 3-at)
-		e.At("EVMaximumChargePower_L3")
 		x.EVMaximumChargePowerL3.Value.EncodeEXI(e)
+		e.Out("EVMaximumChargePower_L3")
 		at = 2
 	}
 	e.Event(2-at, 3-at)
-	e.At("EVMinimumChargePower")
 	x.EVMinimumChargePower.EncodeEXI(e)
+	e.Out("EVMinimumChargePower")
 	at = 0
 	if x.EVMinimumChargePowerL2.Present {
 		e.Event(0-at, 3-at)
-		e.At("EVMinimumChargePower_L2")
 		x.EVMinimumChargePowerL2.Value.EncodeEXI(e)
+		e.Out("EVMinimumChargePower_L2")
 		at = 1
 	}
 	if x.EVMinimumChargePowerL3.Present {
 		e.Event(1-at, 3-at)
-		e.At("EVMinimumChargePower_L3")
 		x.EVMinimumChargePowerL3.Value.EncodeEXI(e)
+		e.Out("EVMinimumChargePower_L3")
 		at = 2
 	}
 	e.Event(2-at, 3-at)
@@ -182,93 +174,79 @@ func (*BPTACCPDReqEnergyTransferMode) ElementName() exi.QName {
 
 // DecodeEXI reads the element's content and end.
 func (x *BPTACCPDReqEnergyTransferMode) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("EVMaximumChargePower")
+	if !d.Begin("EVMaximumChargePower", exi.AtStart) {
 		return
 	}
-	d.In("EVMaximumChargePower")
 	x.EVMaximumChargePower.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(3, 0)
+	d.Out("EVMaximumChargePower")
+	ev := d.Event(3, 0)
 	if ev == 0 {
 		x.EVMaximumChargePowerL2.Present = true
-		d.In("EVMaximumChargePower_L2")
 		x.EVMaximumChargePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMaximumChargePower_L2")
 		ev = d.Event(2, 0) + 1
 	}
 	if ev == 1 {
 		x.EVMaximumChargePowerL3.Present = true
-		d.In("EVMaximumChargePower_L3")
 		x.EVMaximumChargePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMaximumChargePower_L3")
 		ev = d.Event(1, 0) + 2
 	}
 	if ev != 2 {
 		d.Expected("EVMinimumChargePower")
 		return
 	}
-	d.In("EVMinimumChargePower")
 	x.EVMinimumChargePower.DecodeEXI(d)
-	d.Out()
+	d.Out("EVMinimumChargePower")
 	ev = d.Event(3, 0)
 	if ev == 0 {
 		x.EVMinimumChargePowerL2.Present = true
-		d.In("EVMinimumChargePower_L2")
 		x.EVMinimumChargePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMinimumChargePower_L2")
 		ev = d.Event(2, 0) + 1
 	}
 	if ev == 1 {
 		x.EVMinimumChargePowerL3.Present = true
-		d.In("EVMinimumChargePower_L3")
 		x.EVMinimumChargePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMinimumChargePower_L3")
 		ev = d.Event(1, 0) + 2
 	}
 	if ev != 2 {
 		d.Expected("EVMaximumDischargePower")
 		return
 	}
-	d.In("EVMaximumDischargePower")
 	x.EVMaximumDischargePower.DecodeEXI(d)
-	d.Out()
+	d.Out("EVMaximumDischargePower")
 	ev = d.Event(3, 0)
 	if ev == 0 {
 		x.EVMaximumDischargePowerL2.Present = true
-		d.In("EVMaximumDischargePower_L2")
 		x.EVMaximumDischargePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMaximumDischargePower_L2")
 		ev = d.Event(2, 0) + 1
 	}
 	if ev == 1 {
 		x.EVMaximumDischargePowerL3.Present = true
-		d.In("EVMaximumDischargePower_L3")
 		x.EVMaximumDischargePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMaximumDischargePower_L3")
 		ev = d.Event(1, 0) + 2
 	}
 	if ev != 2 {
 		d.Expected("EVMinimumDischargePower")
 		return
 	}
-	d.In("EVMinimumDischargePower")
 	x.EVMinimumDischargePower.DecodeEXI(d)
-	d.Out()
+	d.Out("EVMinimumDischargePower")
 	ev = d.Event(3, exi.AtEnd)
 	if ev == 0 {
 		x.EVMinimumDischargePowerL2.Present = true
-		d.In("EVMinimumDischargePower_L2")
 		x.EVMinimumDischargePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMinimumDischargePower_L2")
 		ev = d.Event(2, exi.AtEnd) + 1
 	}
 	if ev == 1 {
 		x.EVMinimumDischargePowerL3.Present = true
-		d.In("EVMinimumDischargePower_L3")
 		x.EVMinimumDischargePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMinimumDischargePower_L3")
 		ev = d.Event(1, exi.AtEnd) + 2
 	}
 	if ev != 2 {
@@ -279,67 +257,67 @@ func (x *BPTACCPDReqEnergyTransferMode) DecodeEXI(d *exi.Decoder) {
 // EncodeEXI writes the element's content and end.
 func (x *BPTACCPDReqEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
-	e.At("EVMaximumChargePower")
 	x.EVMaximumChargePower.EncodeEXI(e)
+	e.Out("EVMaximumChargePower")
 	at := uint32(0)
 	if x.EVMaximumChargePowerL2.Present {
 		e.Event(0-at, 3-at)
-		e.At("EVMaximumChargePower_L2")
 		x.EVMaximumChargePowerL2.Value.EncodeEXI(e)
+		e.Out("EVMaximumChargePower_L2")
 		at = 1
 	}
 	if x.EVMaximumChargePowerL3.Present {
 		e.Event(1-at, 3-at)
-		e.At("EVMaximumChargePower_L3")
 		x.EVMaximumChargePowerL3.Value.EncodeEXI(e)
+		e.Out("EVMaximumChargePower_L3")
 		at = 2
 	}
 	e.Event(2-at, 3-at)
-	e.At("EVMinimumChargePower")
 	x.EVMinimumChargePower.EncodeEXI(e)
+	e.Out("EVMinimumChargePower")
 	at = 0
 	if x.EVMinimumChargePowerL2.Present {
 		e.Event(0-at, 3-at)
-		e.At("EVMinimumChargePower_L2")
 		x.EVMinimumChargePowerL2.Value.EncodeEXI(e)
+		e.Out("EVMinimumChargePower_L2")
 		at = 1
 	}
 	if x.EVMinimumChargePowerL3.Present {
 		e.Event(1-at, 3-at)
-		e.At("EVMinimumChargePower_L3")
 		x.EVMinimumChargePowerL3.Value.EncodeEXI(e)
+		e.Out("EVMinimumChargePower_L3")
 		at = 2
 	}
 	e.Event(2-at, 3-at)
-	e.At("EVMaximumDischargePower")
 	x.EVMaximumDischargePower.EncodeEXI(e)
+	e.Out("EVMaximumDischargePower")
 	at = 0
 	if x.EVMaximumDischargePowerL2.Present {
 		e.Event(0-at, 3-at)
-		e.At("EVMaximumDischargePower_L2")
 		x.EVMaximumDischargePowerL2.Value.EncodeEXI(e)
+		e.Out("EVMaximumDischargePower_L2")
 		at = 1
 	}
 	if x.EVMaximumDischargePowerL3.Present {
 		e.Event(1-at, 3-at)
-		e.At("EVMaximumDischargePower_L3")
 		x.EVMaximumDischargePowerL3.Value.EncodeEXI(e)
+		e.Out("EVMaximumDischargePower_L3")
 		at = 2
 	}
 	e.Event(2-at, 3-at)
-	e.At("EVMinimumDischargePower")
 	x.EVMinimumDischargePower.EncodeEXI(e)
+	e.Out("EVMinimumDischargePower")
 	at = 0
 	if x.EVMinimumDischargePowerL2.Present {
 		e.Event(0-at, 3-at)
-		e.At("EVMinimumDischargePower_L2")
 		x.EVMinimumDischargePowerL2.Value.EncodeEXI(e)
+		e.Out("EVMinimumDischargePower_L2")
 		at = 1
 	}
 	if x.EVMinimumDischargePowerL3.Present {
 		e.Event(1-at, 3-at)
-		e.At("EVMinimumDischargePower_L3")
 		x.EVMinimumDischargePowerL3.Value.EncodeEXI(e)
+		e.Out("EVMinimumDischargePower_L3")
 		at = 2
 	}
 	e.Event(2-at, 3-at)
@@ -442,114 +420,95 @@ func (*DERACCPDReqEnergyTransferMode) ElementName() exi.QName {
 
 // DecodeEXI reads the element's content and end.
 func (x *DERACCPDReqEnergyTransferMode) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("EVMaximumChargePower")
+	if !d.Begin("EVMaximumChargePower", exi.AtStart) {
 		return
 	}
-	d.In("EVMaximumChargePower")
 	x.EVMaximumChargePower.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(3, 0)
+	d.Out("EVMaximumChargePower")
+	ev := d.Event(3, 0)
 	if ev == 0 {
 		x.EVMaximumChargePowerL2.Present = true
-		d.In("EVMaximumChargePower_L2")
 		x.EVMaximumChargePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMaximumChargePower_L2")
 		ev = d.Event(2, 0) + 1
 	}
 	if ev == 1 {
 		x.EVMaximumChargePowerL3.Present = true
-		d.In("EVMaximumChargePower_L3")
 		x.EVMaximumChargePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMaximumChargePower_L3")
 		ev = d.Event(1, 0) + 2
 	}
 	if ev != 2 {
 		d.Expected("EVMinimumChargePower")
 		return
 	}
-	d.In("EVMinimumChargePower")
 	x.EVMinimumChargePower.DecodeEXI(d)
-	d.Out()
+	d.Out("EVMinimumChargePower")
 	ev = d.Event(3, 0)
 	if ev == 0 {
 		x.EVMinimumChargePowerL2.Present = true
-		d.In("EVMinimumChargePower_L2")
 		x.EVMinimumChargePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMinimumChargePower_L2")
 		ev = d.Event(2, 0) + 1
 	}
 	if ev == 1 {
 		x.EVMinimumChargePowerL3.Present = true
-		d.In("EVMinimumChargePower_L3")
 		x.EVMinimumChargePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMinimumChargePower_L3")
 		ev = d.Event(1, 0) + 2
 	}
 	if ev != 2 {
 		d.Expected("EVProcessing")
 		return
 	}
-	d.At("EVProcessing")
-	x.EVProcessing = common.Processing(d.Enum(3))
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVMaximumDischargePower")
+	x.EVProcessing = common.Processing(d.Enum("EVProcessing", 3))
+	if !d.Begin("EVMaximumDischargePower", 0) {
 		return
 	}
-	d.In("EVMaximumDischargePower")
 	x.EVMaximumDischargePower.DecodeEXI(d)
-	d.Out()
+	d.Out("EVMaximumDischargePower")
 	ev = d.Event(3, 0)
 	if ev == 0 {
 		x.EVMaximumDischargePowerL2.Present = true
-		d.In("EVMaximumDischargePower_L2")
 		x.EVMaximumDischargePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMaximumDischargePower_L2")
 		ev = d.Event(2, 0) + 1
 	}
 	if ev == 1 {
 		x.EVMaximumDischargePowerL3.Present = true
-		d.In("EVMaximumDischargePower_L3")
 		x.EVMaximumDischargePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMaximumDischargePower_L3")
 		ev = d.Event(1, 0) + 2
 	}
 	if ev != 2 {
 		d.Expected("EVMinimumDischargePower")
 		return
 	}
-	d.In("EVMinimumDischargePower")
 	x.EVMinimumDischargePower.DecodeEXI(d)
-	d.Out()
+	d.Out("EVMinimumDischargePower")
 	ev = d.Event(5, exi.AtEnd)
 	if ev == 0 {
 		x.EVMinimumDischargePowerL2.Present = true
-		d.In("EVMinimumDischargePower_L2")
 		x.EVMinimumDischargePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMinimumDischargePower_L2")
 		ev = d.Event(4, exi.AtEnd) + 1
 	}
 	if ev == 1 {
 		x.EVMinimumDischargePowerL3.Present = true
-		d.In("EVMinimumDischargePower_L3")
 		x.EVMinimumDischargePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMinimumDischargePower_L3")
 		ev = d.Event(3, exi.AtEnd) + 2
 	}
 	if ev == 2 {
 		x.EVSessionTotalDischargeEnergyAvailable.Present = true
-		d.In("EVSessionTotalDischargeEnergyAvailable")
 		x.EVSessionTotalDischargeEnergyAvailable.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSessionTotalDischargeEnergyAvailable")
 		ev = d.Event(2, exi.AtEnd) + 3
 	}
 	if ev == 3 {
 		x.EVReactivePowerLimits.Present = true
-		d.In("EVReactivePowerLimits")
 		x.EVReactivePowerLimits.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVReactivePowerLimits")
 		ev = d.Event(1, exi.AtEnd) + 4
 	}
 	if ev != 4 {
@@ -560,82 +519,81 @@ func (x *DERACCPDReqEnergyTransferMode) DecodeEXI(d *exi.Decoder) {
 // EncodeEXI writes the element's content and end.
 func (x *DERACCPDReqEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
-	e.At("EVMaximumChargePower")
 	x.EVMaximumChargePower.EncodeEXI(e)
+	e.Out("EVMaximumChargePower")
 	at := uint32(0)
 	if x.EVMaximumChargePowerL2.Present {
 		e.Event(0-at, 3-at)
-		e.At("EVMaximumChargePower_L2")
 		x.EVMaximumChargePowerL2.Value.EncodeEXI(e)
+		e.Out("EVMaximumChargePower_L2")
 		at = 1
 	}
 	if x.EVMaximumChargePowerL3.Present {
 		e.Event(1-at, 3-at)
-		e.At("EVMaximumChargePower_L3")
 		x.EVMaximumChargePowerL3.Value.EncodeEXI(e)
+		e.Out("EVMaximumChargePower_L3")
 		at = 2
 	}
 	e.Event(2-at, 3-at)
-	e.At("EVMinimumChargePower")
 	x.EVMinimumChargePower.EncodeEXI(e)
+	e.Out("EVMinimumChargePower")
 	at = 0
 	if x.EVMinimumChargePowerL2.Present {
 		e.Event(0-at, 3-at)
-		e.At("EVMinimumChargePower_L2")
 		x.EVMinimumChargePowerL2.Value.EncodeEXI(e)
+		e.Out("EVMinimumChargePower_L2")
 		at = 1
 	}
 	if x.EVMinimumChargePowerL3.Present {
 		e.Event(1-at, 3-at)
-		e.At("EVMinimumChargePower_L3")
 		x.EVMinimumChargePowerL3.Value.EncodeEXI(e)
+		e.Out("EVMinimumChargePower_L3")
 		at = 2
 	}
 	e.Event(2-at, 3-at)
-	e.At("EVProcessing")
-	e.Enum(uint8(x.EVProcessing), 3)
+	e.Enum("EVProcessing", uint8(x.EVProcessing), 3)
 	e.Event(0, 1)
-	e.At("EVMaximumDischargePower")
 	x.EVMaximumDischargePower.EncodeEXI(e)
+	e.Out("EVMaximumDischargePower")
 	at = 0
 	if x.EVMaximumDischargePowerL2.Present {
 		e.Event(0-at, 3-at)
-		e.At("EVMaximumDischargePower_L2")
 		x.EVMaximumDischargePowerL2.Value.EncodeEXI(e)
+		e.Out("EVMaximumDischargePower_L2")
 		at = 1
 	}
 	if x.EVMaximumDischargePowerL3.Present {
 		e.Event(1-at, 3-at)
-		e.At("EVMaximumDischargePower_L3")
 		x.EVMaximumDischargePowerL3.Value.EncodeEXI(e)
+		e.Out("EVMaximumDischargePower_L3")
 		at = 2
 	}
 	e.Event(2-at, 3-at)
-	e.At("EVMinimumDischargePower")
 	x.EVMinimumDischargePower.EncodeEXI(e)
+	e.Out("EVMinimumDischargePower")
 	at = 0
 	if x.EVMinimumDischargePowerL2.Present {
 		e.Event(0-at, 5-at)
-		e.At("EVMinimumDischargePower_L2")
 		x.EVMinimumDischargePowerL2.Value.EncodeEXI(e)
+		e.Out("EVMinimumDischargePower_L2")
 		at = 1
 	}
 	if x.EVMinimumDischargePowerL3.Present {
 		e.Event(1-at, 5-at)
-		e.At("EVMinimumDischargePower_L3")
 		x.EVMinimumDischargePowerL3.Value.EncodeEXI(e)
+		e.Out("EVMinimumDischargePower_L3")
 		at = 2
 	}
 	if x.EVSessionTotalDischargeEnergyAvailable.Present {
 		e.Event(2-at, 5-at)
-		e.At("EVSessionTotalDischargeEnergyAvailable")
 		x.EVSessionTotalDischargeEnergyAvailable.Value.EncodeEXI(e)
+		e.Out("EVSessionTotalDischargeEnergyAvailable")
 		at = 3
 	}
 	if x.EVReactivePowerLimits.Present {
 		e.Event(3-at, 5-at)
-		e.At("EVReactivePowerLimits")
 		x.EVReactivePowerLimits.Value.EncodeEXI(e)
+		e.Out("EVReactivePowerLimits")
 		at = 4
 	}
 	e.Event(4-at, 5-at)
@@ -723,54 +681,46 @@ func (*ACChargeParameterDiscoveryReq) ElementName() exi.QName {
 
 // DecodeEXI reads the element's content and end.
 func (x *ACChargeParameterDiscoveryReq) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("Header")
+	if !d.Begin("Header", exi.AtStart) {
 		return
 	}
-	d.In("Header")
 	x.Header.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(3, 0)
+	d.Out("Header")
+	ev := d.Event(3, 0)
 	switch ev {
 	case 0:
 		{
 			v := new(ACCPDReqEnergyTransferMode)
 			x.ACCPDReqEnergyTransferMode = v
-			d.In("AC_CPDReqEnergyTransferMode")
 			v.DecodeEXI(d)
-			d.Out()
+			d.Out("AC_CPDReqEnergyTransferMode")
 		}
 	case 1:
 		{
 			v := new(BPTACCPDReqEnergyTransferMode)
 			x.ACCPDReqEnergyTransferMode = v
-			d.In("BPT_AC_CPDReqEnergyTransferMode")
 			v.DecodeEXI(d)
-			d.Out()
+			d.Out("BPT_AC_CPDReqEnergyTransferMode")
 		}
 	case 2:
 		{
 			v := new(DERACCPDReqEnergyTransferMode)
 			x.ACCPDReqEnergyTransferMode = v
-			d.In("DER_AC_CPDReqEnergyTransferMode")
 			v.DecodeEXI(d)
-			d.Out()
+			d.Out("DER_AC_CPDReqEnergyTransferMode")
 		}
 	default:
 		d.Expected("AC_CPDReqEnergyTransferMode or BPT_AC_CPDReqEnergyTransferMode or DER_AC_CPDReqEnergyTransferMode")
 		return
 	}
-	if d.Event(1, exi.AtEnd) != 0 {
-		d.Expected("end of element")
-	}
+	d.End(exi.AtEnd)
 }
 
 // EncodeEXI writes the element's content and end.
 func (x *ACChargeParameterDiscoveryReq) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
-	e.At("Header")
 	x.Header.EncodeEXI(e)
+	e.Out("Header")
 	switch v := x.ACCPDReqEnergyTransferMode.(type) {
 	case *ACCPDReqEnergyTransferMode:
 		e.Event(0, 3)
@@ -778,24 +728,24 @@ func (x *ACChargeParameterDiscoveryReq) EncodeEXI(e *exi.Encoder) {
 			e.Missing("AC_CPDReqEnergyTransferMode")
 			return
 		}
-		e.At("AC_CPDReqEnergyTransferMode")
 		v.EncodeEXI(e)
+		e.Out("AC_CPDReqEnergyTransferMode")
 	case *BPTACCPDReqEnergyTransferMode:
 		e.Event(1, 3)
 		if v == nil {
 			e.Missing("BPT_AC_CPDReqEnergyTransferMode")
 			return
 		}
-		e.At("BPT_AC_CPDReqEnergyTransferMode")
 		v.EncodeEXI(e)
+		e.Out("BPT_AC_CPDReqEnergyTransferMode")
 	case *DERACCPDReqEnergyTransferMode:
 		e.Event(2, 3)
 		if v == nil {
 			e.Missing("DER_AC_CPDReqEnergyTransferMode")
 			return
 		}
-		e.At("DER_AC_CPDReqEnergyTransferMode")
 		v.EncodeEXI(e)
+		e.Out("DER_AC_CPDReqEnergyTransferMode")
 	default:
 		e.Missing("AC_CPDReqEnergyTransferMode")
 	}
@@ -851,92 +801,78 @@ func (*ACCPDResEnergyTransferMode) ElementName() exi.QName {
 
 // DecodeEXI reads the element's content and end.
 func (x *ACCPDResEnergyTransferMode) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("EVSEMaximumChargePower")
+	if !d.Begin("EVSEMaximumChargePower", exi.AtStart) {
 		return
 	}
-	d.In("EVSEMaximumChargePower")
 	x.EVSEMaximumChargePower.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(3, 0)
+	d.Out("EVSEMaximumChargePower")
+	ev := d.Event(3, 0)
 	if ev == 0 {
 		x.EVSEMaximumChargePowerL2.Present = true
-		d.In("EVSEMaximumChargePower_L2")
 		x.EVSEMaximumChargePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSEMaximumChargePower_L2")
 		ev = d.Event(2, 0) + 1
 	}
 	if ev == 1 {
 		x.EVSEMaximumChargePowerL3.Present = true
-		d.In("EVSEMaximumChargePower_L3")
 		x.EVSEMaximumChargePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSEMaximumChargePower_L3")
 		ev = d.Event(1, 0) + 2
 	}
 	if ev != 2 {
 		d.Expected("EVSEMinimumChargePower")
 		return
 	}
-	d.In("EVSEMinimumChargePower")
 	x.EVSEMinimumChargePower.DecodeEXI(d)
-	d.Out()
+	d.Out("EVSEMinimumChargePower")
 	ev = d.Event(3, 0)
 	if ev == 0 {
 		x.EVSEMinimumChargePowerL2.Present = true
-		d.In("EVSEMinimumChargePower_L2")
 		x.EVSEMinimumChargePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSEMinimumChargePower_L2")
 		ev = d.Event(2, 0) + 1
 	}
 	if ev == 1 {
 		x.EVSEMinimumChargePowerL3.Present = true
-		d.In("EVSEMinimumChargePower_L3")
 		x.EVSEMinimumChargePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSEMinimumChargePower_L3")
 		ev = d.Event(1, 0) + 2
 	}
 	if ev != 2 {
 		d.Expected("EVSENominalFrequency")
 		return
 	}
-	d.In("EVSENominalFrequency")
 	x.EVSENominalFrequency.DecodeEXI(d)
-	d.Out()
+	d.Out("EVSENominalFrequency")
 	ev = d.Event(6, exi.AtEnd)
 	if ev == 0 {
 		x.MaximumPowerAsymmetry.Present = true
-		d.In("MaximumPowerAsymmetry")
 		x.MaximumPowerAsymmetry.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("MaximumPowerAsymmetry")
 		ev = d.Event(5, exi.AtEnd) + 1
 	}
 	if ev == 1 {
 		x.EVSEPowerRampLimitation.Present = true
-		d.In("EVSEPowerRampLimitation")
 		x.EVSEPowerRampLimitation.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSEPowerRampLimitation")
 		ev = d.Event(4, exi.AtEnd) + 2
 	}
 	if ev == 2 {
 		x.EVSEPresentActivePower.Present = true
-		d.In("EVSEPresentActivePower")
 		x.EVSEPresentActivePower.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSEPresentActivePower")
 		ev = d.Event(3, exi.AtEnd) + 3
 	}
 	if ev == 3 {
 		x.EVSEPresentActivePowerL2.Present = true
-		d.In("EVSEPresentActivePower_L2")
 		x.EVSEPresentActivePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSEPresentActivePower_L2")
 		ev = d.Event(2, exi.AtEnd) + 4
 	}
 	if ev == 4 {
 		x.EVSEPresentActivePowerL3.Present = true
-		d.In("EVSEPresentActivePower_L3")
 		x.EVSEPresentActivePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSEPresentActivePower_L3")
 		ev = d.Event(1, exi.AtEnd) + 5
 	}
 	if ev != 5 {
@@ -947,69 +883,69 @@ func (x *ACCPDResEnergyTransferMode) DecodeEXI(d *exi.Decoder) {
 // EncodeEXI writes the element's content and end.
 func (x *ACCPDResEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
-	e.At("EVSEMaximumChargePower")
 	x.EVSEMaximumChargePower.EncodeEXI(e)
+	e.Out("EVSEMaximumChargePower")
 	at := uint32(0)
 	if x.EVSEMaximumChargePowerL2.Present {
 		e.Event(0-at, 3-at)
-		e.At("EVSEMaximumChargePower_L2")
 		x.EVSEMaximumChargePowerL2.Value.EncodeEXI(e)
+		e.Out("EVSEMaximumChargePower_L2")
 		at = 1
 	}
 	if x.EVSEMaximumChargePowerL3.Present {
 		e.Event(1-at, 3-at)
-		e.At("EVSEMaximumChargePower_L3")
 		x.EVSEMaximumChargePowerL3.Value.EncodeEXI(e)
+		e.Out("EVSEMaximumChargePower_L3")
 		at = 2
 	}
 	e.Event(2-at, 3-at)
-	e.At("EVSEMinimumChargePower")
 	x.EVSEMinimumChargePower.EncodeEXI(e)
+	e.Out("EVSEMinimumChargePower")
 	at = 0
 	if x.EVSEMinimumChargePowerL2.Present {
 		e.Event(0-at, 3-at)
-		e.At("EVSEMinimumChargePower_L2")
 		x.EVSEMinimumChargePowerL2.Value.EncodeEXI(e)
+		e.Out("EVSEMinimumChargePower_L2")
 		at = 1
 	}
 	if x.EVSEMinimumChargePowerL3.Present {
 		e.Event(1-at, 3-at)
-		e.At("EVSEMinimumChargePower_L3")
 		x.EVSEMinimumChargePowerL3.Value.EncodeEXI(e)
+		e.Out("EVSEMinimumChargePower_L3")
 		at = 2
 	}
 	e.Event(2-at, 3-at)
-	e.At("EVSENominalFrequency")
 	x.EVSENominalFrequency.EncodeEXI(e)
+	e.Out("EVSENominalFrequency")
 	at = 0
 	if x.MaximumPowerAsymmetry.Present {
 		e.Event(0-at, 6-at)
-		e.At("MaximumPowerAsymmetry")
 		x.MaximumPowerAsymmetry.Value.EncodeEXI(e)
+		e.Out("MaximumPowerAsymmetry")
 		at = 1
 	}
 	if x.EVSEPowerRampLimitation.Present {
 		e.Event(1-at, 6-at)
-		e.At("EVSEPowerRampLimitation")
 		x.EVSEPowerRampLimitation.Value.EncodeEXI(e)
+		e.Out("EVSEPowerRampLimitation")
 		at = 2
 	}
 	if x.EVSEPresentActivePower.Present {
 		e.Event(2-at, 6-at)
-		e.At("EVSEPresentActivePower")
 		x.EVSEPresentActivePower.Value.EncodeEXI(e)
+		e.Out("EVSEPresentActivePower")
 		at = 3
 	}
 	if x.EVSEPresentActivePowerL2.Present {
 		e.Event(3-at, 6-at)
-		e.At("EVSEPresentActivePower_L2")
 		x.EVSEPresentActivePowerL2.Value.EncodeEXI(e)
+		e.Out("EVSEPresentActivePower_L2")
 		at = 4
 	}
 	if x.EVSEPresentActivePowerL3.Present {
 		e.Event(4-at, 6-at)
-		e.At("EVSEPresentActivePower_L3")
 		x.EVSEPresentActivePowerL3.Value.EncodeEXI(e)
+		e.Out("EVSEPresentActivePower_L3")
 		at = 5
 	}
 	e.Event(5-at, 6-at)
@@ -1120,136 +1056,116 @@ func (*BPTACCPDResEnergyTransferMode) ElementName() exi.QName {
 
 // DecodeEXI reads the element's content and end.
 func (x *BPTACCPDResEnergyTransferMode) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("EVSEMaximumChargePower")
+	if !d.Begin("EVSEMaximumChargePower", exi.AtStart) {
 		return
 	}
-	d.In("EVSEMaximumChargePower")
 	x.EVSEMaximumChargePower.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(3, 0)
+	d.Out("EVSEMaximumChargePower")
+	ev := d.Event(3, 0)
 	if ev == 0 {
 		x.EVSEMaximumChargePowerL2.Present = true
-		d.In("EVSEMaximumChargePower_L2")
 		x.EVSEMaximumChargePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSEMaximumChargePower_L2")
 		ev = d.Event(2, 0) + 1
 	}
 	if ev == 1 {
 		x.EVSEMaximumChargePowerL3.Present = true
-		d.In("EVSEMaximumChargePower_L3")
 		x.EVSEMaximumChargePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSEMaximumChargePower_L3")
 		ev = d.Event(1, 0) + 2
 	}
 	if ev != 2 {
 		d.Expected("EVSEMinimumChargePower")
 		return
 	}
-	d.In("EVSEMinimumChargePower")
 	x.EVSEMinimumChargePower.DecodeEXI(d)
-	d.Out()
+	d.Out("EVSEMinimumChargePower")
 	ev = d.Event(3, 0)
 	if ev == 0 {
 		x.EVSEMinimumChargePowerL2.Present = true
-		d.In("EVSEMinimumChargePower_L2")
 		x.EVSEMinimumChargePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSEMinimumChargePower_L2")
 		ev = d.Event(2, 0) + 1
 	}
 	if ev == 1 {
 		x.EVSEMinimumChargePowerL3.Present = true
-		d.In("EVSEMinimumChargePower_L3")
 		x.EVSEMinimumChargePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSEMinimumChargePower_L3")
 		ev = d.Event(1, 0) + 2
 	}
 	if ev != 2 {
 		d.Expected("EVSENominalFrequency")
 		return
 	}
-	d.In("EVSENominalFrequency")
 	x.EVSENominalFrequency.DecodeEXI(d)
-	d.Out()
+	d.Out("EVSENominalFrequency")
 	ev = d.Event(6, 0)
 	if ev == 0 {
 		x.MaximumPowerAsymmetry.Present = true
-		d.In("MaximumPowerAsymmetry")
 		x.MaximumPowerAsymmetry.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("MaximumPowerAsymmetry")
 		ev = d.Event(5, 0) + 1
 	}
 	if ev == 1 {
 		x.EVSEPowerRampLimitation.Present = true
-		d.In("EVSEPowerRampLimitation")
 		x.EVSEPowerRampLimitation.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSEPowerRampLimitation")
 		ev = d.Event(4, 0) + 2
 	}
 	if ev == 2 {
 		x.EVSEPresentActivePower.Present = true
-		d.In("EVSEPresentActivePower")
 		x.EVSEPresentActivePower.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSEPresentActivePower")
 		ev = d.Event(3, 0) + 3
 	}
 	if ev == 3 {
 		x.EVSEPresentActivePowerL2.Present = true
-		d.In("EVSEPresentActivePower_L2")
 		x.EVSEPresentActivePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSEPresentActivePower_L2")
 		ev = d.Event(2, 0) + 4
 	}
 	if ev == 4 {
 		x.EVSEPresentActivePowerL3.Present = true
-		d.In("EVSEPresentActivePower_L3")
 		x.EVSEPresentActivePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSEPresentActivePower_L3")
 		ev = d.Event(1, 0) + 5
 	}
 	if ev != 5 {
 		d.Expected("EVSEMaximumDischargePower")
 		return
 	}
-	d.In("EVSEMaximumDischargePower")
 	x.EVSEMaximumDischargePower.DecodeEXI(d)
-	d.Out()
+	d.Out("EVSEMaximumDischargePower")
 	ev = d.Event(3, 0)
 	if ev == 0 {
 		x.EVSEMaximumDischargePowerL2.Present = true
-		d.In("EVSEMaximumDischargePower_L2")
 		x.EVSEMaximumDischargePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSEMaximumDischargePower_L2")
 		ev = d.Event(2, 0) + 1
 	}
 	if ev == 1 {
 		x.EVSEMaximumDischargePowerL3.Present = true
-		d.In("EVSEMaximumDischargePower_L3")
 		x.EVSEMaximumDischargePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSEMaximumDischargePower_L3")
 		ev = d.Event(1, 0) + 2
 	}
 	if ev != 2 {
 		d.Expected("EVSEMinimumDischargePower")
 		return
 	}
-	d.In("EVSEMinimumDischargePower")
 	x.EVSEMinimumDischargePower.DecodeEXI(d)
-	d.Out()
+	d.Out("EVSEMinimumDischargePower")
 	ev = d.Event(3, exi.AtEnd)
 	if ev == 0 {
 		x.EVSEMinimumDischargePowerL2.Present = true
-		d.In("EVSEMinimumDischargePower_L2")
 		x.EVSEMinimumDischargePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSEMinimumDischargePower_L2")
 		ev = d.Event(2, exi.AtEnd) + 1
 	}
 	if ev == 1 {
 		x.EVSEMinimumDischargePowerL3.Present = true
-		d.In("EVSEMinimumDischargePower_L3")
 		x.EVSEMinimumDischargePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSEMinimumDischargePower_L3")
 		ev = d.Event(1, exi.AtEnd) + 2
 	}
 	if ev != 2 {
@@ -1260,101 +1176,101 @@ func (x *BPTACCPDResEnergyTransferMode) DecodeEXI(d *exi.Decoder) {
 // EncodeEXI writes the element's content and end.
 func (x *BPTACCPDResEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
-	e.At("EVSEMaximumChargePower")
 	x.EVSEMaximumChargePower.EncodeEXI(e)
+	e.Out("EVSEMaximumChargePower")
 	at := uint32(0)
 	if x.EVSEMaximumChargePowerL2.Present {
 		e.Event(0-at, 3-at)
-		e.At("EVSEMaximumChargePower_L2")
 		x.EVSEMaximumChargePowerL2.Value.EncodeEXI(e)
+		e.Out("EVSEMaximumChargePower_L2")
 		at = 1
 	}
 	if x.EVSEMaximumChargePowerL3.Present {
 		e.Event(1-at, 3-at)
-		e.At("EVSEMaximumChargePower_L3")
 		x.EVSEMaximumChargePowerL3.Value.EncodeEXI(e)
+		e.Out("EVSEMaximumChargePower_L3")
 		at = 2
 	}
 	e.Event(2-at, 3-at)
-	e.At("EVSEMinimumChargePower")
 	x.EVSEMinimumChargePower.EncodeEXI(e)
+	e.Out("EVSEMinimumChargePower")
 	at = 0
 	if x.EVSEMinimumChargePowerL2.Present {
 		e.Event(0-at, 3-at)
-		e.At("EVSEMinimumChargePower_L2")
 		x.EVSEMinimumChargePowerL2.Value.EncodeEXI(e)
+		e.Out("EVSEMinimumChargePower_L2")
 		at = 1
 	}
 	if x.EVSEMinimumChargePowerL3.Present {
 		e.Event(1-at, 3-at)
-		e.At("EVSEMinimumChargePower_L3")
 		x.EVSEMinimumChargePowerL3.Value.EncodeEXI(e)
+		e.Out("EVSEMinimumChargePower_L3")
 		at = 2
 	}
 	e.Event(2-at, 3-at)
-	e.At("EVSENominalFrequency")
 	x.EVSENominalFrequency.EncodeEXI(e)
+	e.Out("EVSENominalFrequency")
 	at = 0
 	if x.MaximumPowerAsymmetry.Present {
 		e.Event(0-at, 6-at)
-		e.At("MaximumPowerAsymmetry")
 		x.MaximumPowerAsymmetry.Value.EncodeEXI(e)
+		e.Out("MaximumPowerAsymmetry")
 		at = 1
 	}
 	if x.EVSEPowerRampLimitation.Present {
 		e.Event(1-at, 6-at)
-		e.At("EVSEPowerRampLimitation")
 		x.EVSEPowerRampLimitation.Value.EncodeEXI(e)
+		e.Out("EVSEPowerRampLimitation")
 		at = 2
 	}
 	if x.EVSEPresentActivePower.Present {
 		e.Event(2-at, 6-at)
-		e.At("EVSEPresentActivePower")
 		x.EVSEPresentActivePower.Value.EncodeEXI(e)
+		e.Out("EVSEPresentActivePower")
 		at = 3
 	}
 	if x.EVSEPresentActivePowerL2.Present {
 		e.Event(3-at, 6-at)
-		e.At("EVSEPresentActivePower_L2")
 		x.EVSEPresentActivePowerL2.Value.EncodeEXI(e)
+		e.Out("EVSEPresentActivePower_L2")
 		at = 4
 	}
 	if x.EVSEPresentActivePowerL3.Present {
 		e.Event(4-at, 6-at)
-		e.At("EVSEPresentActivePower_L3")
 		x.EVSEPresentActivePowerL3.Value.EncodeEXI(e)
+		e.Out("EVSEPresentActivePower_L3")
 		at = 5
 	}
 	e.Event(5-at, 6-at)
-	e.At("EVSEMaximumDischargePower")
 	x.EVSEMaximumDischargePower.EncodeEXI(e)
+	e.Out("EVSEMaximumDischargePower")
 	at = 0
 	if x.EVSEMaximumDischargePowerL2.Present {
 		e.Event(0-at, 3-at)
-		e.At("EVSEMaximumDischargePower_L2")
 		x.EVSEMaximumDischargePowerL2.Value.EncodeEXI(e)
+		e.Out("EVSEMaximumDischargePower_L2")
 		at = 1
 	}
 	if x.EVSEMaximumDischargePowerL3.Present {
 		e.Event(1-at, 3-at)
-		e.At("EVSEMaximumDischargePower_L3")
 		x.EVSEMaximumDischargePowerL3.Value.EncodeEXI(e)
+		e.Out("EVSEMaximumDischargePower_L3")
 		at = 2
 	}
 	e.Event(2-at, 3-at)
-	e.At("EVSEMinimumDischargePower")
 	x.EVSEMinimumDischargePower.EncodeEXI(e)
+	e.Out("EVSEMinimumDischargePower")
 	at = 0
 	if x.EVSEMinimumDischargePowerL2.Present {
 		e.Event(0-at, 3-at)
-		e.At("EVSEMinimumDischargePower_L2")
 		x.EVSEMinimumDischargePowerL2.Value.EncodeEXI(e)
+		e.Out("EVSEMinimumDischargePower_L2")
 		at = 1
 	}
 	if x.EVSEMinimumDischargePowerL3.Present {
 		e.Event(1-at, 3-at)
-		e.At("EVSEMinimumDischargePower_L3")
 		x.EVSEMinimumDischargePowerL3.Value.EncodeEXI(e)
+		e.Out("EVSEMinimumDischargePower_L3")
 		at = 2
 	}
 	e.Event(2-at, 3-at)
@@ -1503,311 +1419,273 @@ func (*DERACCPDResEnergyTransferMode) ElementName() exi.QName {
 
 // DecodeEXI reads the element's content and end.
 func (x *DERACCPDResEnergyTransferMode) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("EVSEMaximumChargePower")
+	if !d.Begin("EVSEMaximumChargePower", exi.AtStart) {
 		return
 	}
-	d.In("EVSEMaximumChargePower")
 	x.EVSEMaximumChargePower.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(3, 0)
+	d.Out("EVSEMaximumChargePower")
+	ev := d.Event(3, 0)
 	if ev == 0 {
 		x.EVSEMaximumChargePowerL2.Present = true
-		d.In("EVSEMaximumChargePower_L2")
 		x.EVSEMaximumChargePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSEMaximumChargePower_L2")
 		ev = d.Event(2, 0) + 1
 	}
 	if ev == 1 {
 		x.EVSEMaximumChargePowerL3.Present = true
-		d.In("EVSEMaximumChargePower_L3")
 		x.EVSEMaximumChargePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSEMaximumChargePower_L3")
 		ev = d.Event(1, 0) + 2
 	}
 	if ev != 2 {
 		d.Expected("EVSEMinimumChargePower")
 		return
 	}
-	d.In("EVSEMinimumChargePower")
 	x.EVSEMinimumChargePower.DecodeEXI(d)
-	d.Out()
+	d.Out("EVSEMinimumChargePower")
 	ev = d.Event(3, 0)
 	if ev == 0 {
 		x.EVSEMinimumChargePowerL2.Present = true
-		d.In("EVSEMinimumChargePower_L2")
 		x.EVSEMinimumChargePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSEMinimumChargePower_L2")
 		ev = d.Event(2, 0) + 1
 	}
 	if ev == 1 {
 		x.EVSEMinimumChargePowerL3.Present = true
-		d.In("EVSEMinimumChargePower_L3")
 		x.EVSEMinimumChargePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSEMinimumChargePower_L3")
 		ev = d.Event(1, 0) + 2
 	}
 	if ev != 2 {
 		d.Expected("EVSENominalFrequency")
 		return
 	}
-	d.In("EVSENominalFrequency")
 	x.EVSENominalFrequency.DecodeEXI(d)
-	d.Out()
+	d.Out("EVSENominalFrequency")
 	ev = d.Event(6, 0)
 	if ev == 0 {
 		x.MaximumPowerAsymmetry.Present = true
-		d.In("MaximumPowerAsymmetry")
 		x.MaximumPowerAsymmetry.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("MaximumPowerAsymmetry")
 		ev = d.Event(5, 0) + 1
 	}
 	if ev == 1 {
 		x.EVSEPowerRampLimitation.Present = true
-		d.In("EVSEPowerRampLimitation")
 		x.EVSEPowerRampLimitation.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSEPowerRampLimitation")
 		ev = d.Event(4, 0) + 2
 	}
 	if ev == 2 {
 		x.EVSEPresentActivePower.Present = true
-		d.In("EVSEPresentActivePower")
 		x.EVSEPresentActivePower.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSEPresentActivePower")
 		ev = d.Event(3, 0) + 3
 	}
 	if ev == 3 {
 		x.EVSEPresentActivePowerL2.Present = true
-		d.In("EVSEPresentActivePower_L2")
 		x.EVSEPresentActivePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSEPresentActivePower_L2")
 		ev = d.Event(2, 0) + 4
 	}
 	if ev == 4 {
 		x.EVSEPresentActivePowerL3.Present = true
-		d.In("EVSEPresentActivePower_L3")
 		x.EVSEPresentActivePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSEPresentActivePower_L3")
 		ev = d.Event(1, 0) + 5
 	}
 	if ev != 5 {
 		d.Expected("EVSENominalChargePower")
 		return
 	}
-	d.In("EVSENominalChargePower")
 	x.EVSENominalChargePower.DecodeEXI(d)
-	d.Out()
+	d.Out("EVSENominalChargePower")
 	ev = d.Event(3, 0)
 	if ev == 0 {
 		x.EVSENominalChargePowerL2.Present = true
-		d.In("EVSENominalChargePower_L2")
 		x.EVSENominalChargePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSENominalChargePower_L2")
 		ev = d.Event(2, 0) + 1
 	}
 	if ev == 1 {
 		x.EVSENominalChargePowerL3.Present = true
-		d.In("EVSENominalChargePower_L3")
 		x.EVSENominalChargePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSENominalChargePower_L3")
 		ev = d.Event(1, 0) + 2
 	}
 	if ev != 2 {
 		d.Expected("EVSENominalDischargePower")
 		return
 	}
-	d.In("EVSENominalDischargePower")
 	x.EVSENominalDischargePower.DecodeEXI(d)
-	d.Out()
+	d.Out("EVSENominalDischargePower")
 	ev = d.Event(3, 0)
 	if ev == 0 {
 		x.EVSENominalDischargePowerL2.Present = true
-		d.In("EVSENominalDischargePower_L2")
 		x.EVSENominalDischargePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSENominalDischargePower_L2")
 		ev = d.Event(2, 0) + 1
 	}
 	if ev == 1 {
 		x.EVSENominalDischargePowerL3.Present = true
-		d.In("EVSENominalDischargePower_L3")
 		x.EVSENominalDischargePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSENominalDischargePower_L3")
 		ev = d.Event(1, 0) + 2
 	}
 	if ev != 2 {
 		d.Expected("EVSEMaximumDischargePower")
 		return
 	}
-	d.In("EVSEMaximumDischargePower")
 	x.EVSEMaximumDischargePower.DecodeEXI(d)
-	d.Out()
+	d.Out("EVSEMaximumDischargePower")
 	ev = d.Event(3, 0)
 	if ev == 0 {
 		x.EVSEMaximumDischargePowerL2.Present = true
-		d.In("EVSEMaximumDischargePower_L2")
 		x.EVSEMaximumDischargePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSEMaximumDischargePower_L2")
 		ev = d.Event(2, 0) + 1
 	}
 	if ev == 1 {
 		x.EVSEMaximumDischargePowerL3.Present = true
-		d.In("EVSEMaximumDischargePower_L3")
 		x.EVSEMaximumDischargePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSEMaximumDischargePower_L3")
 		ev = d.Event(1, 0) + 2
 	}
 	if ev != 2 {
 		d.Expected("EVOperatingMode")
 		return
 	}
-	d.At("EVOperatingMode")
-	x.EVOperatingMode = EvOperatingMode(d.Enum(2))
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("GridConnectionMode")
+	x.EVOperatingMode = EvOperatingMode(d.Enum("EVOperatingMode", 2))
+	x.GridConnectionMode = GridConnectionMode(d.NextEnum("GridConnectionMode", 2, 0))
+	if !d.Begin("DERControl", 0) {
 		return
 	}
-	d.At("GridConnectionMode")
-	x.GridConnectionMode = GridConnectionMode(d.Enum(2))
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("DERControl")
-		return
-	}
-	d.In("DERControl")
 	x.DERControl.DecodeEXI(d)
-	d.Out()
-	if d.Event(1, exi.AtEnd) != 0 {
-		d.Expected("end of element")
-	}
+	d.Out("DERControl")
+	d.End(exi.AtEnd)
 }
 
 // EncodeEXI writes the element's content and end.
 func (x *DERACCPDResEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
-	e.At("EVSEMaximumChargePower")
 	x.EVSEMaximumChargePower.EncodeEXI(e)
+	e.Out("EVSEMaximumChargePower")
 	at := uint32(0)
 	if x.EVSEMaximumChargePowerL2.Present {
 		e.Event(0-at, 3-at)
-		e.At("EVSEMaximumChargePower_L2")
 		x.EVSEMaximumChargePowerL2.Value.EncodeEXI(e)
+		e.Out("EVSEMaximumChargePower_L2")
 		at = 1
 	}
 	if x.EVSEMaximumChargePowerL3.Present {
 		e.Event(1-at, 3-at)
-		e.At("EVSEMaximumChargePower_L3")
 		x.EVSEMaximumChargePowerL3.Value.EncodeEXI(e)
+		e.Out("EVSEMaximumChargePower_L3")
 		at = 2
 	}
 	e.Event(2-at, 3-at)
-	e.At("EVSEMinimumChargePower")
 	x.EVSEMinimumChargePower.EncodeEXI(e)
+	e.Out("EVSEMinimumChargePower")
 	at = 0
 	if x.EVSEMinimumChargePowerL2.Present {
 		e.Event(0-at, 3-at)
-		e.At("EVSEMinimumChargePower_L2")
 		x.EVSEMinimumChargePowerL2.Value.EncodeEXI(e)
+		e.Out("EVSEMinimumChargePower_L2")
 		at = 1
 	}
 	if x.EVSEMinimumChargePowerL3.Present {
 		e.Event(1-at, 3-at)
-		e.At("EVSEMinimumChargePower_L3")
 		x.EVSEMinimumChargePowerL3.Value.EncodeEXI(e)
+		e.Out("EVSEMinimumChargePower_L3")
 		at = 2
 	}
 	e.Event(2-at, 3-at)
-	e.At("EVSENominalFrequency")
 	x.EVSENominalFrequency.EncodeEXI(e)
+	e.Out("EVSENominalFrequency")
 	at = 0
 	if x.MaximumPowerAsymmetry.Present {
 		e.Event(0-at, 6-at)
-		e.At("MaximumPowerAsymmetry")
 		x.MaximumPowerAsymmetry.Value.EncodeEXI(e)
+		e.Out("MaximumPowerAsymmetry")
 		at = 1
 	}
 	if x.EVSEPowerRampLimitation.Present {
 		e.Event(1-at, 6-at)
-		e.At("EVSEPowerRampLimitation")
 		x.EVSEPowerRampLimitation.Value.EncodeEXI(e)
+		e.Out("EVSEPowerRampLimitation")
 		at = 2
 	}
 	if x.EVSEPresentActivePower.Present {
 		e.Event(2-at, 6-at)
-		e.At("EVSEPresentActivePower")
 		x.EVSEPresentActivePower.Value.EncodeEXI(e)
+		e.Out("EVSEPresentActivePower")
 		at = 3
 	}
 	if x.EVSEPresentActivePowerL2.Present {
 		e.Event(3-at, 6-at)
-		e.At("EVSEPresentActivePower_L2")
 		x.EVSEPresentActivePowerL2.Value.EncodeEXI(e)
+		e.Out("EVSEPresentActivePower_L2")
 		at = 4
 	}
 	if x.EVSEPresentActivePowerL3.Present {
 		e.Event(4-at, 6-at)
-		e.At("EVSEPresentActivePower_L3")
 		x.EVSEPresentActivePowerL3.Value.EncodeEXI(e)
+		e.Out("EVSEPresentActivePower_L3")
 		at = 5
 	}
 	e.Event(5-at, 6-at)
-	e.At("EVSENominalChargePower")
 	x.EVSENominalChargePower.EncodeEXI(e)
+	e.Out("EVSENominalChargePower")
 	at = 0
 	if x.EVSENominalChargePowerL2.Present {
 		e.Event(0-at, 3-at)
-		e.At("EVSENominalChargePower_L2")
 		x.EVSENominalChargePowerL2.Value.EncodeEXI(e)
+		e.Out("EVSENominalChargePower_L2")
 		at = 1
 	}
 	if x.EVSENominalChargePowerL3.Present {
 		e.Event(1-at, 3-at)
-		e.At("EVSENominalChargePower_L3")
 		x.EVSENominalChargePowerL3.Value.EncodeEXI(e)
+		e.Out("EVSENominalChargePower_L3")
 		at = 2
 	}
 	e.Event(2-at, 3-at)
-	e.At("EVSENominalDischargePower")
 	x.EVSENominalDischargePower.EncodeEXI(e)
+	e.Out("EVSENominalDischargePower")
 	at = 0
 	if x.EVSENominalDischargePowerL2.Present {
 		e.Event(0-at, 3-at)
-		e.At("EVSENominalDischargePower_L2")
 		x.EVSENominalDischargePowerL2.Value.EncodeEXI(e)
+		e.Out("EVSENominalDischargePower_L2")
 		at = 1
 	}
 	if x.EVSENominalDischargePowerL3.Present {
 		e.Event(1-at, 3-at)
-		e.At("EVSENominalDischargePower_L3")
 		x.EVSENominalDischargePowerL3.Value.EncodeEXI(e)
+		e.Out("EVSENominalDischargePower_L3")
 		at = 2
 	}
 	e.Event(2-at, 3-at)
-	e.At("EVSEMaximumDischargePower")
 	x.EVSEMaximumDischargePower.EncodeEXI(e)
+	e.Out("EVSEMaximumDischargePower")
 	at = 0
 	if x.EVSEMaximumDischargePowerL2.Present {
 		e.Event(0-at, 3-at)
-		e.At("EVSEMaximumDischargePower_L2")
 		x.EVSEMaximumDischargePowerL2.Value.EncodeEXI(e)
+		e.Out("EVSEMaximumDischargePower_L2")
 		at = 1
 	}
 	if x.EVSEMaximumDischargePowerL3.Present {
 		e.Event(1-at, 3-at)
-		e.At("EVSEMaximumDischargePower_L3")
 		x.EVSEMaximumDischargePowerL3.Value.EncodeEXI(e)
+		e.Out("EVSEMaximumDischargePower_L3")
 		at = 2
 	}
 	e.Event(2-at, 3-at)
-	e.At("EVOperatingMode")
-	e.Enum(uint8(x.EVOperatingMode), 2)
+	e.Enum("EVOperatingMode", uint8(x.EVOperatingMode), 2)
+	e.NextEnum("GridConnectionMode", uint8(x.GridConnectionMode), 2)
 	e.Event(0, 1)
-	e.At("GridConnectionMode")
-	e.Enum(uint8(x.GridConnectionMode), 2)
-	e.Event(0, 1)
-	e.At("DERControl")
 	x.DERControl.EncodeEXI(e)
+	e.Out("DERControl")
 	e.Event(0, 1)
 }
 
@@ -1930,64 +1808,48 @@ func (*ACChargeParameterDiscoveryRes) ElementName() exi.QName {
 
 // DecodeEXI reads the element's content and end.
 func (x *ACChargeParameterDiscoveryRes) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("Header")
+	if !d.Begin("Header", exi.AtStart) {
 		return
 	}
-	d.In("Header")
 	x.Header.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("ResponseCode")
-		return
-	}
-	d.At("ResponseCode")
-	x.ResponseCode = common.ResponseCode(d.Enum(40))
-	ev = d.Event(3, 0)
+	d.Out("Header")
+	x.ResponseCode = common.ResponseCode(d.NextEnum("ResponseCode", 40, 0))
+	ev := d.Event(3, 0)
 	switch ev {
 	case 0:
 		{
 			v := new(ACCPDResEnergyTransferMode)
 			x.ACCPDResEnergyTransferMode = v
-			d.In("AC_CPDResEnergyTransferMode")
 			v.DecodeEXI(d)
-			d.Out()
+			d.Out("AC_CPDResEnergyTransferMode")
 		}
 	case 1:
 		{
 			v := new(BPTACCPDResEnergyTransferMode)
 			x.ACCPDResEnergyTransferMode = v
-			d.In("BPT_AC_CPDResEnergyTransferMode")
 			v.DecodeEXI(d)
-			d.Out()
+			d.Out("BPT_AC_CPDResEnergyTransferMode")
 		}
 	case 2:
 		{
 			v := new(DERACCPDResEnergyTransferMode)
 			x.ACCPDResEnergyTransferMode = v
-			d.In("DER_AC_CPDResEnergyTransferMode")
 			v.DecodeEXI(d)
-			d.Out()
+			d.Out("DER_AC_CPDResEnergyTransferMode")
 		}
 	default:
 		d.Expected("AC_CPDResEnergyTransferMode or BPT_AC_CPDResEnergyTransferMode or DER_AC_CPDResEnergyTransferMode")
 		return
 	}
-	if d.Event(1, exi.AtEnd) != 0 {
-		d.Expected("end of element")
-	}
+	d.End(exi.AtEnd)
 }
 
 // EncodeEXI writes the element's content and end.
 func (x *ACChargeParameterDiscoveryRes) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
-	e.At("Header")
 	x.Header.EncodeEXI(e)
-	e.Event(0, 1)
-	e.At("ResponseCode")
-	e.Enum(uint8(x.ResponseCode), 40)
+	e.Out("Header")
+	e.NextEnum("ResponseCode", uint8(x.ResponseCode), 40)
 	switch v := x.ACCPDResEnergyTransferMode.(type) {
 	case *ACCPDResEnergyTransferMode:
 		e.Event(0, 3)
@@ -1995,24 +1857,24 @@ func (x *ACChargeParameterDiscoveryRes) EncodeEXI(e *exi.Encoder) {
 			e.Missing("AC_CPDResEnergyTransferMode")
 			return
 		}
-		e.At("AC_CPDResEnergyTransferMode")
 		v.EncodeEXI(e)
+		e.Out("AC_CPDResEnergyTransferMode")
 	case *BPTACCPDResEnergyTransferMode:
 		e.Event(1, 3)
 		if v == nil {
 			e.Missing("BPT_AC_CPDResEnergyTransferMode")
 			return
 		}
-		e.At("BPT_AC_CPDResEnergyTransferMode")
 		v.EncodeEXI(e)
+		e.Out("BPT_AC_CPDResEnergyTransferMode")
 	case *DERACCPDResEnergyTransferMode:
 		e.Event(2, 3)
 		if v == nil {
 			e.Missing("DER_AC_CPDResEnergyTransferMode")
 			return
 		}
-		e.At("DER_AC_CPDResEnergyTransferMode")
 		v.EncodeEXI(e)
+		e.Out("DER_AC_CPDResEnergyTransferMode")
 	default:
 		e.Missing("AC_CPDResEnergyTransferMode")
 	}
@@ -2064,91 +1926,77 @@ type EVReactivePowerLimits struct {
 
 // DecodeEXI reads the element's content and end.
 func (x *EVReactivePowerLimits) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("EVMaximumChargeReactivePower")
+	if !d.Begin("EVMaximumChargeReactivePower", exi.AtStart) {
 		return
 	}
-	d.In("EVMaximumChargeReactivePower")
 	x.EVMaximumChargeReactivePower.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(6, 0)
+	d.Out("EVMaximumChargeReactivePower")
+	ev := d.Event(6, 0)
 	if ev == 0 {
 		x.EVMaximumChargeReactivePowerL2.Present = true
-		d.In("EVMaximumChargeReactivePower_L2")
 		x.EVMaximumChargeReactivePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMaximumChargeReactivePower_L2")
 		ev = d.Event(5, 0) + 1
 	}
 	if ev == 1 {
 		x.EVMaximumChargeReactivePowerL3.Present = true
-		d.In("EVMaximumChargeReactivePower_L3")
 		x.EVMaximumChargeReactivePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMaximumChargeReactivePower_L3")
 		ev = d.Event(4, 0) + 2
 	}
 	if ev == 2 {
 		x.EVMinimumChargeReactivePower.Present = true
-		d.In("EVMinimumChargeReactivePower")
 		x.EVMinimumChargeReactivePower.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMinimumChargeReactivePower")
 		ev = d.Event(3, 0) + 3
 	}
 	if ev == 3 {
 		x.EVMinimumChargeReactivePowerL2.Present = true
-		d.In("EVMinimumChargeReactivePower_L2")
 		x.EVMinimumChargeReactivePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMinimumChargeReactivePower_L2")
 		ev = d.Event(2, 0) + 4
 	}
 	if ev == 4 {
 		x.EVMinimumChargeReactivePowerL3.Present = true
-		d.In("EVMinimumChargeReactivePower_L3")
 		x.EVMinimumChargeReactivePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMinimumChargeReactivePower_L3")
 		ev = d.Event(1, 0) + 5
 	}
 	if ev != 5 {
 		d.Expected("EVMaximumDischargeReactivePower")
 		return
 	}
-	d.In("EVMaximumDischargeReactivePower")
 	x.EVMaximumDischargeReactivePower.DecodeEXI(d)
-	d.Out()
+	d.Out("EVMaximumDischargeReactivePower")
 	ev = d.Event(6, exi.AtEnd)
 	if ev == 0 {
 		x.EVMaximumDischargeReactivePowerL2.Present = true
-		d.In("EVMaximumDischargeReactivePower_L2")
 		x.EVMaximumDischargeReactivePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMaximumDischargeReactivePower_L2")
 		ev = d.Event(5, exi.AtEnd) + 1
 	}
 	if ev == 1 {
 		x.EVMaximumDischargeReactivePowerL3.Present = true
-		d.In("EVMaximumDischargeReactivePower_L3")
 		x.EVMaximumDischargeReactivePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMaximumDischargeReactivePower_L3")
 		ev = d.Event(4, exi.AtEnd) + 2
 	}
 	if ev == 2 {
 		x.EVMinimumDischargeReactivePower.Present = true
-		d.In("EVMinimumDischargeReactivePower")
 		x.EVMinimumDischargeReactivePower.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMinimumDischargeReactivePower")
 		ev = d.Event(3, exi.AtEnd) + 3
 	}
 	if ev == 3 {
 		x.EVMinimumDischargeReactivePowerL2.Present = true
-		d.In("EVMinimumDischargeReactivePower_L2")
 		x.EVMinimumDischargeReactivePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMinimumDischargeReactivePower_L2")
 		ev = d.Event(2, exi.AtEnd) + 4
 	}
 	if ev == 4 {
 		x.EVMinimumDischargeReactivePowerL3.Present = true
-		d.In("EVMinimumDischargeReactivePower_L3")
 		x.EVMinimumDischargeReactivePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMinimumDischargeReactivePower_L3")
 		ev = d.Event(1, exi.AtEnd) + 5
 	}
 	if ev != 5 {
@@ -2159,71 +2007,71 @@ func (x *EVReactivePowerLimits) DecodeEXI(d *exi.Decoder) {
 // EncodeEXI writes the element's content and end.
 func (x *EVReactivePowerLimits) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
-	e.At("EVMaximumChargeReactivePower")
 	x.EVMaximumChargeReactivePower.EncodeEXI(e)
+	e.Out("EVMaximumChargeReactivePower")
 	at := uint32(0)
 	if x.EVMaximumChargeReactivePowerL2.Present {
 		e.Event(0-at, 6-at)
-		e.At("EVMaximumChargeReactivePower_L2")
 		x.EVMaximumChargeReactivePowerL2.Value.EncodeEXI(e)
+		e.Out("EVMaximumChargeReactivePower_L2")
 		at = 1
 	}
 	if x.EVMaximumChargeReactivePowerL3.Present {
 		e.Event(1-at, 6-at)
-		e.At("EVMaximumChargeReactivePower_L3")
 		x.EVMaximumChargeReactivePowerL3.Value.EncodeEXI(e)
+		e.Out("EVMaximumChargeReactivePower_L3")
 		at = 2
 	}
 	if x.EVMinimumChargeReactivePower.Present {
 		e.Event(2-at, 6-at)
-		e.At("EVMinimumChargeReactivePower")
 		x.EVMinimumChargeReactivePower.Value.EncodeEXI(e)
+		e.Out("EVMinimumChargeReactivePower")
 		at = 3
 	}
 	if x.EVMinimumChargeReactivePowerL2.Present {
 		e.Event(3-at, 6-at)
-		e.At("EVMinimumChargeReactivePower_L2")
 		x.EVMinimumChargeReactivePowerL2.Value.EncodeEXI(e)
+		e.Out("EVMinimumChargeReactivePower_L2")
 		at = 4
 	}
 	if x.EVMinimumChargeReactivePowerL3.Present {
 		e.Event(4-at, 6-at)
-		e.At("EVMinimumChargeReactivePower_L3")
 		x.EVMinimumChargeReactivePowerL3.Value.EncodeEXI(e)
+		e.Out("EVMinimumChargeReactivePower_L3")
 		at = 5
 	}
 	e.Event(5-at, 6-at)
-	e.At("EVMaximumDischargeReactivePower")
 	x.EVMaximumDischargeReactivePower.EncodeEXI(e)
+	e.Out("EVMaximumDischargeReactivePower")
 	at = 0
 	if x.EVMaximumDischargeReactivePowerL2.Present {
 		e.Event(0-at, 6-at)
-		e.At("EVMaximumDischargeReactivePower_L2")
 		x.EVMaximumDischargeReactivePowerL2.Value.EncodeEXI(e)
+		e.Out("EVMaximumDischargeReactivePower_L2")
 		at = 1
 	}
 	if x.EVMaximumDischargeReactivePowerL3.Present {
 		e.Event(1-at, 6-at)
-		e.At("EVMaximumDischargeReactivePower_L3")
 		x.EVMaximumDischargeReactivePowerL3.Value.EncodeEXI(e)
+		e.Out("EVMaximumDischargeReactivePower_L3")
 		at = 2
 	}
 	if x.EVMinimumDischargeReactivePower.Present {
 		e.Event(2-at, 6-at)
-		e.At("EVMinimumDischargeReactivePower")
 		x.EVMinimumDischargeReactivePower.Value.EncodeEXI(e)
+		e.Out("EVMinimumDischargeReactivePower")
 		at = 3
 	}
 	if x.EVMinimumDischargeReactivePowerL2.Present {
 		e.Event(3-at, 6-at)
-		e.At("EVMinimumDischargeReactivePower_L2")
 		x.EVMinimumDischargeReactivePowerL2.Value.EncodeEXI(e)
+		e.Out("EVMinimumDischargeReactivePower_L2")
 		at = 4
 	}
 	if x.EVMinimumDischargeReactivePowerL3.Present {
 		e.Event(4-at, 6-at)
-		e.At("EVMinimumDischargeReactivePower_L3")
 		x.EVMinimumDischargeReactivePowerL3.Value.EncodeEXI(e)
+		e.Out("EVMinimumDischargeReactivePower_L3")
 		at = 5
 	}
 	e.Event(5-at, 6-at)
@@ -2313,119 +2161,94 @@ type FaultRideThrough struct {
 
 // DecodeEXI reads the element's content and end.
 func (x *FaultRideThrough) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("VoltageLimitStartFRT")
+	if !d.Begin("VoltageLimitStartFRT", exi.AtStart) {
 		return
 	}
-	d.In("VoltageLimitStartFRT")
 	x.VoltageLimitStartFRT.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(5, 0)
+	d.Out("VoltageLimitStartFRT")
+	ev := d.Event(5, 0)
 	if ev == 0 {
 		x.VoltageLimitStopFRT.Present = true
-		d.In("VoltageLimitStopFRT")
 		x.VoltageLimitStopFRT.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("VoltageLimitStopFRT")
 		ev = d.Event(4, 0) + 1
 	}
 	if ev == 1 {
 		x.VoltageRecoveryLimit.Present = true
-		d.In("VoltageRecoveryLimit")
 		x.VoltageRecoveryLimit.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("VoltageRecoveryLimit")
 		ev = d.Event(3, 0) + 2
 	}
 	if ev == 2 {
 		x.VoltageRideThroughPositiveCurveKFactor.Present = true
-		d.In("VoltageRideThroughPositiveCurveKFactor")
 		x.VoltageRideThroughPositiveCurveKFactor.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("VoltageRideThroughPositiveCurveKFactor")
 		ev = d.Event(2, 0) + 3
 	}
 	if ev == 3 {
 		x.VoltageRideThroughNegativeCurveKFactor.Present = true
-		d.In("VoltageRideThroughNegativeCurveKFactor")
 		x.VoltageRideThroughNegativeCurveKFactor.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("VoltageRideThroughNegativeCurveKFactor")
 		ev = d.Event(1, 0) + 4
 	}
 	if ev != 4 {
 		d.Expected("PT1ResponseActivePower")
 		return
 	}
-	d.At("PT1ResponseActivePower")
-	x.PT1ResponseActivePower = d.Bool()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("StepResponseTimeConstantActivePower")
+	x.PT1ResponseActivePower = d.Bool("PT1ResponseActivePower")
+	if !d.Begin("StepResponseTimeConstantActivePower", 0) {
 		return
 	}
-	d.In("StepResponseTimeConstantActivePower")
 	x.StepResponseTimeConstantActivePower.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("PT1ResponseReactivePower")
+	d.Out("StepResponseTimeConstantActivePower")
+	x.PT1ResponseReactivePower = d.NextBool("PT1ResponseReactivePower", 0)
+	if !d.Begin("StepResponseTimeConstantReactivePower", 0) {
 		return
 	}
-	d.At("PT1ResponseReactivePower")
-	x.PT1ResponseReactivePower = d.Bool()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("StepResponseTimeConstantReactivePower")
-		return
-	}
-	d.In("StepResponseTimeConstantReactivePower")
 	x.StepResponseTimeConstantReactivePower.DecodeEXI(d)
-	d.Out()
-	if d.Event(1, exi.AtEnd) != 0 {
-		d.Expected("end of element")
-	}
+	d.Out("StepResponseTimeConstantReactivePower")
+	d.End(exi.AtEnd)
 }
 
 // EncodeEXI writes the element's content and end.
 func (x *FaultRideThrough) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
-	e.At("VoltageLimitStartFRT")
 	x.VoltageLimitStartFRT.EncodeEXI(e)
+	e.Out("VoltageLimitStartFRT")
 	at := uint32(0)
 	if x.VoltageLimitStopFRT.Present {
 		e.Event(0-at, 5-at)
-		e.At("VoltageLimitStopFRT")
 		x.VoltageLimitStopFRT.Value.EncodeEXI(e)
+		e.Out("VoltageLimitStopFRT")
 		at = 1
 	}
 	if x.VoltageRecoveryLimit.Present {
 		e.Event(1-at, 5-at)
-		e.At("VoltageRecoveryLimit")
 		x.VoltageRecoveryLimit.Value.EncodeEXI(e)
+		e.Out("VoltageRecoveryLimit")
 		at = 2
 	}
 	if x.VoltageRideThroughPositiveCurveKFactor.Present {
 		e.Event(2-at, 5-at)
-		e.At("VoltageRideThroughPositiveCurveKFactor")
 		x.VoltageRideThroughPositiveCurveKFactor.Value.EncodeEXI(e)
+		e.Out("VoltageRideThroughPositiveCurveKFactor")
 		at = 3
 	}
 	if x.VoltageRideThroughNegativeCurveKFactor.Present {
 		e.Event(3-at, 5-at)
-		e.At("VoltageRideThroughNegativeCurveKFactor")
 		x.VoltageRideThroughNegativeCurveKFactor.Value.EncodeEXI(e)
+		e.Out("VoltageRideThroughNegativeCurveKFactor")
 		at = 4
 	}
 	e.Event(4-at, 5-at)
-	e.At("PT1ResponseActivePower")
-	e.Bool(x.PT1ResponseActivePower)
+	e.Bool("PT1ResponseActivePower", x.PT1ResponseActivePower)
 	e.Event(0, 1)
-	e.At("StepResponseTimeConstantActivePower")
 	x.StepResponseTimeConstantActivePower.EncodeEXI(e)
+	e.Out("StepResponseTimeConstantActivePower")
+	e.NextBool("PT1ResponseReactivePower", x.PT1ResponseReactivePower)
 	e.Event(0, 1)
-	e.At("PT1ResponseReactivePower")
-	e.Bool(x.PT1ResponseReactivePower)
-	e.Event(0, 1)
-	e.At("StepResponseTimeConstantReactivePower")
 	x.StepResponseTimeConstantReactivePower.EncodeEXI(e)
+	e.Out("StepResponseTimeConstantReactivePower")
 	e.Event(0, 1)
 }
 
@@ -2487,64 +2310,45 @@ func (x *ZeroCurrent) DecodeEXI(d *exi.Decoder) {
 	ev := d.Event(5, exi.AtStart)
 	if ev == 0 {
 		x.OverVoltageLimit.Present = true
-		d.In("OverVoltageLimit")
 		x.OverVoltageLimit.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("OverVoltageLimit")
 		ev = d.Event(4, 0) + 1
 	}
 	if ev == 1 {
 		x.UnderVoltageLimit.Present = true
-		d.In("UnderVoltageLimit")
 		x.UnderVoltageLimit.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("UnderVoltageLimit")
 		ev = d.Event(3, 0) + 2
 	}
 	if ev == 2 {
 		x.OverVoltageRecoveryLimit.Present = true
-		d.In("OverVoltageRecoveryLimit")
 		x.OverVoltageRecoveryLimit.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("OverVoltageRecoveryLimit")
 		ev = d.Event(2, 0) + 3
 	}
 	if ev == 3 {
 		x.UnderVoltageRecoveryLimit.Present = true
-		d.In("UnderVoltageRecoveryLimit")
 		x.UnderVoltageRecoveryLimit.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("UnderVoltageRecoveryLimit")
 		ev = d.Event(1, 0) + 4
 	}
 	if ev != 4 {
 		d.Expected("PT1ResponseActivePower")
 		return
 	}
-	d.At("PT1ResponseActivePower")
-	x.PT1ResponseActivePower = d.Bool()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("StepResponseTimeConstantActivePower")
+	x.PT1ResponseActivePower = d.Bool("PT1ResponseActivePower")
+	if !d.Begin("StepResponseTimeConstantActivePower", 0) {
 		return
 	}
-	d.In("StepResponseTimeConstantActivePower")
 	x.StepResponseTimeConstantActivePower.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("PT1ResponseReactivePower")
+	d.Out("StepResponseTimeConstantActivePower")
+	x.PT1ResponseReactivePower = d.NextBool("PT1ResponseReactivePower", 0)
+	if !d.Begin("StepResponseTimeConstantReactivePower", 0) {
 		return
 	}
-	d.At("PT1ResponseReactivePower")
-	x.PT1ResponseReactivePower = d.Bool()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("StepResponseTimeConstantReactivePower")
-		return
-	}
-	d.In("StepResponseTimeConstantReactivePower")
 	x.StepResponseTimeConstantReactivePower.DecodeEXI(d)
-	d.Out()
-	if d.Event(1, exi.AtEnd) != 0 {
-		d.Expected("end of element")
-	}
+	d.Out("StepResponseTimeConstantReactivePower")
+	d.End(exi.AtEnd)
 }
 
 // EncodeEXI writes the element's content and end.
@@ -2552,40 +2356,37 @@ func (x *ZeroCurrent) EncodeEXI(e *exi.Encoder) {
 	at := uint32(0)
 	if x.OverVoltageLimit.Present {
 		e.Event(0-at, 5-at)
-		e.At("OverVoltageLimit")
 		x.OverVoltageLimit.Value.EncodeEXI(e)
+		e.Out("OverVoltageLimit")
 		at = 1
 	}
 	if x.UnderVoltageLimit.Present {
 		e.Event(1-at, 5-at)
-		e.At("UnderVoltageLimit")
 		x.UnderVoltageLimit.Value.EncodeEXI(e)
+		e.Out("UnderVoltageLimit")
 		at = 2
 	}
 	if x.OverVoltageRecoveryLimit.Present {
 		e.Event(2-at, 5-at)
-		e.At("OverVoltageRecoveryLimit")
 		x.OverVoltageRecoveryLimit.Value.EncodeEXI(e)
+		e.Out("OverVoltageRecoveryLimit")
 		at = 3
 	}
 	if x.UnderVoltageRecoveryLimit.Present {
 		e.Event(3-at, 5-at)
-		e.At("UnderVoltageRecoveryLimit")
 		x.UnderVoltageRecoveryLimit.Value.EncodeEXI(e)
+		e.Out("UnderVoltageRecoveryLimit")
 		at = 4
 	}
 	e.Event(4-at, 5-at)
-	e.At("PT1ResponseActivePower")
-	e.Bool(x.PT1ResponseActivePower)
+	e.Bool("PT1ResponseActivePower", x.PT1ResponseActivePower)
 	e.Event(0, 1)
-	e.At("StepResponseTimeConstantActivePower")
 	x.StepResponseTimeConstantActivePower.EncodeEXI(e)
+	e.Out("StepResponseTimeConstantActivePower")
+	e.NextBool("PT1ResponseReactivePower", x.PT1ResponseReactivePower)
 	e.Event(0, 1)
-	e.At("PT1ResponseReactivePower")
-	e.Bool(x.PT1ResponseReactivePower)
-	e.Event(0, 1)
-	e.At("StepResponseTimeConstantReactivePower")
 	x.StepResponseTimeConstantReactivePower.EncodeEXI(e)
+	e.Out("StepResponseTimeConstantReactivePower")
 	e.Event(0, 1)
 }
 
@@ -2629,18 +2430,14 @@ type SetpointExcitation struct {
 
 // DecodeEXI reads the element's content and end.
 func (x *SetpointExcitation) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("SetpointValue")
+	if !d.Begin("SetpointValue", exi.AtStart) {
 		return
 	}
-	d.In("SetpointValue")
 	x.SetpointValue.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(2, exi.AtEnd)
+	d.Out("SetpointValue")
+	ev := d.Event(2, exi.AtEnd)
 	if ev == 0 {
-		d.At("Excitation")
-		x.Excitation.Set(PowerFactorExcitation(d.Enum(2)))
+		x.Excitation.Set(PowerFactorExcitation(d.Enum("Excitation", 2)))
 		ev = d.Event(1, exi.AtEnd) + 1
 	}
 	if ev != 1 {
@@ -2651,13 +2448,12 @@ func (x *SetpointExcitation) DecodeEXI(d *exi.Decoder) {
 // EncodeEXI writes the element's content and end.
 func (x *SetpointExcitation) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
-	e.At("SetpointValue")
 	x.SetpointValue.EncodeEXI(e)
+	e.Out("SetpointValue")
 	at := uint32(0)
 	if x.Excitation.Present {
 		e.Event(0-at, 2-at)
-		e.At("Excitation")
-		e.Enum(uint8(x.Excitation.Value), 2)
+		e.Enum("Excitation", uint8(x.Excitation.Value), 2)
 		at = 1
 	}
 	e.Event(1-at, 2-at)
@@ -2683,35 +2479,27 @@ type DataTuple struct {
 
 // DecodeEXI reads the element's content and end.
 func (x *DataTuple) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("xValue")
+	if !d.Begin("xValue", exi.AtStart) {
 		return
 	}
-	d.In("xValue")
 	x.XValue.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("yValue")
+	d.Out("xValue")
+	if !d.Begin("yValue", 0) {
 		return
 	}
-	d.In("yValue")
 	x.YValue.DecodeEXI(d)
-	d.Out()
-	if d.Event(1, exi.AtEnd) != 0 {
-		d.Expected("end of element")
-	}
+	d.Out("yValue")
+	d.End(exi.AtEnd)
 }
 
 // EncodeEXI writes the element's content and end.
 func (x *DataTuple) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
-	e.At("xValue")
 	x.XValue.EncodeEXI(e)
+	e.Out("xValue")
 	e.Event(0, 1)
-	e.At("yValue")
 	x.YValue.EncodeEXI(e)
+	e.Out("yValue")
 	e.Event(0, 1)
 }
 
@@ -2739,9 +2527,8 @@ func (x *CurveDataPointsList) DecodeEXI(d *exi.Decoder) {
 		return
 	}
 	x.CurveDataPoint = append(x.CurveDataPoint, DataTuple{})
-	d.In("CurveDataPoint")
 	x.CurveDataPoint[len(x.CurveDataPoint)-1].DecodeEXI(d)
-	d.Out()
+	d.Out("CurveDataPoint")
 	for len(x.CurveDataPoint) < 2 {
 		ev = d.Event(1, 0)
 		if ev != 0 {
@@ -2749,9 +2536,8 @@ func (x *CurveDataPointsList) DecodeEXI(d *exi.Decoder) {
 			return
 		}
 		x.CurveDataPoint = append(x.CurveDataPoint, DataTuple{})
-		d.In("CurveDataPoint")
 		x.CurveDataPoint[len(x.CurveDataPoint)-1].DecodeEXI(d)
-		d.Out()
+		d.Out("CurveDataPoint")
 	}
 	for {
 		if len(x.CurveDataPoint) == 10 {
@@ -2762,9 +2548,8 @@ func (x *CurveDataPointsList) DecodeEXI(d *exi.Decoder) {
 			break
 		}
 		x.CurveDataPoint = append(x.CurveDataPoint, DataTuple{})
-		d.In("CurveDataPoint")
 		x.CurveDataPoint[len(x.CurveDataPoint)-1].DecodeEXI(d)
-		d.Out()
+		d.Out("CurveDataPoint")
 	}
 	if ev != 1 {
 		d.Expected("end of element")
@@ -2778,11 +2563,11 @@ func (x *CurveDataPointsList) EncodeEXI(e *exi.Encoder) {
 		return
 	}
 	e.Event(0, 1)
-	e.At("CurveDataPoint")
 	x.CurveDataPoint[0].EncodeEXI(e)
+	e.Out("CurveDataPoint")
 	e.Event(0, 1)
-	e.At("CurveDataPoint")
 	x.CurveDataPoint[1].EncodeEXI(e)
+	e.Out("CurveDataPoint")
 	at := uint32(0)
 	if len(x.CurveDataPoint) > 10 {
 		e.TooMany("CurveDataPoint", 10)
@@ -2790,8 +2575,8 @@ func (x *CurveDataPointsList) EncodeEXI(e *exi.Encoder) {
 	}
 	for i := range x.CurveDataPoint[2:] {
 		e.Event(0-at, 2-at)
-		e.At("CurveDataPoint")
 		x.CurveDataPoint[i+2].EncodeEXI(e)
+		e.Out("CurveDataPoint")
 	}
 	if len(x.CurveDataPoint) == 10 {
 		at = 1
@@ -2835,75 +2620,51 @@ type DERCurve struct {
 
 // DecodeEXI reads the element's content and end.
 func (x *DERCurve) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("xUnit")
+	x.XUnit = CurveDataPointsUnit(d.NextEnum("xUnit", 5, exi.AtStart))
+	x.YUnit = CurveDataPointsUnit(d.NextEnum("yUnit", 5, 0))
+	if !d.Begin("CurveDataPoints", 0) {
 		return
 	}
-	d.At("xUnit")
-	x.XUnit = CurveDataPointsUnit(d.Enum(5))
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("yUnit")
-		return
-	}
-	d.At("yUnit")
-	x.YUnit = CurveDataPointsUnit(d.Enum(5))
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("CurveDataPoints")
-		return
-	}
-	d.In("CurveDataPoints")
 	x.CurveDataPoints.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(5, 0)
+	d.Out("CurveDataPoints")
+	ev := d.Event(5, 0)
 	if ev == 0 {
 		x.MinCosPhi.Present = true
-		d.In("MinCosPhi")
 		x.MinCosPhi.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("MinCosPhi")
 		ev = d.Event(4, 0) + 1
 	}
 	if ev == 1 {
-		d.At("LockValueUnit")
-		x.LockValueUnit.Set(LockValueUnit(d.Enum(5)))
+		x.LockValueUnit.Set(LockValueUnit(d.Enum("LockValueUnit", 5)))
 		ev = d.Event(3, 0) + 2
 	}
 	if ev == 2 {
 		x.LockInValue.Present = true
-		d.In("LockInValue")
 		x.LockInValue.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("LockInValue")
 		ev = d.Event(2, 0) + 3
 	}
 	if ev == 3 {
 		x.LockOutValue.Present = true
-		d.In("LockOutValue")
 		x.LockOutValue.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("LockOutValue")
 		ev = d.Event(1, 0) + 4
 	}
 	if ev != 4 {
 		d.Expected("PT1ResponseReactivePower")
 		return
 	}
-	d.At("PT1ResponseReactivePower")
-	x.PT1ResponseReactivePower = d.Bool()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("StepResponseTimeConstantReactivePower")
+	x.PT1ResponseReactivePower = d.Bool("PT1ResponseReactivePower")
+	if !d.Begin("StepResponseTimeConstantReactivePower", 0) {
 		return
 	}
-	d.In("StepResponseTimeConstantReactivePower")
 	x.StepResponseTimeConstantReactivePower.DecodeEXI(d)
-	d.Out()
+	d.Out("StepResponseTimeConstantReactivePower")
 	ev = d.Event(2, exi.AtEnd)
 	if ev == 0 {
 		x.IntentionalDelay.Present = true
-		d.In("IntentionalDelay")
 		x.IntentionalDelay.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("IntentionalDelay")
 		ev = d.Event(1, exi.AtEnd) + 1
 	}
 	if ev != 1 {
@@ -2913,51 +2674,45 @@ func (x *DERCurve) DecodeEXI(d *exi.Decoder) {
 
 // EncodeEXI writes the element's content and end.
 func (x *DERCurve) EncodeEXI(e *exi.Encoder) {
+	e.NextEnum("xUnit", uint8(x.XUnit), 5)
+	e.NextEnum("yUnit", uint8(x.YUnit), 5)
 	e.Event(0, 1)
-	e.At("xUnit")
-	e.Enum(uint8(x.XUnit), 5)
-	e.Event(0, 1)
-	e.At("yUnit")
-	e.Enum(uint8(x.YUnit), 5)
-	e.Event(0, 1)
-	e.At("CurveDataPoints")
 	x.CurveDataPoints.EncodeEXI(e)
+	e.Out("CurveDataPoints")
 	at := uint32(0)
 	if x.MinCosPhi.Present {
 		e.Event(0-at, 5-at)
-		e.At("MinCosPhi")
 		x.MinCosPhi.Value.EncodeEXI(e)
+		e.Out("MinCosPhi")
 		at = 1
 	}
 	if x.LockValueUnit.Present {
 		e.Event(1-at, 5-at)
-		e.At("LockValueUnit")
-		e.Enum(uint8(x.LockValueUnit.Value), 5)
+		e.Enum("LockValueUnit", uint8(x.LockValueUnit.Value), 5)
 		at = 2
 	}
 	if x.LockInValue.Present {
 		e.Event(2-at, 5-at)
-		e.At("LockInValue")
 		x.LockInValue.Value.EncodeEXI(e)
+		e.Out("LockInValue")
 		at = 3
 	}
 	if x.LockOutValue.Present {
 		e.Event(3-at, 5-at)
-		e.At("LockOutValue")
 		x.LockOutValue.Value.EncodeEXI(e)
+		e.Out("LockOutValue")
 		at = 4
 	}
 	e.Event(4-at, 5-at)
-	e.At("PT1ResponseReactivePower")
-	e.Bool(x.PT1ResponseReactivePower)
+	e.Bool("PT1ResponseReactivePower", x.PT1ResponseReactivePower)
 	e.Event(0, 1)
-	e.At("StepResponseTimeConstantReactivePower")
 	x.StepResponseTimeConstantReactivePower.EncodeEXI(e)
+	e.Out("StepResponseTimeConstantReactivePower")
 	at = 0
 	if x.IntentionalDelay.Present {
 		e.Event(0-at, 2-at)
-		e.At("IntentionalDelay")
 		x.IntentionalDelay.Value.EncodeEXI(e)
+		e.Out("IntentionalDelay")
 		at = 1
 	}
 	e.Event(1-at, 2-at)
@@ -3014,26 +2769,21 @@ func (x *ReactivePowerSupport) DecodeEXI(d *exi.Decoder) {
 	switch ev {
 	case 0:
 		x.VoltVar.Present = true
-		d.In("VoltVar")
 		x.VoltVar.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("VoltVar")
 	case 1:
 		x.WattVar.Present = true
-		d.In("WattVar")
 		x.WattVar.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("WattVar")
 	case 2:
 		x.WattCosPhi.Present = true
-		d.In("WattCosPhi")
 		x.WattCosPhi.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("WattCosPhi")
 	default:
 		d.Expected("VoltVar or WattVar or WattCosPhi")
 		return
 	}
-	if d.Event(1, exi.AtEnd) != 0 {
-		d.Expected("end of element")
-	}
+	d.End(exi.AtEnd)
 }
 
 // EncodeEXI writes the element's content and end.
@@ -3041,16 +2791,16 @@ func (x *ReactivePowerSupport) EncodeEXI(e *exi.Encoder) {
 	switch {
 	case x.VoltVar.Present:
 		e.Event(0, 3)
-		e.At("VoltVar")
 		x.VoltVar.Value.EncodeEXI(e)
+		e.Out("VoltVar")
 	case x.WattVar.Present:
 		e.Event(1, 3)
-		e.At("WattVar")
 		x.WattVar.Value.EncodeEXI(e)
+		e.Out("WattVar")
 	case x.WattCosPhi.Present:
 		e.Event(2, 3)
-		e.At("WattCosPhi")
 		x.WattCosPhi.Value.EncodeEXI(e)
+		e.Out("WattCosPhi")
 	default:
 		e.Missing("VoltVar or WattVar or WattCosPhi")
 	}
@@ -3117,134 +2867,102 @@ type FrequencyWatt struct {
 
 // DecodeEXI reads the element's content and end.
 func (x *FrequencyWatt) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("Fstart")
+	if !d.Begin("Fstart", exi.AtStart) {
 		return
 	}
-	d.In("Fstart")
 	x.Fstart.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("Fstop")
+	d.Out("Fstart")
+	if !d.Begin("Fstop", 0) {
 		return
 	}
-	d.In("Fstop")
 	x.Fstop.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(2, 0)
+	d.Out("Fstop")
+	ev := d.Event(2, 0)
 	if ev == 0 {
-		d.At("IntentionalDelayFstop")
-		x.IntentionalDelayFstop.Set(uint16(d.Unsigned(1<<16 - 1)))
+		x.IntentionalDelayFstop.Set(uint16(d.Unsigned("IntentionalDelayFstop", 1<<16-1)))
 		ev = d.Event(1, 0) + 1
 	}
 	if ev != 1 {
 		d.Expected("Slope")
 		return
 	}
-	d.In("Slope")
 	x.Slope.DecodeEXI(d)
-	d.Out()
+	d.Out("Slope")
 	ev = d.Event(3, 0)
 	if ev == 0 {
-		d.At("DeactivationTime")
-		x.DeactivationTime.Set(uint16(d.Unsigned(1<<16 - 1)))
+		x.DeactivationTime.Set(uint16(d.Unsigned("DeactivationTime", 1<<16-1)))
 		ev = d.Event(2, 0) + 1
 	}
 	if ev == 1 {
-		d.At("IntentionalDelayPowerControl")
-		x.IntentionalDelayPowerControl.Set(uint16(d.Unsigned(1<<16 - 1)))
+		x.IntentionalDelayPowerControl.Set(uint16(d.Unsigned("IntentionalDelayPowerControl", 1<<16-1)))
 		ev = d.Event(1, 0) + 2
 	}
 	if ev != 2 {
 		d.Expected("PowerReference")
 		return
 	}
-	d.At("PowerReference")
-	x.PowerReference = PowerReference(d.Enum(2))
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("HysteresisControl")
-		return
-	}
-	d.At("HysteresisControl")
-	x.HysteresisControl = d.Bool()
+	x.PowerReference = PowerReference(d.Enum("PowerReference", 2))
+	x.HysteresisControl = d.NextBool("HysteresisControl", 0)
 	ev = d.Event(2, 0)
 	if ev == 0 {
-		d.At("PowerUpRamp")
-		x.PowerUpRamp.Set(uint16(d.Unsigned(1<<16 - 1)))
+		x.PowerUpRamp.Set(uint16(d.Unsigned("PowerUpRamp", 1<<16-1)))
 		ev = d.Event(1, 0) + 1
 	}
 	if ev != 1 {
 		d.Expected("PT1ResponseActivePower")
 		return
 	}
-	d.At("PT1ResponseActivePower")
-	x.PT1ResponseActivePower = d.Bool()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("StepResponseTimeConstantActivePower")
+	x.PT1ResponseActivePower = d.Bool("PT1ResponseActivePower")
+	if !d.Begin("StepResponseTimeConstantActivePower", 0) {
 		return
 	}
-	d.In("StepResponseTimeConstantActivePower")
 	x.StepResponseTimeConstantActivePower.DecodeEXI(d)
-	d.Out()
-	if d.Event(1, exi.AtEnd) != 0 {
-		d.Expected("end of element")
-	}
+	d.Out("StepResponseTimeConstantActivePower")
+	d.End(exi.AtEnd)
 }
 
 // EncodeEXI writes the element's content and end.
 func (x *FrequencyWatt) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
-	e.At("Fstart")
 	x.Fstart.EncodeEXI(e)
+	e.Out("Fstart")
 	e.Event(0, 1)
-	e.At("Fstop")
 	x.Fstop.EncodeEXI(e)
+	e.Out("Fstop")
 	at := uint32(0)
 	if x.IntentionalDelayFstop.Present {
 		e.Event(0-at, 2-at)
-		e.At("IntentionalDelayFstop")
-		e.Unsigned(uint64(x.IntentionalDelayFstop.Value))
+		e.Unsigned("IntentionalDelayFstop", uint64(x.IntentionalDelayFstop.Value))
 		at = 1
 	}
 	e.Event(1-at, 2-at)
-	e.At("Slope")
 	x.Slope.EncodeEXI(e)
+	e.Out("Slope")
 	at = 0
 	if x.DeactivationTime.Present {
 		e.Event(0-at, 3-at)
-		e.At("DeactivationTime")
-		e.Unsigned(uint64(x.DeactivationTime.Value))
+		e.Unsigned("DeactivationTime", uint64(x.DeactivationTime.Value))
 		at = 1
 	}
 	if x.IntentionalDelayPowerControl.Present {
 		e.Event(1-at, 3-at)
-		e.At("IntentionalDelayPowerControl")
-		e.Unsigned(uint64(x.IntentionalDelayPowerControl.Value))
+		e.Unsigned("IntentionalDelayPowerControl", uint64(x.IntentionalDelayPowerControl.Value))
 		at = 2
 	}
 	e.Event(2-at, 3-at)
-	e.At("PowerReference")
-	e.Enum(uint8(x.PowerReference), 2)
-	e.Event(0, 1)
-	e.At("HysteresisControl")
-	e.Bool(x.HysteresisControl)
+	e.Enum("PowerReference", uint8(x.PowerReference), 2)
+	e.NextBool("HysteresisControl", x.HysteresisControl)
 	at = 0
 	if x.PowerUpRamp.Present {
 		e.Event(0-at, 2-at)
-		e.At("PowerUpRamp")
-		e.Unsigned(uint64(x.PowerUpRamp.Value))
+		e.Unsigned("PowerUpRamp", uint64(x.PowerUpRamp.Value))
 		at = 1
 	}
 	e.Event(1-at, 2-at)
-	e.At("PT1ResponseActivePower")
-	e.Bool(x.PT1ResponseActivePower)
+	e.Bool("PT1ResponseActivePower", x.PT1ResponseActivePower)
 	e.Event(0, 1)
-	e.At("StepResponseTimeConstantActivePower")
 	x.StepResponseTimeConstantActivePower.EncodeEXI(e)
+	e.Out("StepResponseTimeConstantActivePower")
 	e.Event(0, 1)
 }
 
@@ -3283,48 +3001,26 @@ type VoltWatt struct {
 
 // DecodeEXI reads the element's content and end.
 func (x *VoltWatt) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("PowerReference")
+	x.PowerReference = PowerReference(d.NextEnum("PowerReference", 2, exi.AtStart))
+	if !d.Begin("UStart", 0) {
 		return
 	}
-	d.At("PowerReference")
-	x.PowerReference = PowerReference(d.Enum(2))
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("UStart")
-		return
-	}
-	d.In("UStart")
 	x.UStart.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("UStop")
+	d.Out("UStart")
+	if !d.Begin("UStop", 0) {
 		return
 	}
-	d.In("UStop")
 	x.UStop.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("PT1ResponseActivePower")
+	d.Out("UStop")
+	x.PT1ResponseActivePower = d.NextBool("PT1ResponseActivePower", 0)
+	if !d.Begin("StepResponseTimeConstantActivePower", 0) {
 		return
 	}
-	d.At("PT1ResponseActivePower")
-	x.PT1ResponseActivePower = d.Bool()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("StepResponseTimeConstantActivePower")
-		return
-	}
-	d.In("StepResponseTimeConstantActivePower")
 	x.StepResponseTimeConstantActivePower.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(2, exi.AtEnd)
+	d.Out("StepResponseTimeConstantActivePower")
+	ev := d.Event(2, exi.AtEnd)
 	if ev == 0 {
-		d.At("IntentionalDelayPowerControl")
-		x.IntentionalDelayPowerControl.Set(uint32(d.Unsigned(1<<32 - 1)))
+		x.IntentionalDelayPowerControl.Set(uint32(d.Unsigned("IntentionalDelayPowerControl", 1<<32-1)))
 		ev = d.Event(1, exi.AtEnd) + 1
 	}
 	if ev != 1 {
@@ -3334,26 +3030,21 @@ func (x *VoltWatt) DecodeEXI(d *exi.Decoder) {
 
 // EncodeEXI writes the element's content and end.
 func (x *VoltWatt) EncodeEXI(e *exi.Encoder) {
+	e.NextEnum("PowerReference", uint8(x.PowerReference), 2)
 	e.Event(0, 1)
-	e.At("PowerReference")
-	e.Enum(uint8(x.PowerReference), 2)
-	e.Event(0, 1)
-	e.At("UStart")
 	x.UStart.EncodeEXI(e)
+	e.Out("UStart")
 	e.Event(0, 1)
-	e.At("UStop")
 	x.UStop.EncodeEXI(e)
+	e.Out("UStop")
+	e.NextBool("PT1ResponseActivePower", x.PT1ResponseActivePower)
 	e.Event(0, 1)
-	e.At("PT1ResponseActivePower")
-	e.Bool(x.PT1ResponseActivePower)
-	e.Event(0, 1)
-	e.At("StepResponseTimeConstantActivePower")
 	x.StepResponseTimeConstantActivePower.EncodeEXI(e)
+	e.Out("StepResponseTimeConstantActivePower")
 	at := uint32(0)
 	if x.IntentionalDelayPowerControl.Present {
 		e.Event(0-at, 2-at)
-		e.At("IntentionalDelayPowerControl")
-		e.Unsigned(uint64(x.IntentionalDelayPowerControl.Value))
+		e.Unsigned("IntentionalDelayPowerControl", uint64(x.IntentionalDelayPowerControl.Value))
 		at = 1
 	}
 	e.Event(1-at, 2-at)
@@ -3388,23 +3079,20 @@ func (x *ActivePowerSupport) DecodeEXI(d *exi.Decoder) {
 	ev := d.Event(4, exi.AtStart|exi.AtEnd)
 	if ev == 0 {
 		x.UnderFrequencyWatt.Present = true
-		d.In("UnderFrequencyWatt")
 		x.UnderFrequencyWatt.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("UnderFrequencyWatt")
 		ev = d.Event(3, exi.AtEnd) + 1
 	}
 	if ev == 1 {
 		x.OverFrequencyWatt.Present = true
-		d.In("OverFrequencyWatt")
 		x.OverFrequencyWatt.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("OverFrequencyWatt")
 		ev = d.Event(2, exi.AtEnd) + 2
 	}
 	if ev == 2 {
 		x.VoltWatt.Present = true
-		d.In("VoltWatt")
 		x.VoltWatt.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("VoltWatt")
 		ev = d.Event(1, exi.AtEnd) + 3
 	}
 	if ev != 3 {
@@ -3417,20 +3105,20 @@ func (x *ActivePowerSupport) EncodeEXI(e *exi.Encoder) {
 	at := uint32(0)
 	if x.UnderFrequencyWatt.Present {
 		e.Event(0-at, 4-at)
-		e.At("UnderFrequencyWatt")
 		x.UnderFrequencyWatt.Value.EncodeEXI(e)
+		e.Out("UnderFrequencyWatt")
 		at = 1
 	}
 	if x.OverFrequencyWatt.Present {
 		e.Event(1-at, 4-at)
-		e.At("OverFrequencyWatt")
 		x.OverFrequencyWatt.Value.EncodeEXI(e)
+		e.Out("OverFrequencyWatt")
 		at = 2
 	}
 	if x.VoltWatt.Present {
 		e.Event(2-at, 4-at)
-		e.At("VoltWatt")
 		x.VoltWatt.Value.EncodeEXI(e)
+		e.Out("VoltWatt")
 		at = 3
 	}
 	e.Event(3-at, 4-at)
@@ -3476,44 +3164,38 @@ func (x *DERControl) DecodeEXI(d *exi.Decoder) {
 	ev := d.Event(7, exi.AtStart|exi.AtEnd)
 	if ev == 0 {
 		x.OvervoltageFaultRideThrough.Present = true
-		d.In("OvervoltageFaultRideThrough")
 		x.OvervoltageFaultRideThrough.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("OvervoltageFaultRideThrough")
 		ev = d.Event(6, exi.AtEnd) + 1
 	}
 	if ev == 1 {
 		x.UndervoltageFaultRideThrough.Present = true
-		d.In("UndervoltageFaultRideThrough")
 		x.UndervoltageFaultRideThrough.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("UndervoltageFaultRideThrough")
 		ev = d.Event(5, exi.AtEnd) + 2
 	}
 	if ev == 2 {
 		x.ZeroCurrent.Present = true
-		d.In("ZeroCurrent")
 		x.ZeroCurrent.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("ZeroCurrent")
 		ev = d.Event(4, exi.AtEnd) + 3
 	}
 	if ev == 3 {
 		x.ReactivePowerSupport = new(ReactivePowerSupport)
-		d.In("ReactivePowerSupport")
 		x.ReactivePowerSupport.DecodeEXI(d)
-		d.Out()
+		d.Out("ReactivePowerSupport")
 		ev = d.Event(3, exi.AtEnd) + 4
 	}
 	if ev == 4 {
 		x.ActivePowerSupport.Present = true
-		d.In("ActivePowerSupport")
 		x.ActivePowerSupport.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("ActivePowerSupport")
 		ev = d.Event(2, exi.AtEnd) + 5
 	}
 	if ev == 5 {
 		x.MaximumLevelDCInjection.Present = true
-		d.In("MaximumLevelDCInjection")
 		x.MaximumLevelDCInjection.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("MaximumLevelDCInjection")
 		ev = d.Event(1, exi.AtEnd) + 6
 	}
 	if ev != 6 {
@@ -3526,38 +3208,38 @@ func (x *DERControl) EncodeEXI(e *exi.Encoder) {
 	at := uint32(0)
 	if x.OvervoltageFaultRideThrough.Present {
 		e.Event(0-at, 7-at)
-		e.At("OvervoltageFaultRideThrough")
 		x.OvervoltageFaultRideThrough.Value.EncodeEXI(e)
+		e.Out("OvervoltageFaultRideThrough")
 		at = 1
 	}
 	if x.UndervoltageFaultRideThrough.Present {
 		e.Event(1-at, 7-at)
-		e.At("UndervoltageFaultRideThrough")
 		x.UndervoltageFaultRideThrough.Value.EncodeEXI(e)
+		e.Out("UndervoltageFaultRideThrough")
 		at = 2
 	}
 	if x.ZeroCurrent.Present {
 		e.Event(2-at, 7-at)
-		e.At("ZeroCurrent")
 		x.ZeroCurrent.Value.EncodeEXI(e)
+		e.Out("ZeroCurrent")
 		at = 3
 	}
 	if x.ReactivePowerSupport != nil {
 		e.Event(3-at, 7-at)
-		e.At("ReactivePowerSupport")
 		x.ReactivePowerSupport.EncodeEXI(e)
+		e.Out("ReactivePowerSupport")
 		at = 4
 	}
 	if x.ActivePowerSupport.Present {
 		e.Event(4-at, 7-at)
-		e.At("ActivePowerSupport")
 		x.ActivePowerSupport.Value.EncodeEXI(e)
+		e.Out("ActivePowerSupport")
 		at = 5
 	}
 	if x.MaximumLevelDCInjection.Present {
 		e.Event(5-at, 7-at)
-		e.At("MaximumLevelDCInjection")
 		x.MaximumLevelDCInjection.Value.EncodeEXI(e)
+		e.Out("MaximumLevelDCInjection")
 		at = 6
 	}
 	e.Event(6-at, 7-at)

@@ -68,178 +68,148 @@ func (*BPTDynamicACCLReqControlMode) ElementName() exi.QName {
 func (x *BPTDynamicACCLReqControlMode) DecodeEXI(d *exi.Decoder) {
 	ev := d.Event(2, exi.AtStart)
 	if ev == 0 {
-		d.At("DepartureTime")
-		x.DepartureTime.Set(uint32(d.Unsigned(1<<32 - 1)))
+		x.DepartureTime.Set(uint32(d.Unsigned("DepartureTime", 1<<32-1)))
 		ev = d.Event(1, 0) + 1
 	}
 	if ev != 1 {
 		d.Expected("EVTargetEnergyRequest")
 		return
 	}
-	d.In("EVTargetEnergyRequest")
 	x.EVTargetEnergyRequest.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVMaximumEnergyRequest")
+	d.Out("EVTargetEnergyRequest")
+	if !d.Begin("EVMaximumEnergyRequest", 0) {
 		return
 	}
-	d.In("EVMaximumEnergyRequest")
 	x.EVMaximumEnergyRequest.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVMinimumEnergyRequest")
+	d.Out("EVMaximumEnergyRequest")
+	if !d.Begin("EVMinimumEnergyRequest", 0) {
 		return
 	}
-	d.In("EVMinimumEnergyRequest")
 	x.EVMinimumEnergyRequest.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVMaximumChargePower")
+	d.Out("EVMinimumEnergyRequest")
+	if !d.Begin("EVMaximumChargePower", 0) {
 		return
 	}
-	d.In("EVMaximumChargePower")
 	x.EVMaximumChargePower.DecodeEXI(d)
-	d.Out()
+	d.Out("EVMaximumChargePower")
 	ev = d.Event(3, 0)
 	if ev == 0 {
 		x.EVMaximumChargePowerL2.Present = true
-		d.In("EVMaximumChargePower_L2")
 		x.EVMaximumChargePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMaximumChargePower_L2")
 		ev = d.Event(2, 0) + 1
 	}
 	if ev == 1 {
 		x.EVMaximumChargePowerL3.Present = true
-		d.In("EVMaximumChargePower_L3")
 		x.EVMaximumChargePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMaximumChargePower_L3")
 		ev = d.Event(1, 0) + 2
 	}
 	if ev != 2 {
 		d.Expected("EVMinimumChargePower")
 		return
 	}
-	d.In("EVMinimumChargePower")
 	x.EVMinimumChargePower.DecodeEXI(d)
-	d.Out()
+	d.Out("EVMinimumChargePower")
 	ev = d.Event(3, 0)
 	if ev == 0 {
 		x.EVMinimumChargePowerL2.Present = true
-		d.In("EVMinimumChargePower_L2")
 		x.EVMinimumChargePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMinimumChargePower_L2")
 		ev = d.Event(2, 0) + 1
 	}
 	if ev == 1 {
 		x.EVMinimumChargePowerL3.Present = true
-		d.In("EVMinimumChargePower_L3")
 		x.EVMinimumChargePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMinimumChargePower_L3")
 		ev = d.Event(1, 0) + 2
 	}
 	if ev != 2 {
 		d.Expected("EVPresentActivePower")
 		return
 	}
-	d.In("EVPresentActivePower")
 	x.EVPresentActivePower.DecodeEXI(d)
-	d.Out()
+	d.Out("EVPresentActivePower")
 	ev = d.Event(3, 0)
 	if ev == 0 {
 		x.EVPresentActivePowerL2.Present = true
-		d.In("EVPresentActivePower_L2")
 		x.EVPresentActivePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVPresentActivePower_L2")
 		ev = d.Event(2, 0) + 1
 	}
 	if ev == 1 {
 		x.EVPresentActivePowerL3.Present = true
-		d.In("EVPresentActivePower_L3")
 		x.EVPresentActivePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVPresentActivePower_L3")
 		ev = d.Event(1, 0) + 2
 	}
 	if ev != 2 {
 		d.Expected("EVPresentReactivePower")
 		return
 	}
-	d.In("EVPresentReactivePower")
 	x.EVPresentReactivePower.DecodeEXI(d)
-	d.Out()
+	d.Out("EVPresentReactivePower")
 	ev = d.Event(3, 0)
 	if ev == 0 {
 		x.EVPresentReactivePowerL2.Present = true
-		d.In("EVPresentReactivePower_L2")
 		x.EVPresentReactivePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVPresentReactivePower_L2")
 		ev = d.Event(2, 0) + 1
 	}
 	if ev == 1 {
 		x.EVPresentReactivePowerL3.Present = true
-		d.In("EVPresentReactivePower_L3")
 		x.EVPresentReactivePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVPresentReactivePower_L3")
 		ev = d.Event(1, 0) + 2
 	}
 	if ev != 2 {
 		d.Expected("EVMaximumDischargePower")
 		return
 	}
-	d.In("EVMaximumDischargePower")
 	x.EVMaximumDischargePower.DecodeEXI(d)
-	d.Out()
+	d.Out("EVMaximumDischargePower")
 	ev = d.Event(3, 0)
 	if ev == 0 {
 		x.EVMaximumDischargePowerL2.Present = true
-		d.In("EVMaximumDischargePower_L2")
 		x.EVMaximumDischargePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMaximumDischargePower_L2")
 		ev = d.Event(2, 0) + 1
 	}
 	if ev == 1 {
 		x.EVMaximumDischargePowerL3.Present = true
-		d.In("EVMaximumDischargePower_L3")
 		x.EVMaximumDischargePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMaximumDischargePower_L3")
 		ev = d.Event(1, 0) + 2
 	}
 	if ev != 2 {
 		d.Expected("EVMinimumDischargePower")
 		return
 	}
-	d.In("EVMinimumDischargePower")
 	x.EVMinimumDischargePower.DecodeEXI(d)
-	d.Out()
+	d.Out("EVMinimumDischargePower")
 	ev = d.Event(5, exi.AtEnd)
 	if ev == 0 {
 		x.EVMinimumDischargePowerL2.Present = true
-		d.In("EVMinimumDischargePower_L2")
 		x.EVMinimumDischargePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMinimumDischargePower_L2")
 		ev = d.Event(4, exi.AtEnd) + 1
 	}
 	if ev == 1 {
 		x.EVMinimumDischargePowerL3.Present = true
-		d.In("EVMinimumDischargePower_L3")
 		x.EVMinimumDischargePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMinimumDischargePower_L3")
 		ev = d.Event(3, exi.AtEnd) + 2
 	}
 	if ev == 2 {
 		x.EVMaximumV2XEnergyRequest.Present = true
-		d.In("EVMaximumV2XEnergyRequest")
 		x.EVMaximumV2XEnergyRequest.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMaximumV2XEnergyRequest")
 		ev = d.Event(2, exi.AtEnd) + 3
 	}
 	if ev == 3 {
 		x.EVMinimumV2XEnergyRequest.Present = true
-		d.In("EVMinimumV2XEnergyRequest")
 		x.EVMinimumV2XEnergyRequest.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMinimumV2XEnergyRequest")
 		ev = d.Event(1, exi.AtEnd) + 4
 	}
 	if ev != 4 {
@@ -252,125 +222,124 @@ func (x *BPTDynamicACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	at := uint32(0)
 	if x.DepartureTime.Present {
 		e.Event(0-at, 2-at)
-		e.At("DepartureTime")
-		e.Unsigned(uint64(x.DepartureTime.Value))
+		e.Unsigned("DepartureTime", uint64(x.DepartureTime.Value))
 		at = 1
 	}
 	e.Event(1-at, 2-at)
-	e.At("EVTargetEnergyRequest")
 	x.EVTargetEnergyRequest.EncodeEXI(e)
+	e.Out("EVTargetEnergyRequest")
 	e.Event(0, 1)
-	e.At("EVMaximumEnergyRequest")
 	x.EVMaximumEnergyRequest.EncodeEXI(e)
+	e.Out("EVMaximumEnergyRequest")
 	e.Event(0, 1)
-	e.At("EVMinimumEnergyRequest")
 	x.EVMinimumEnergyRequest.EncodeEXI(e)
+	e.Out("EVMinimumEnergyRequest")
 	e.Event(0, 1)
-	e.At("EVMaximumChargePower")
 	x.EVMaximumChargePower.EncodeEXI(e)
+	e.Out("EVMaximumChargePower")
 	at = 0
 	if x.EVMaximumChargePowerL2.Present {
 		e.Event(0-at, 3-at)
-		e.At("EVMaximumChargePower_L2")
 		x.EVMaximumChargePowerL2.Value.EncodeEXI(e)
+		e.Out("EVMaximumChargePower_L2")
 		at = 1
 	}
 	if x.EVMaximumChargePowerL3.Present {
 		e.Event(1-at, 3-at)
-		e.At("EVMaximumChargePower_L3")
 		x.EVMaximumChargePowerL3.Value.EncodeEXI(e)
+		e.Out("EVMaximumChargePower_L3")
 		at = 2
 	}
 	e.Event(2-at, 3-at)
-	e.At("EVMinimumChargePower")
 	x.EVMinimumChargePower.EncodeEXI(e)
+	e.Out("EVMinimumChargePower")
 	at = 0
 	if x.EVMinimumChargePowerL2.Present {
 		e.Event(0-at, 3-at)
-		e.At("EVMinimumChargePower_L2")
 		x.EVMinimumChargePowerL2.Value.EncodeEXI(e)
+		e.Out("EVMinimumChargePower_L2")
 		at = 1
 	}
 	if x.EVMinimumChargePowerL3.Present {
 		e.Event(1-at, 3-at)
-		e.At("EVMinimumChargePower_L3")
 		x.EVMinimumChargePowerL3.Value.EncodeEXI(e)
+		e.Out("EVMinimumChargePower_L3")
 		at = 2
 	}
 	e.Event(2-at, 3-at)
-	e.At("EVPresentActivePower")
 	x.EVPresentActivePower.EncodeEXI(e)
+	e.Out("EVPresentActivePower")
 	at = 0
 	if x.EVPresentActivePowerL2.Present {
 		e.Event(0-at, 3-at)
-		e.At("EVPresentActivePower_L2")
 		x.EVPresentActivePowerL2.Value.EncodeEXI(e)
+		e.Out("EVPresentActivePower_L2")
 		at = 1
 	}
 	if x.EVPresentActivePowerL3.Present {
 		e.Event(1-at, 3-at)
-		e.At("EVPresentActivePower_L3")
 		x.EVPresentActivePowerL3.Value.EncodeEXI(e)
+		e.Out("EVPresentActivePower_L3")
 		at = 2
 	}
 	e.Event(2-at, 3-at)
-	e.At("EVPresentReactivePower")
 	x.EVPresentReactivePower.EncodeEXI(e)
+	e.Out("EVPresentReactivePower")
 	at = 0
 	if x.EVPresentReactivePowerL2.Present {
 		e.Event(0-at, 3-at)
-		e.At("EVPresentReactivePower_L2")
 		x.EVPresentReactivePowerL2.Value.EncodeEXI(e)
+		e.Out("EVPresentReactivePower_L2")
 		at = 1
 	}
 	if x.EVPresentReactivePowerL3.Present {
 		e.Event(1-at, 3-at)
-		e.At("EVPresentReactivePower_L3")
 		x.EVPresentReactivePowerL3.Value.EncodeEXI(e)
+		e.Out("EVPresentReactivePower_L3")
 		at = 2
 	}
 	e.Event(2-at, 3-at)
-	e.At("EVMaximumDischargePower")
 	x.EVMaximumDischargePower.EncodeEXI(e)
+	e.Out("EVMaximumDischargePower")
 	at = 0
 	if x.EVMaximumDischargePowerL2.Present {
 		e.Event(0-at, 3-at)
-		e.At("EVMaximumDischargePower_L2")
 		x.EVMaximumDischargePowerL2.Value.EncodeEXI(e)
+		e.Out("EVMaximumDischargePower_L2")
 		at = 1
 	}
 	if x.EVMaximumDischargePowerL3.Present {
 		e.Event(1-at, 3-at)
-		e.At("EVMaximumDischargePower_L3")
 		x.EVMaximumDischargePowerL3.Value.EncodeEXI(e)
+		e.Out("EVMaximumDischargePower_L3")
 		at = 2
 	}
 	e.Event(2-at, 3-at)
-	e.At("EVMinimumDischargePower")
 	x.EVMinimumDischargePower.EncodeEXI(e)
+	e.Out("EVMinimumDischargePower")
 	at = 0
 	if x.EVMinimumDischargePowerL2.Present {
 		e.Event(0-at, 5-at)
-		e.At("EVMinimumDischargePower_L2")
 		x.EVMinimumDischargePowerL2.Value.EncodeEXI(e)
+		e.Out("EVMinimumDischargePower_L2")
 		at = 1
 	}
 	if x.EVMinimumDischargePowerL3.Present {
 		e.Event(1-at, 5-at)
-		e.At("EVMinimumDischargePower_L3")
 		x.EVMinimumDischargePowerL3.Value.EncodeEXI(e)
+		e.Out("EVMinimumDischargePower_L3")
 		at = 2
 	}
 	if x.EVMaximumV2XEnergyRequest.Present {
 		e.Event(2-at, 5-at)
-		e.At("EVMaximumV2XEnergyRequest")
 		x.EVMaximumV2XEnergyRequest.Value.EncodeEXI(e)
+		e.Out("EVMaximumV2XEnergyRequest")
 		at = 3
 	}
 	if x.EVMinimumV2XEnergyRequest.Present {
 		e.Event(3-at, 5-at)
-		e.At("EVMinimumV2XEnergyRequest")
 		x.EVMinimumV2XEnergyRequest.Value.EncodeEXI(e)
+		e.Out("EVMinimumV2XEnergyRequest")
 		at = 4
 	}
 	e.Event(4-at, 5-at)
@@ -533,150 +502,129 @@ func (x *BPTScheduledACCLReqControlMode) DecodeEXI(d *exi.Decoder) {
 	ev := d.Event(10, exi.AtStart)
 	if ev == 0 {
 		x.EVTargetEnergyRequest.Present = true
-		d.In("EVTargetEnergyRequest")
 		x.EVTargetEnergyRequest.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVTargetEnergyRequest")
 		ev = d.Event(9, 0) + 1
 	}
 	if ev == 1 {
 		x.EVMaximumEnergyRequest.Present = true
-		d.In("EVMaximumEnergyRequest")
 		x.EVMaximumEnergyRequest.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMaximumEnergyRequest")
 		ev = d.Event(8, 0) + 2
 	}
 	if ev == 2 {
 		x.EVMinimumEnergyRequest.Present = true
-		d.In("EVMinimumEnergyRequest")
 		x.EVMinimumEnergyRequest.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMinimumEnergyRequest")
 		ev = d.Event(7, 0) + 3
 	}
 	if ev == 3 {
 		x.EVMaximumChargePower.Present = true
-		d.In("EVMaximumChargePower")
 		x.EVMaximumChargePower.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMaximumChargePower")
 		ev = d.Event(6, 0) + 4
 	}
 	if ev == 4 {
 		x.EVMaximumChargePowerL2.Present = true
-		d.In("EVMaximumChargePower_L2")
 		x.EVMaximumChargePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMaximumChargePower_L2")
 		ev = d.Event(5, 0) + 5
 	}
 	if ev == 5 {
 		x.EVMaximumChargePowerL3.Present = true
-		d.In("EVMaximumChargePower_L3")
 		x.EVMaximumChargePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMaximumChargePower_L3")
 		ev = d.Event(4, 0) + 6
 	}
 	if ev == 6 {
 		x.EVMinimumChargePower.Present = true
-		d.In("EVMinimumChargePower")
 		x.EVMinimumChargePower.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMinimumChargePower")
 		ev = d.Event(3, 0) + 7
 	}
 	if ev == 7 {
 		x.EVMinimumChargePowerL2.Present = true
-		d.In("EVMinimumChargePower_L2")
 		x.EVMinimumChargePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMinimumChargePower_L2")
 		ev = d.Event(2, 0) + 8
 	}
 	if ev == 8 {
 		x.EVMinimumChargePowerL3.Present = true
-		d.In("EVMinimumChargePower_L3")
 		x.EVMinimumChargePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMinimumChargePower_L3")
 		ev = d.Event(1, 0) + 9
 	}
 	if ev != 9 {
 		d.Expected("EVPresentActivePower")
 		return
 	}
-	d.In("EVPresentActivePower")
 	x.EVPresentActivePower.DecodeEXI(d)
-	d.Out()
+	d.Out("EVPresentActivePower")
 	ev = d.Event(12, exi.AtEnd)
 	if ev == 0 {
 		x.EVPresentActivePowerL2.Present = true
-		d.In("EVPresentActivePower_L2")
 		x.EVPresentActivePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVPresentActivePower_L2")
 		ev = d.Event(11, exi.AtEnd) + 1
 	}
 	if ev == 1 {
 		x.EVPresentActivePowerL3.Present = true
-		d.In("EVPresentActivePower_L3")
 		x.EVPresentActivePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVPresentActivePower_L3")
 		ev = d.Event(10, exi.AtEnd) + 2
 	}
 	if ev == 2 {
 		x.EVPresentReactivePower.Present = true
-		d.In("EVPresentReactivePower")
 		x.EVPresentReactivePower.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVPresentReactivePower")
 		ev = d.Event(9, exi.AtEnd) + 3
 	}
 	if ev == 3 {
 		x.EVPresentReactivePowerL2.Present = true
-		d.In("EVPresentReactivePower_L2")
 		x.EVPresentReactivePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVPresentReactivePower_L2")
 		ev = d.Event(8, exi.AtEnd) + 4
 	}
 	if ev == 4 {
 		x.EVPresentReactivePowerL3.Present = true
-		d.In("EVPresentReactivePower_L3")
 		x.EVPresentReactivePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVPresentReactivePower_L3")
 		ev = d.Event(7, exi.AtEnd) + 5
 	}
 	if ev == 5 {
 		x.EVMaximumDischargePower.Present = true
-		d.In("EVMaximumDischargePower")
 		x.EVMaximumDischargePower.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMaximumDischargePower")
 		ev = d.Event(6, exi.AtEnd) + 6
 	}
 	if ev == 6 {
 		x.EVMaximumDischargePowerL2.Present = true
-		d.In("EVMaximumDischargePower_L2")
 		x.EVMaximumDischargePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMaximumDischargePower_L2")
 		ev = d.Event(5, exi.AtEnd) + 7
 	}
 	if ev == 7 {
 		x.EVMaximumDischargePowerL3.Present = true
-		d.In("EVMaximumDischargePower_L3")
 		x.EVMaximumDischargePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMaximumDischargePower_L3")
 		ev = d.Event(4, exi.AtEnd) + 8
 	}
 	if ev == 8 {
 		x.EVMinimumDischargePower.Present = true
-		d.In("EVMinimumDischargePower")
 		x.EVMinimumDischargePower.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMinimumDischargePower")
 		ev = d.Event(3, exi.AtEnd) + 9
 	}
 	if ev == 9 {
 		x.EVMinimumDischargePowerL2.Present = true
-		d.In("EVMinimumDischargePower_L2")
 		x.EVMinimumDischargePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMinimumDischargePower_L2")
 		ev = d.Event(2, exi.AtEnd) + 10
 	}
 	if ev == 10 {
 		x.EVMinimumDischargePowerL3.Present = true
-		d.In("EVMinimumDischargePower_L3")
 		x.EVMinimumDischargePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMinimumDischargePower_L3")
 		ev = d.Event(1, exi.AtEnd) + 11
 	}
 	if ev != 11 {
@@ -689,126 +637,126 @@ func (x *BPTScheduledACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	at := uint32(0)
 	if x.EVTargetEnergyRequest.Present {
 		e.Event(0-at, 10-at)
-		e.At("EVTargetEnergyRequest")
 		x.EVTargetEnergyRequest.Value.EncodeEXI(e)
+		e.Out("EVTargetEnergyRequest")
 		at = 1
 	}
 	if x.EVMaximumEnergyRequest.Present {
 		e.Event(1-at, 10-at)
-		e.At("EVMaximumEnergyRequest")
 		x.EVMaximumEnergyRequest.Value.EncodeEXI(e)
+		e.Out("EVMaximumEnergyRequest")
 		at = 2
 	}
 	if x.EVMinimumEnergyRequest.Present {
 		e.Event(2-at, 10-at)
-		e.At("EVMinimumEnergyRequest")
 		x.EVMinimumEnergyRequest.Value.EncodeEXI(e)
+		e.Out("EVMinimumEnergyRequest")
 		at = 3
 	}
 	if x.EVMaximumChargePower.Present {
 		e.Event(3-at, 10-at)
-		e.At("EVMaximumChargePower")
 		x.EVMaximumChargePower.Value.EncodeEXI(e)
+		e.Out("EVMaximumChargePower")
 		at = 4
 	}
 	if x.EVMaximumChargePowerL2.Present {
 		e.Event(4-at, 10-at)
-		e.At("EVMaximumChargePower_L2")
 		x.EVMaximumChargePowerL2.Value.EncodeEXI(e)
+		e.Out("EVMaximumChargePower_L2")
 		at = 5
 	}
 	if x.EVMaximumChargePowerL3.Present {
 		e.Event(5-at, 10-at)
-		e.At("EVMaximumChargePower_L3")
 		x.EVMaximumChargePowerL3.Value.EncodeEXI(e)
+		e.Out("EVMaximumChargePower_L3")
 		at = 6
 	}
 	if x.EVMinimumChargePower.Present {
 		e.Event(6-at, 10-at)
-		e.At("EVMinimumChargePower")
 		x.EVMinimumChargePower.Value.EncodeEXI(e)
+		e.Out("EVMinimumChargePower")
 		at = 7
 	}
 	if x.EVMinimumChargePowerL2.Present {
 		e.Event(7-at, 10-at)
-		e.At("EVMinimumChargePower_L2")
 		x.EVMinimumChargePowerL2.Value.EncodeEXI(e)
+		e.Out("EVMinimumChargePower_L2")
 		at = 8
 	}
 	if x.EVMinimumChargePowerL3.Present {
 		e.Event(8-at, 10-at)
-		e.At("EVMinimumChargePower_L3")
 		x.EVMinimumChargePowerL3.Value.EncodeEXI(e)
+		e.Out("EVMinimumChargePower_L3")
 		at = 9
 	}
 	e.Event(9-at, 10-at)
-	e.At("EVPresentActivePower")
 	x.EVPresentActivePower.EncodeEXI(e)
+	e.Out("EVPresentActivePower")
 	at = 0
 	if x.EVPresentActivePowerL2.Present {
 		e.Event(0-at, 12-at)
-		e.At("EVPresentActivePower_L2")
 		x.EVPresentActivePowerL2.Value.EncodeEXI(e)
+		e.Out("EVPresentActivePower_L2")
 		at = 1
 	}
 	if x.EVPresentActivePowerL3.Present {
 		e.Event(1-at, 12-at)
-		e.At("EVPresentActivePower_L3")
 		x.EVPresentActivePowerL3.Value.EncodeEXI(e)
+		e.Out("EVPresentActivePower_L3")
 		at = 2
 	}
 	if x.EVPresentReactivePower.Present {
 		e.Event(2-at, 12-at)
-		e.At("EVPresentReactivePower")
 		x.EVPresentReactivePower.Value.EncodeEXI(e)
+		e.Out("EVPresentReactivePower")
 		at = 3
 	}
 	if x.EVPresentReactivePowerL2.Present {
 		e.Event(3-at, 12-at)
-		e.At("EVPresentReactivePower_L2")
 		x.EVPresentReactivePowerL2.Value.EncodeEXI(e)
+		e.Out("EVPresentReactivePower_L2")
 		at = 4
 	}
 	if x.EVPresentReactivePowerL3.Present {
 		e.Event(4-at, 12-at)
-		e.At("EVPresentReactivePower_L3")
 		x.EVPresentReactivePowerL3.Value.EncodeEXI(e)
+		e.Out("EVPresentReactivePower_L3")
 		at = 5
 	}
 	if x.EVMaximumDischargePower.Present {
 		e.Event(5-at, 12-at)
-		e.At("EVMaximumDischargePower")
 		x.EVMaximumDischargePower.Value.EncodeEXI(e)
+		e.Out("EVMaximumDischargePower")
 		at = 6
 	}
 	if x.EVMaximumDischargePowerL2.Present {
 		e.Event(6-at, 12-at)
-		e.At("EVMaximumDischargePower_L2")
 		x.EVMaximumDischargePowerL2.Value.EncodeEXI(e)
+		e.Out("EVMaximumDischargePower_L2")
 		at = 7
 	}
 	if x.EVMaximumDischargePowerL3.Present {
 		e.Event(7-at, 12-at)
-		e.At("EVMaximumDischargePower_L3")
 		x.EVMaximumDischargePowerL3.Value.EncodeEXI(e)
+		e.Out("EVMaximumDischargePower_L3")
 		at = 8
 	}
 	if x.EVMinimumDischargePower.Present {
 		e.Event(8-at, 12-at)
-		e.At("EVMinimumDischargePower")
 		x.EVMinimumDischargePower.Value.EncodeEXI(e)
+		e.Out("EVMinimumDischargePower")
 		at = 9
 	}
 	if x.EVMinimumDischargePowerL2.Present {
 		e.Event(9-at, 12-at)
-		e.At("EVMinimumDischargePower_L2")
 		x.EVMinimumDischargePowerL2.Value.EncodeEXI(e)
+		e.Out("EVMinimumDischargePower_L2")
 		at = 10
 	}
 	if x.EVMinimumDischargePowerL3.Present {
 		e.Event(10-at, 12-at)
-		e.At("EVMinimumDischargePower_L3")
 		x.EVMinimumDischargePowerL3.Value.EncodeEXI(e)
+		e.Out("EVMinimumDischargePower_L3")
 		at = 11
 	}
 	e.Event(11-at, 12-at)
@@ -1010,282 +958,199 @@ func (*DERDynamicACCLReqControlMode) ElementName() exi.QName {
 func (x *DERDynamicACCLReqControlMode) DecodeEXI(d *exi.Decoder) {
 	ev := d.Event(2, exi.AtStart)
 	if ev == 0 {
-		d.At("DepartureTime")
-		x.DepartureTime.Set(uint32(d.Unsigned(1<<32 - 1)))
+		x.DepartureTime.Set(uint32(d.Unsigned("DepartureTime", 1<<32-1)))
 		ev = d.Event(1, 0) + 1
 	}
 	if ev != 1 {
 		d.Expected("EVTargetEnergyRequest")
 		return
 	}
-	d.In("EVTargetEnergyRequest")
 	x.EVTargetEnergyRequest.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVMaximumEnergyRequest")
+	d.Out("EVTargetEnergyRequest")
+	if !d.Begin("EVMaximumEnergyRequest", 0) {
 		return
 	}
-	d.In("EVMaximumEnergyRequest")
 	x.EVMaximumEnergyRequest.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVMinimumEnergyRequest")
+	d.Out("EVMaximumEnergyRequest")
+	if !d.Begin("EVMinimumEnergyRequest", 0) {
 		return
 	}
-	d.In("EVMinimumEnergyRequest")
 	x.EVMinimumEnergyRequest.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVMaximumChargePower")
+	d.Out("EVMinimumEnergyRequest")
+	if !d.Begin("EVMaximumChargePower", 0) {
 		return
 	}
-	d.In("EVMaximumChargePower")
 	x.EVMaximumChargePower.DecodeEXI(d)
-	d.Out()
+	d.Out("EVMaximumChargePower")
 	ev = d.Event(3, 0)
 	if ev == 0 {
 		x.EVMaximumChargePowerL2.Present = true
-		d.In("EVMaximumChargePower_L2")
 		x.EVMaximumChargePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMaximumChargePower_L2")
 		ev = d.Event(2, 0) + 1
 	}
 	if ev == 1 {
 		x.EVMaximumChargePowerL3.Present = true
-		d.In("EVMaximumChargePower_L3")
 		x.EVMaximumChargePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMaximumChargePower_L3")
 		ev = d.Event(1, 0) + 2
 	}
 	if ev != 2 {
 		d.Expected("EVMinimumChargePower")
 		return
 	}
-	d.In("EVMinimumChargePower")
 	x.EVMinimumChargePower.DecodeEXI(d)
-	d.Out()
+	d.Out("EVMinimumChargePower")
 	ev = d.Event(3, 0)
 	if ev == 0 {
 		x.EVMinimumChargePowerL2.Present = true
-		d.In("EVMinimumChargePower_L2")
 		x.EVMinimumChargePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMinimumChargePower_L2")
 		ev = d.Event(2, 0) + 1
 	}
 	if ev == 1 {
 		x.EVMinimumChargePowerL3.Present = true
-		d.In("EVMinimumChargePower_L3")
 		x.EVMinimumChargePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMinimumChargePower_L3")
 		ev = d.Event(1, 0) + 2
 	}
 	if ev != 2 {
 		d.Expected("EVPresentActivePower")
 		return
 	}
-	d.In("EVPresentActivePower")
 	x.EVPresentActivePower.DecodeEXI(d)
-	d.Out()
+	d.Out("EVPresentActivePower")
 	ev = d.Event(3, 0)
 	if ev == 0 {
 		x.EVPresentActivePowerL2.Present = true
-		d.In("EVPresentActivePower_L2")
 		x.EVPresentActivePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVPresentActivePower_L2")
 		ev = d.Event(2, 0) + 1
 	}
 	if ev == 1 {
 		x.EVPresentActivePowerL3.Present = true
-		d.In("EVPresentActivePower_L3")
 		x.EVPresentActivePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVPresentActivePower_L3")
 		ev = d.Event(1, 0) + 2
 	}
 	if ev != 2 {
 		d.Expected("EVPresentReactivePower")
 		return
 	}
-	d.In("EVPresentReactivePower")
 	x.EVPresentReactivePower.DecodeEXI(d)
-	d.Out()
+	d.Out("EVPresentReactivePower")
 	ev = d.Event(3, 0)
 	if ev == 0 {
 		x.EVPresentReactivePowerL2.Present = true
-		d.In("EVPresentReactivePower_L2")
 		x.EVPresentReactivePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVPresentReactivePower_L2")
 		ev = d.Event(2, 0) + 1
 	}
 	if ev == 1 {
 		x.EVPresentReactivePowerL3.Present = true
-		d.In("EVPresentReactivePower_L3")
 		x.EVPresentReactivePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVPresentReactivePower_L3")
 		ev = d.Event(1, 0) + 2
 	}
 	if ev != 2 {
 		d.Expected("EVMaximumDischargePower")
 		return
 	}
-	d.In("EVMaximumDischargePower")
 	x.EVMaximumDischargePower.DecodeEXI(d)
-	d.Out()
+	d.Out("EVMaximumDischargePower")
 	ev = d.Event(3, 0)
 	if ev == 0 {
 		x.EVMaximumDischargePowerL2.Present = true
-		d.In("EVMaximumDischargePower_L2")
 		x.EVMaximumDischargePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMaximumDischargePower_L2")
 		ev = d.Event(2, 0) + 1
 	}
 	if ev == 1 {
 		x.EVMaximumDischargePowerL3.Present = true
-		d.In("EVMaximumDischargePower_L3")
 		x.EVMaximumDischargePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMaximumDischargePower_L3")
 		ev = d.Event(1, 0) + 2
 	}
 	if ev != 2 {
 		d.Expected("EVMinimumDischargePower")
 		return
 	}
-	d.In("EVMinimumDischargePower")
 	x.EVMinimumDischargePower.DecodeEXI(d)
-	d.Out()
+	d.Out("EVMinimumDischargePower")
 	ev = d.Event(3, 0)
 	if ev == 0 {
 		x.EVMinimumDischargePowerL2.Present = true
-		d.In("EVMinimumDischargePower_L2")
 		x.EVMinimumDischargePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMinimumDischargePower_L2")
 		ev = d.Event(2, 0) + 1
 	}
 	if ev == 1 {
 		x.EVMinimumDischargePowerL3.Present = true
-		d.In("EVMinimumDischargePower_L3")
 		x.EVMinimumDischargePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMinimumDischargePower_L3")
 		ev = d.Event(1, 0) + 2
 	}
 	if ev != 2 {
 		d.Expected("EVPresentVoltage")
 		return
 	}
-	d.In("EVPresentVoltage")
 	x.EVPresentVoltage.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVPresentFrequency")
+	d.Out("EVPresentVoltage")
+	if !d.Begin("EVPresentFrequency", 0) {
 		return
 	}
-	d.In("EVPresentFrequency")
 	x.EVPresentFrequency.DecodeEXI(d)
-	d.Out()
+	d.Out("EVPresentFrequency")
 	ev = d.Event(7, 0)
 	if ev == 0 {
 		x.EVSessionTotalDischargeEnergyAvailable.Present = true
-		d.In("EVSessionTotalDischargeEnergyAvailable")
 		x.EVSessionTotalDischargeEnergyAvailable.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSessionTotalDischargeEnergyAvailable")
 		ev = d.Event(6, 0) + 1
 	}
 	if ev == 1 {
 		x.EVApparentPower.Present = true
-		d.In("EVApparentPower")
 		x.EVApparentPower.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVApparentPower")
 		ev = d.Event(5, 0) + 2
 	}
 	if ev == 2 {
 		x.EVReactivePower = new(EVReactivePower)
-		d.In("EVReactivePower")
 		x.EVReactivePower.DecodeEXI(d)
-		d.Out()
+		d.Out("EVReactivePower")
 		ev = d.Event(4, 0) + 3
 	}
 	if ev == 3 {
 		x.EVExcitation.Present = true
-		d.In("EVExcitation")
 		x.EVExcitation.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVExcitation")
 		ev = d.Event(3, 0) + 4
 	}
 	if ev == 4 {
 		x.EVMaximumV2XEnergyRequest.Present = true
-		d.In("EVMaximumV2XEnergyRequest")
 		x.EVMaximumV2XEnergyRequest.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMaximumV2XEnergyRequest")
 		ev = d.Event(2, 0) + 5
 	}
 	if ev == 5 {
 		x.EVMinimumV2XEnergyRequest.Present = true
-		d.In("EVMinimumV2XEnergyRequest")
 		x.EVMinimumV2XEnergyRequest.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMinimumV2XEnergyRequest")
 		ev = d.Event(1, 0) + 6
 	}
 	if ev != 6 {
 		d.Expected("DEROperationalState")
 		return
 	}
-	d.At("DEROperationalState")
-	x.DEROperationalState = DerOperationalState(d.Enum(2))
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("DERConnectionStatus")
-		return
-	}
-	d.At("DERConnectionStatus")
-	x.DERConnectionStatus = DerConnectionStatus(d.Enum(2))
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVUpdateTime")
-		return
-	}
-	d.At("EVUpdateTime")
-	x.EVUpdateTime = d.Unsigned(1<<64 - 1)
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVMinimumChargingDuration")
-		return
-	}
-	d.At("EVMinimumChargingDuration")
-	x.EVMinimumChargingDuration = uint32(d.Unsigned(1<<32 - 1))
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVDurationMaximumChargeRate")
-		return
-	}
-	d.At("EVDurationMaximumChargeRate")
-	x.EVDurationMaximumChargeRate = uint32(d.Unsigned(1<<32 - 1))
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVDurationMaximumDischargeRate")
-		return
-	}
-	d.At("EVDurationMaximumDischargeRate")
-	x.EVDurationMaximumDischargeRate = uint32(d.Unsigned(1<<32 - 1))
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("DERAlarmStatus")
-		return
-	}
-	d.At("DERAlarmStatus")
-	x.DERAlarmStatus = uint32(d.Unsigned(1<<32 - 1))
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EnabledModes")
-		return
-	}
-	d.At("EnabledModes")
-	x.EnabledModes = uint32(d.Unsigned(1<<32 - 1))
-	if d.Event(1, exi.AtEnd) != 0 {
-		d.Expected("end of element")
-	}
+	x.DEROperationalState = DerOperationalState(d.Enum("DEROperationalState", 2))
+	x.DERConnectionStatus = DerConnectionStatus(d.NextEnum("DERConnectionStatus", 2, 0))
+	x.EVUpdateTime = d.NextUnsigned("EVUpdateTime", 1<<64-1, 0)
+	x.EVMinimumChargingDuration = uint32(d.NextUnsigned("EVMinimumChargingDuration", 1<<32-1, 0))
+	x.EVDurationMaximumChargeRate = uint32(d.NextUnsigned("EVDurationMaximumChargeRate", 1<<32-1, 0))
+	x.EVDurationMaximumDischargeRate = uint32(d.NextUnsigned("EVDurationMaximumDischargeRate", 1<<32-1, 0))
+	x.DERAlarmStatus = uint32(d.NextUnsigned("DERAlarmStatus", 1<<32-1, 0))
+	x.EnabledModes = uint32(d.NextUnsigned("EnabledModes", 1<<32-1, 0))
+	d.End(exi.AtEnd)
 }
 
 // EncodeEXI writes the element's content and end.
@@ -1293,182 +1158,166 @@ func (x *DERDynamicACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	at := uint32(0)
 	if x.DepartureTime.Present {
 		e.Event(0-at, 2-at)
-		e.At("DepartureTime")
-		e.Unsigned(uint64(x.DepartureTime.Value))
+		e.Unsigned("DepartureTime", uint64(x.DepartureTime.Value))
 		at = 1
 	}
 	e.Event(1-at, 2-at)
-	e.At("EVTargetEnergyRequest")
 	x.EVTargetEnergyRequest.EncodeEXI(e)
+	e.Out("EVTargetEnergyRequest")
 	e.Event(0, 1)
-	e.At("EVMaximumEnergyRequest")
 	x.EVMaximumEnergyRequest.EncodeEXI(e)
+	e.Out("EVMaximumEnergyRequest")
 	e.Event(0, 1)
-	e.At("EVMinimumEnergyRequest")
 	x.EVMinimumEnergyRequest.EncodeEXI(e)
+	e.Out("EVMinimumEnergyRequest")
 	e.Event(0, 1)
-	e.At("EVMaximumChargePower")
 	x.EVMaximumChargePower.EncodeEXI(e)
+	e.Out("EVMaximumChargePower")
 	at = 0
 	if x.EVMaximumChargePowerL2.Present {
 		e.Event(0-at, 3-at)
-		e.At("EVMaximumChargePower_L2")
 		x.EVMaximumChargePowerL2.Value.EncodeEXI(e)
+		e.Out("EVMaximumChargePower_L2")
 		at = 1
 	}
 	if x.EVMaximumChargePowerL3.Present {
 		e.Event(1-at, 3-at)
-		e.At("EVMaximumChargePower_L3")
 		x.EVMaximumChargePowerL3.Value.EncodeEXI(e)
+		e.Out("EVMaximumChargePower_L3")
 		at = 2
 	}
 	e.Event(2-at, 3-at)
-	e.At("EVMinimumChargePower")
 	x.EVMinimumChargePower.EncodeEXI(e)
+	e.Out("EVMinimumChargePower")
 	at = 0
 	if x.EVMinimumChargePowerL2.Present {
 		e.Event(0-at, 3-at)
-		e.At("EVMinimumChargePower_L2")
 		x.EVMinimumChargePowerL2.Value.EncodeEXI(e)
+		e.Out("EVMinimumChargePower_L2")
 		at = 1
 	}
 	if x.EVMinimumChargePowerL3.Present {
 		e.Event(1-at, 3-at)
-		e.At("EVMinimumChargePower_L3")
 		x.EVMinimumChargePowerL3.Value.EncodeEXI(e)
+		e.Out("EVMinimumChargePower_L3")
 		at = 2
 	}
 	e.Event(2-at, 3-at)
-	e.At("EVPresentActivePower")
 	x.EVPresentActivePower.EncodeEXI(e)
+	e.Out("EVPresentActivePower")
 	at = 0
 	if x.EVPresentActivePowerL2.Present {
 		e.Event(0-at, 3-at)
-		e.At("EVPresentActivePower_L2")
 		x.EVPresentActivePowerL2.Value.EncodeEXI(e)
+		e.Out("EVPresentActivePower_L2")
 		at = 1
 	}
 	if x.EVPresentActivePowerL3.Present {
 		e.Event(1-at, 3-at)
-		e.At("EVPresentActivePower_L3")
 		x.EVPresentActivePowerL3.Value.EncodeEXI(e)
+		e.Out("EVPresentActivePower_L3")
 		at = 2
 	}
 	e.Event(2-at, 3-at)
-	e.At("EVPresentReactivePower")
 	x.EVPresentReactivePower.EncodeEXI(e)
+	e.Out("EVPresentReactivePower")
 	at = 0
 	if x.EVPresentReactivePowerL2.Present {
 		e.Event(0-at, 3-at)
-		e.At("EVPresentReactivePower_L2")
 		x.EVPresentReactivePowerL2.Value.EncodeEXI(e)
+		e.Out("EVPresentReactivePower_L2")
 		at = 1
 	}
 	if x.EVPresentReactivePowerL3.Present {
 		e.Event(1-at, 3-at)
-		e.At("EVPresentReactivePower_L3")
 		x.EVPresentReactivePowerL3.Value.EncodeEXI(e)
+		e.Out("EVPresentReactivePower_L3")
 		at = 2
 	}
 	e.Event(2-at, 3-at)
-	e.At("EVMaximumDischargePower")
 	x.EVMaximumDischargePower.EncodeEXI(e)
+	e.Out("EVMaximumDischargePower")
 	at = 0
 	if x.EVMaximumDischargePowerL2.Present {
 		e.Event(0-at, 3-at)
-		e.At("EVMaximumDischargePower_L2")
 		x.EVMaximumDischargePowerL2.Value.EncodeEXI(e)
+		e.Out("EVMaximumDischargePower_L2")
 		at = 1
 	}
 	if x.EVMaximumDischargePowerL3.Present {
 		e.Event(1-at, 3-at)
-		e.At("EVMaximumDischargePower_L3")
 		x.EVMaximumDischargePowerL3.Value.EncodeEXI(e)
+		e.Out("EVMaximumDischargePower_L3")
 		at = 2
 	}
 	e.Event(2-at, 3-at)
-	e.At("EVMinimumDischargePower")
 	x.EVMinimumDischargePower.EncodeEXI(e)
+	e.Out("EVMinimumDischargePower")
 	at = 0
 	if x.EVMinimumDischargePowerL2.Present {
 		e.Event(0-at, 3-at)
-		e.At("EVMinimumDischargePower_L2")
 		x.EVMinimumDischargePowerL2.Value.EncodeEXI(e)
+		e.Out("EVMinimumDischargePower_L2")
 		at = 1
 	}
 	if x.EVMinimumDischargePowerL3.Present {
 		e.Event(1-at, 3-at)
-		e.At("EVMinimumDischargePower_L3")
 		x.EVMinimumDischargePowerL3.Value.EncodeEXI(e)
+		e.Out("EVMinimumDischargePower_L3")
 		at = 2
 	}
 	e.Event(2-at, 3-at)
-	e.At("EVPresentVoltage")
 	x.EVPresentVoltage.EncodeEXI(e)
+	e.Out("EVPresentVoltage")
 	e.Event(0, 1)
-	e.At("EVPresentFrequency")
 	x.EVPresentFrequency.EncodeEXI(e)
+	e.Out("EVPresentFrequency")
 	at = 0
 	if x.EVSessionTotalDischargeEnergyAvailable.Present {
 		e.Event(0-at, 7-at)
-		e.At("EVSessionTotalDischargeEnergyAvailable")
 		x.EVSessionTotalDischargeEnergyAvailable.Value.EncodeEXI(e)
+		e.Out("EVSessionTotalDischargeEnergyAvailable")
 		at = 1
 	}
 	if x.EVApparentPower.Present {
 		e.Event(1-at, 7-at)
-		e.At("EVApparentPower")
 		x.EVApparentPower.Value.EncodeEXI(e)
+		e.Out("EVApparentPower")
 		at = 2
 	}
 	if x.EVReactivePower != nil {
 		e.Event(2-at, 7-at)
-		e.At("EVReactivePower")
 		x.EVReactivePower.EncodeEXI(e)
+		e.Out("EVReactivePower")
 		at = 3
 	}
 	if x.EVExcitation.Present {
 		e.Event(3-at, 7-at)
-		e.At("EVExcitation")
 		x.EVExcitation.Value.EncodeEXI(e)
+		e.Out("EVExcitation")
 		at = 4
 	}
 	if x.EVMaximumV2XEnergyRequest.Present {
 		e.Event(4-at, 7-at)
-		e.At("EVMaximumV2XEnergyRequest")
 		x.EVMaximumV2XEnergyRequest.Value.EncodeEXI(e)
+		e.Out("EVMaximumV2XEnergyRequest")
 		at = 5
 	}
 	if x.EVMinimumV2XEnergyRequest.Present {
 		e.Event(5-at, 7-at)
-		e.At("EVMinimumV2XEnergyRequest")
 		x.EVMinimumV2XEnergyRequest.Value.EncodeEXI(e)
+		e.Out("EVMinimumV2XEnergyRequest")
 		at = 6
 	}
 	e.Event(6-at, 7-at)
-	e.At("DEROperationalState")
-	e.Enum(uint8(x.DEROperationalState), 2)
-	e.Event(0, 1)
-	e.At("DERConnectionStatus")
-	e.Enum(uint8(x.DERConnectionStatus), 2)
-	e.Event(0, 1)
-	e.At("EVUpdateTime")
-	e.Unsigned(x.EVUpdateTime)
-	e.Event(0, 1)
-	e.At("EVMinimumChargingDuration")
-	e.Unsigned(uint64(x.EVMinimumChargingDuration))
-	e.Event(0, 1)
-	e.At("EVDurationMaximumChargeRate")
-	e.Unsigned(uint64(x.EVDurationMaximumChargeRate))
-	e.Event(0, 1)
-	e.At("EVDurationMaximumDischargeRate")
-	e.Unsigned(uint64(x.EVDurationMaximumDischargeRate))
-	e.Event(0, 1)
-	e.At("DERAlarmStatus")
-	e.Unsigned(uint64(x.DERAlarmStatus))
-	e.Event(0, 1)
-	e.At("EnabledModes")
-	e.Unsigned(uint64(x.EnabledModes))
+	e.Enum("DEROperationalState", uint8(x.DEROperationalState), 2)
+	e.NextEnum("DERConnectionStatus", uint8(x.DERConnectionStatus), 2)
+	e.NextUnsigned("EVUpdateTime", x.EVUpdateTime)
+	e.NextUnsigned("EVMinimumChargingDuration", uint64(x.EVMinimumChargingDuration))
+	e.NextUnsigned("EVDurationMaximumChargeRate", uint64(x.EVDurationMaximumChargeRate))
+	e.NextUnsigned("EVDurationMaximumDischargeRate", uint64(x.EVDurationMaximumDischargeRate))
+	e.NextUnsigned("DERAlarmStatus", uint64(x.DERAlarmStatus))
+	e.NextUnsigned("EnabledModes", uint64(x.EnabledModes))
 	e.Event(0, 1)
 }
 
@@ -1683,241 +1532,193 @@ func (x *DERScheduledACCLReqControlMode) DecodeEXI(d *exi.Decoder) {
 	ev := d.Event(10, exi.AtStart)
 	if ev == 0 {
 		x.EVTargetEnergyRequest.Present = true
-		d.In("EVTargetEnergyRequest")
 		x.EVTargetEnergyRequest.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVTargetEnergyRequest")
 		ev = d.Event(9, 0) + 1
 	}
 	if ev == 1 {
 		x.EVMaximumEnergyRequest.Present = true
-		d.In("EVMaximumEnergyRequest")
 		x.EVMaximumEnergyRequest.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMaximumEnergyRequest")
 		ev = d.Event(8, 0) + 2
 	}
 	if ev == 2 {
 		x.EVMinimumEnergyRequest.Present = true
-		d.In("EVMinimumEnergyRequest")
 		x.EVMinimumEnergyRequest.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMinimumEnergyRequest")
 		ev = d.Event(7, 0) + 3
 	}
 	if ev == 3 {
 		x.EVMaximumChargePower.Present = true
-		d.In("EVMaximumChargePower")
 		x.EVMaximumChargePower.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMaximumChargePower")
 		ev = d.Event(6, 0) + 4
 	}
 	if ev == 4 {
 		x.EVMaximumChargePowerL2.Present = true
-		d.In("EVMaximumChargePower_L2")
 		x.EVMaximumChargePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMaximumChargePower_L2")
 		ev = d.Event(5, 0) + 5
 	}
 	if ev == 5 {
 		x.EVMaximumChargePowerL3.Present = true
-		d.In("EVMaximumChargePower_L3")
 		x.EVMaximumChargePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMaximumChargePower_L3")
 		ev = d.Event(4, 0) + 6
 	}
 	if ev == 6 {
 		x.EVMinimumChargePower.Present = true
-		d.In("EVMinimumChargePower")
 		x.EVMinimumChargePower.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMinimumChargePower")
 		ev = d.Event(3, 0) + 7
 	}
 	if ev == 7 {
 		x.EVMinimumChargePowerL2.Present = true
-		d.In("EVMinimumChargePower_L2")
 		x.EVMinimumChargePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMinimumChargePower_L2")
 		ev = d.Event(2, 0) + 8
 	}
 	if ev == 8 {
 		x.EVMinimumChargePowerL3.Present = true
-		d.In("EVMinimumChargePower_L3")
 		x.EVMinimumChargePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMinimumChargePower_L3")
 		ev = d.Event(1, 0) + 9
 	}
 	if ev != 9 {
 		d.Expected("EVPresentActivePower")
 		return
 	}
-	d.In("EVPresentActivePower")
 	x.EVPresentActivePower.DecodeEXI(d)
-	d.Out()
+	d.Out("EVPresentActivePower")
 	ev = d.Event(6, 0)
 	if ev == 0 {
 		x.EVPresentActivePowerL2.Present = true
-		d.In("EVPresentActivePower_L2")
 		x.EVPresentActivePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVPresentActivePower_L2")
 		ev = d.Event(5, 0) + 1
 	}
 	if ev == 1 {
 		x.EVPresentActivePowerL3.Present = true
-		d.In("EVPresentActivePower_L3")
 		x.EVPresentActivePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVPresentActivePower_L3")
 		ev = d.Event(4, 0) + 2
 	}
 	if ev == 2 {
 		x.EVPresentReactivePower.Present = true
-		d.In("EVPresentReactivePower")
 		x.EVPresentReactivePower.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVPresentReactivePower")
 		ev = d.Event(3, 0) + 3
 	}
 	if ev == 3 {
 		x.EVPresentReactivePowerL2.Present = true
-		d.In("EVPresentReactivePower_L2")
 		x.EVPresentReactivePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVPresentReactivePower_L2")
 		ev = d.Event(2, 0) + 4
 	}
 	if ev == 4 {
 		x.EVPresentReactivePowerL3.Present = true
-		d.In("EVPresentReactivePower_L3")
 		x.EVPresentReactivePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVPresentReactivePower_L3")
 		ev = d.Event(1, 0) + 5
 	}
 	if ev != 5 {
 		d.Expected("EVPresentVoltage")
 		return
 	}
-	d.In("EVPresentVoltage")
 	x.EVPresentVoltage.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVPresentFrequency")
+	d.Out("EVPresentVoltage")
+	if !d.Begin("EVPresentFrequency", 0) {
 		return
 	}
-	d.In("EVPresentFrequency")
 	x.EVPresentFrequency.DecodeEXI(d)
-	d.Out()
+	d.Out("EVPresentFrequency")
 	ev = d.Event(7, 0)
 	if ev == 0 {
 		x.EVMaximumDischargePower.Present = true
-		d.In("EVMaximumDischargePower")
 		x.EVMaximumDischargePower.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMaximumDischargePower")
 		ev = d.Event(6, 0) + 1
 	}
 	if ev == 1 {
 		x.EVMaximumDischargePowerL2.Present = true
-		d.In("EVMaximumDischargePower_L2")
 		x.EVMaximumDischargePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMaximumDischargePower_L2")
 		ev = d.Event(5, 0) + 2
 	}
 	if ev == 2 {
 		x.EVMaximumDischargePowerL3.Present = true
-		d.In("EVMaximumDischargePower_L3")
 		x.EVMaximumDischargePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMaximumDischargePower_L3")
 		ev = d.Event(4, 0) + 3
 	}
 	if ev == 3 {
 		x.EVMinimumDischargePower.Present = true
-		d.In("EVMinimumDischargePower")
 		x.EVMinimumDischargePower.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMinimumDischargePower")
 		ev = d.Event(3, 0) + 4
 	}
 	if ev == 4 {
 		x.EVMinimumDischargePowerL2.Present = true
-		d.In("EVMinimumDischargePower_L2")
 		x.EVMinimumDischargePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMinimumDischargePower_L2")
 		ev = d.Event(2, 0) + 5
 	}
 	if ev == 5 {
 		x.EVMinimumDischargePowerL3.Present = true
-		d.In("EVMinimumDischargePower_L3")
 		x.EVMinimumDischargePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMinimumDischargePower_L3")
 		ev = d.Event(1, 0) + 6
 	}
 	if ev != 6 {
 		d.Expected("DEROperationalState")
 		return
 	}
-	d.At("DEROperationalState")
-	x.DEROperationalState = DerOperationalState(d.Enum(2))
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("DERConnectionStatus")
-		return
-	}
-	d.At("DERConnectionStatus")
-	x.DERConnectionStatus = DerConnectionStatus(d.Enum(2))
+	x.DEROperationalState = DerOperationalState(d.Enum("DEROperationalState", 2))
+	x.DERConnectionStatus = DerConnectionStatus(d.NextEnum("DERConnectionStatus", 2, 0))
 	ev = d.Event(4, 0)
 	if ev == 0 {
 		x.EVApparentPower.Present = true
-		d.In("EVApparentPower")
 		x.EVApparentPower.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVApparentPower")
 		ev = d.Event(3, 0) + 1
 	}
 	if ev == 1 {
 		x.EVReactivePower = new(EVReactivePower)
-		d.In("EVReactivePower")
 		x.EVReactivePower.DecodeEXI(d)
-		d.Out()
+		d.Out("EVReactivePower")
 		ev = d.Event(2, 0) + 2
 	}
 	if ev == 2 {
 		x.EVExcitation.Present = true
-		d.In("EVExcitation")
 		x.EVExcitation.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVExcitation")
 		ev = d.Event(1, 0) + 3
 	}
 	if ev != 3 {
 		d.Expected("EVUpdateTime")
 		return
 	}
-	d.At("EVUpdateTime")
-	x.EVUpdateTime = d.Unsigned(1<<64 - 1)
+	x.EVUpdateTime = d.Unsigned("EVUpdateTime", 1<<64-1)
 	ev = d.Event(4, 0)
 	if ev == 0 {
-		d.At("EVMinimumChargingDuration")
-		x.EVMinimumChargingDuration.Set(uint32(d.Unsigned(1<<32 - 1)))
+		x.EVMinimumChargingDuration.Set(uint32(d.Unsigned("EVMinimumChargingDuration", 1<<32-1)))
 		ev = d.Event(3, 0) + 1
 	}
 	if ev == 1 {
-		d.At("EVDurationMaximumChargeRate")
-		x.EVDurationMaximumChargeRate.Set(uint32(d.Unsigned(1<<32 - 1)))
+		x.EVDurationMaximumChargeRate.Set(uint32(d.Unsigned("EVDurationMaximumChargeRate", 1<<32-1)))
 		ev = d.Event(2, 0) + 2
 	}
 	if ev == 2 {
-		d.At("EVDurationMaximumDischargeRate")
-		x.EVDurationMaximumDischargeRate.Set(uint32(d.Unsigned(1<<32 - 1)))
+		x.EVDurationMaximumDischargeRate.Set(uint32(d.Unsigned("EVDurationMaximumDischargeRate", 1<<32-1)))
 		ev = d.Event(1, 0) + 3
 	}
 	if ev != 3 {
 		d.Expected("DERAlarmStatus")
 		return
 	}
-	d.At("DERAlarmStatus")
-	x.DERAlarmStatus = uint32(d.Unsigned(1<<32 - 1))
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EnabledModes")
-		return
-	}
-	d.At("EnabledModes")
-	x.EnabledModes = uint32(d.Unsigned(1<<32 - 1))
-	if d.Event(1, exi.AtEnd) != 0 {
-		d.Expected("end of element")
-	}
+	x.DERAlarmStatus = uint32(d.Unsigned("DERAlarmStatus", 1<<32-1))
+	x.EnabledModes = uint32(d.NextUnsigned("EnabledModes", 1<<32-1, 0))
+	d.End(exi.AtEnd)
 }
 
 // EncodeEXI writes the element's content and end.
@@ -1925,188 +1726,178 @@ func (x *DERScheduledACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	at := uint32(0)
 	if x.EVTargetEnergyRequest.Present {
 		e.Event(0-at, 10-at)
-		e.At("EVTargetEnergyRequest")
 		x.EVTargetEnergyRequest.Value.EncodeEXI(e)
+		e.Out("EVTargetEnergyRequest")
 		at = 1
 	}
 	if x.EVMaximumEnergyRequest.Present {
 		e.Event(1-at, 10-at)
-		e.At("EVMaximumEnergyRequest")
 		x.EVMaximumEnergyRequest.Value.EncodeEXI(e)
+		e.Out("EVMaximumEnergyRequest")
 		at = 2
 	}
 	if x.EVMinimumEnergyRequest.Present {
 		e.Event(2-at, 10-at)
-		e.At("EVMinimumEnergyRequest")
 		x.EVMinimumEnergyRequest.Value.EncodeEXI(e)
+		e.Out("EVMinimumEnergyRequest")
 		at = 3
 	}
 	if x.EVMaximumChargePower.Present {
 		e.Event(3-at, 10-at)
-		e.At("EVMaximumChargePower")
 		x.EVMaximumChargePower.Value.EncodeEXI(e)
+		e.Out("EVMaximumChargePower")
 		at = 4
 	}
 	if x.EVMaximumChargePowerL2.Present {
 		e.Event(4-at, 10-at)
-		e.At("EVMaximumChargePower_L2")
 		x.EVMaximumChargePowerL2.Value.EncodeEXI(e)
+		e.Out("EVMaximumChargePower_L2")
 		at = 5
 	}
 	if x.EVMaximumChargePowerL3.Present {
 		e.Event(5-at, 10-at)
-		e.At("EVMaximumChargePower_L3")
 		x.EVMaximumChargePowerL3.Value.EncodeEXI(e)
+		e.Out("EVMaximumChargePower_L3")
 		at = 6
 	}
 	if x.EVMinimumChargePower.Present {
 		e.Event(6-at, 10-at)
-		e.At("EVMinimumChargePower")
 		x.EVMinimumChargePower.Value.EncodeEXI(e)
+		e.Out("EVMinimumChargePower")
 		at = 7
 	}
 	if x.EVMinimumChargePowerL2.Present {
 		e.Event(7-at, 10-at)
-		e.At("EVMinimumChargePower_L2")
 		x.EVMinimumChargePowerL2.Value.EncodeEXI(e)
+		e.Out("EVMinimumChargePower_L2")
 		at = 8
 	}
 	if x.EVMinimumChargePowerL3.Present {
 		e.Event(8-at, 10-at)
-		e.At("EVMinimumChargePower_L3")
 		x.EVMinimumChargePowerL3.Value.EncodeEXI(e)
+		e.Out("EVMinimumChargePower_L3")
 		at = 9
 	}
 	e.Event(9-at, 10-at)
-	e.At("EVPresentActivePower")
 	x.EVPresentActivePower.EncodeEXI(e)
+	e.Out("EVPresentActivePower")
 	at = 0
 	if x.EVPresentActivePowerL2.Present {
 		e.Event(0-at, 6-at)
-		e.At("EVPresentActivePower_L2")
 		x.EVPresentActivePowerL2.Value.EncodeEXI(e)
+		e.Out("EVPresentActivePower_L2")
 		at = 1
 	}
 	if x.EVPresentActivePowerL3.Present {
 		e.Event(1-at, 6-at)
-		e.At("EVPresentActivePower_L3")
 		x.EVPresentActivePowerL3.Value.EncodeEXI(e)
+		e.Out("EVPresentActivePower_L3")
 		at = 2
 	}
 	if x.EVPresentReactivePower.Present {
 		e.Event(2-at, 6-at)
-		e.At("EVPresentReactivePower")
 		x.EVPresentReactivePower.Value.EncodeEXI(e)
+		e.Out("EVPresentReactivePower")
 		at = 3
 	}
 	if x.EVPresentReactivePowerL2.Present {
 		e.Event(3-at, 6-at)
-		e.At("EVPresentReactivePower_L2")
 		x.EVPresentReactivePowerL2.Value.EncodeEXI(e)
+		e.Out("EVPresentReactivePower_L2")
 		at = 4
 	}
 	if x.EVPresentReactivePowerL3.Present {
 		e.Event(4-at, 6-at)
-		e.At("EVPresentReactivePower_L3")
 		x.EVPresentReactivePowerL3.Value.EncodeEXI(e)
+		e.Out("EVPresentReactivePower_L3")
 		at = 5
 	}
 	e.Event(5-at, 6-at)
-	e.At("EVPresentVoltage")
 	x.EVPresentVoltage.EncodeEXI(e)
+	e.Out("EVPresentVoltage")
 	e.Event(0, 1)
-	e.At("EVPresentFrequency")
 	x.EVPresentFrequency.EncodeEXI(e)
+	e.Out("EVPresentFrequency")
 	at = 0
 	if x.EVMaximumDischargePower.Present {
 		e.Event(0-at, 7-at)
-		e.At("EVMaximumDischargePower")
 		x.EVMaximumDischargePower.Value.EncodeEXI(e)
+		e.Out("EVMaximumDischargePower")
 		at = 1
 	}
 	if x.EVMaximumDischargePowerL2.Present {
 		e.Event(1-at, 7-at)
-		e.At("EVMaximumDischargePower_L2")
 		x.EVMaximumDischargePowerL2.Value.EncodeEXI(e)
+		e.Out("EVMaximumDischargePower_L2")
 		at = 2
 	}
 	if x.EVMaximumDischargePowerL3.Present {
 		e.Event(2-at, 7-at)
-		e.At("EVMaximumDischargePower_L3")
 		x.EVMaximumDischargePowerL3.Value.EncodeEXI(e)
+		e.Out("EVMaximumDischargePower_L3")
 		at = 3
 	}
 	if x.EVMinimumDischargePower.Present {
 		e.Event(3-at, 7-at)
-		e.At("EVMinimumDischargePower")
 		x.EVMinimumDischargePower.Value.EncodeEXI(e)
+		e.Out("EVMinimumDischargePower")
 		at = 4
 	}
 	if x.EVMinimumDischargePowerL2.Present {
 		e.Event(4-at, 7-at)
-		e.At("EVMinimumDischargePower_L2")
 		x.EVMinimumDischargePowerL2.Value.EncodeEXI(e)
+		e.Out("EVMinimumDischargePower_L2")
 		at = 5
 	}
 	if x.EVMinimumDischargePowerL3.Present {
 		e.Event(5-at, 7-at)
-		e.At("EVMinimumDischargePower_L3")
 		x.EVMinimumDischargePowerL3.Value.EncodeEXI(e)
+		e.Out("EVMinimumDischargePower_L3")
 		at = 6
 	}
 	e.Event(6-at, 7-at)
-	e.At("DEROperationalState")
-	e.Enum(uint8(x.DEROperationalState), 2)
-	e.Event(0, 1)
-	e.At("DERConnectionStatus")
-	e.Enum(uint8(x.DERConnectionStatus), 2)
+	e.Enum("DEROperationalState", uint8(x.DEROperationalState), 2)
+	e.NextEnum("DERConnectionStatus", uint8(x.DERConnectionStatus), 2)
 	at = 0
 	if x.EVApparentPower.Present {
 		e.Event(0-at, 4-at)
-		e.At("EVApparentPower")
 		x.EVApparentPower.Value.EncodeEXI(e)
+		e.Out("EVApparentPower")
 		at = 1
 	}
 	if x.EVReactivePower != nil {
 		e.Event(1-at, 4-at)
-		e.At("EVReactivePower")
 		x.EVReactivePower.EncodeEXI(e)
+		e.Out("EVReactivePower")
 		at = 2
 	}
 	if x.EVExcitation.Present {
 		e.Event(2-at, 4-at)
-		e.At("EVExcitation")
 		x.EVExcitation.Value.EncodeEXI(e)
+		e.Out("EVExcitation")
 		at = 3
 	}
 	e.Event(3-at, 4-at)
-	e.At("EVUpdateTime")
-	e.Unsigned(x.EVUpdateTime)
+	e.Unsigned("EVUpdateTime", x.EVUpdateTime)
 	at = 0
 	if x.EVMinimumChargingDuration.Present {
 		e.Event(0-at, 4-at)
-		e.At("EVMinimumChargingDuration")
-		e.Unsigned(uint64(x.EVMinimumChargingDuration.Value))
+		e.Unsigned("EVMinimumChargingDuration", uint64(x.EVMinimumChargingDuration.Value))
 		at = 1
 	}
 	if x.EVDurationMaximumChargeRate.Present {
 		e.Event(1-at, 4-at)
-		e.At("EVDurationMaximumChargeRate")
-		e.Unsigned(uint64(x.EVDurationMaximumChargeRate.Value))
+		e.Unsigned("EVDurationMaximumChargeRate", uint64(x.EVDurationMaximumChargeRate.Value))
 		at = 2
 	}
 	if x.EVDurationMaximumDischargeRate.Present {
 		e.Event(2-at, 4-at)
-		e.At("EVDurationMaximumDischargeRate")
-		e.Unsigned(uint64(x.EVDurationMaximumDischargeRate.Value))
+		e.Unsigned("EVDurationMaximumDischargeRate", uint64(x.EVDurationMaximumDischargeRate.Value))
 		at = 3
 	}
 	e.Event(3-at, 4-at)
-	e.At("DERAlarmStatus")
-	e.Unsigned(uint64(x.DERAlarmStatus))
-	e.Event(0, 1)
-	e.At("EnabledModes")
-	e.Unsigned(uint64(x.EnabledModes))
+	e.Unsigned("DERAlarmStatus", uint64(x.DERAlarmStatus))
+	e.NextUnsigned("EnabledModes", uint64(x.EnabledModes))
 	e.Event(0, 1)
 }
 
@@ -2285,120 +2076,98 @@ func (*DynamicACCLReqControlMode) ElementName() exi.QName {
 func (x *DynamicACCLReqControlMode) DecodeEXI(d *exi.Decoder) {
 	ev := d.Event(2, exi.AtStart)
 	if ev == 0 {
-		d.At("DepartureTime")
-		x.DepartureTime.Set(uint32(d.Unsigned(1<<32 - 1)))
+		x.DepartureTime.Set(uint32(d.Unsigned("DepartureTime", 1<<32-1)))
 		ev = d.Event(1, 0) + 1
 	}
 	if ev != 1 {
 		d.Expected("EVTargetEnergyRequest")
 		return
 	}
-	d.In("EVTargetEnergyRequest")
 	x.EVTargetEnergyRequest.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVMaximumEnergyRequest")
+	d.Out("EVTargetEnergyRequest")
+	if !d.Begin("EVMaximumEnergyRequest", 0) {
 		return
 	}
-	d.In("EVMaximumEnergyRequest")
 	x.EVMaximumEnergyRequest.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVMinimumEnergyRequest")
+	d.Out("EVMaximumEnergyRequest")
+	if !d.Begin("EVMinimumEnergyRequest", 0) {
 		return
 	}
-	d.In("EVMinimumEnergyRequest")
 	x.EVMinimumEnergyRequest.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVMaximumChargePower")
+	d.Out("EVMinimumEnergyRequest")
+	if !d.Begin("EVMaximumChargePower", 0) {
 		return
 	}
-	d.In("EVMaximumChargePower")
 	x.EVMaximumChargePower.DecodeEXI(d)
-	d.Out()
+	d.Out("EVMaximumChargePower")
 	ev = d.Event(3, 0)
 	if ev == 0 {
 		x.EVMaximumChargePowerL2.Present = true
-		d.In("EVMaximumChargePower_L2")
 		x.EVMaximumChargePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMaximumChargePower_L2")
 		ev = d.Event(2, 0) + 1
 	}
 	if ev == 1 {
 		x.EVMaximumChargePowerL3.Present = true
-		d.In("EVMaximumChargePower_L3")
 		x.EVMaximumChargePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMaximumChargePower_L3")
 		ev = d.Event(1, 0) + 2
 	}
 	if ev != 2 {
 		d.Expected("EVMinimumChargePower")
 		return
 	}
-	d.In("EVMinimumChargePower")
 	x.EVMinimumChargePower.DecodeEXI(d)
-	d.Out()
+	d.Out("EVMinimumChargePower")
 	ev = d.Event(3, 0)
 	if ev == 0 {
 		x.EVMinimumChargePowerL2.Present = true
-		d.In("EVMinimumChargePower_L2")
 		x.EVMinimumChargePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMinimumChargePower_L2")
 		ev = d.Event(2, 0) + 1
 	}
 	if ev == 1 {
 		x.EVMinimumChargePowerL3.Present = true
-		d.In("EVMinimumChargePower_L3")
 		x.EVMinimumChargePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMinimumChargePower_L3")
 		ev = d.Event(1, 0) + 2
 	}
 	if ev != 2 {
 		d.Expected("EVPresentActivePower")
 		return
 	}
-	d.In("EVPresentActivePower")
 	x.EVPresentActivePower.DecodeEXI(d)
-	d.Out()
+	d.Out("EVPresentActivePower")
 	ev = d.Event(3, 0)
 	if ev == 0 {
 		x.EVPresentActivePowerL2.Present = true
-		d.In("EVPresentActivePower_L2")
 		x.EVPresentActivePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVPresentActivePower_L2")
 		ev = d.Event(2, 0) + 1
 	}
 	if ev == 1 {
 		x.EVPresentActivePowerL3.Present = true
-		d.In("EVPresentActivePower_L3")
 		x.EVPresentActivePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVPresentActivePower_L3")
 		ev = d.Event(1, 0) + 2
 	}
 	if ev != 2 {
 		d.Expected("EVPresentReactivePower")
 		return
 	}
-	d.In("EVPresentReactivePower")
 	x.EVPresentReactivePower.DecodeEXI(d)
-	d.Out()
+	d.Out("EVPresentReactivePower")
 	ev = d.Event(3, exi.AtEnd)
 	if ev == 0 {
 		x.EVPresentReactivePowerL2.Present = true
-		d.In("EVPresentReactivePower_L2")
 		x.EVPresentReactivePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVPresentReactivePower_L2")
 		ev = d.Event(2, exi.AtEnd) + 1
 	}
 	if ev == 1 {
 		x.EVPresentReactivePowerL3.Present = true
-		d.In("EVPresentReactivePower_L3")
 		x.EVPresentReactivePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVPresentReactivePower_L3")
 		ev = d.Event(1, exi.AtEnd) + 2
 	}
 	if ev != 2 {
@@ -2411,81 +2180,80 @@ func (x *DynamicACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	at := uint32(0)
 	if x.DepartureTime.Present {
 		e.Event(0-at, 2-at)
-		e.At("DepartureTime")
-		e.Unsigned(uint64(x.DepartureTime.Value))
+		e.Unsigned("DepartureTime", uint64(x.DepartureTime.Value))
 		at = 1
 	}
 	e.Event(1-at, 2-at)
-	e.At("EVTargetEnergyRequest")
 	x.EVTargetEnergyRequest.EncodeEXI(e)
+	e.Out("EVTargetEnergyRequest")
 	e.Event(0, 1)
-	e.At("EVMaximumEnergyRequest")
 	x.EVMaximumEnergyRequest.EncodeEXI(e)
+	e.Out("EVMaximumEnergyRequest")
 	e.Event(0, 1)
-	e.At("EVMinimumEnergyRequest")
 	x.EVMinimumEnergyRequest.EncodeEXI(e)
+	e.Out("EVMinimumEnergyRequest")
 	e.Event(0, 1)
-	e.At("EVMaximumChargePower")
 	x.EVMaximumChargePower.EncodeEXI(e)
+	e.Out("EVMaximumChargePower")
 	at = 0
 	if x.EVMaximumChargePowerL2.Present {
 		e.Event(0-at, 3-at)
-		e.At("EVMaximumChargePower_L2")
 		x.EVMaximumChargePowerL2.Value.EncodeEXI(e)
+		e.Out("EVMaximumChargePower_L2")
 		at = 1
 	}
 	if x.EVMaximumChargePowerL3.Present {
 		e.Event(1-at, 3-at)
-		e.At("EVMaximumChargePower_L3")
 		x.EVMaximumChargePowerL3.Value.EncodeEXI(e)
+		e.Out("EVMaximumChargePower_L3")
 		at = 2
 	}
 	e.Event(2-at, 3-at)
-	e.At("EVMinimumChargePower")
 	x.EVMinimumChargePower.EncodeEXI(e)
+	e.Out("EVMinimumChargePower")
 	at = 0
 	if x.EVMinimumChargePowerL2.Present {
 		e.Event(0-at, 3-at)
-		e.At("EVMinimumChargePower_L2")
 		x.EVMinimumChargePowerL2.Value.EncodeEXI(e)
+		e.Out("EVMinimumChargePower_L2")
 		at = 1
 	}
 	if x.EVMinimumChargePowerL3.Present {
 		e.Event(1-at, 3-at)
-		e.At("EVMinimumChargePower_L3")
 		x.EVMinimumChargePowerL3.Value.EncodeEXI(e)
+		e.Out("EVMinimumChargePower_L3")
 		at = 2
 	}
 	e.Event(2-at, 3-at)
-	e.At("EVPresentActivePower")
 	x.EVPresentActivePower.EncodeEXI(e)
+	e.Out("EVPresentActivePower")
 	at = 0
 	if x.EVPresentActivePowerL2.Present {
 		e.Event(0-at, 3-at)
-		e.At("EVPresentActivePower_L2")
 		x.EVPresentActivePowerL2.Value.EncodeEXI(e)
+		e.Out("EVPresentActivePower_L2")
 		at = 1
 	}
 	if x.EVPresentActivePowerL3.Present {
 		e.Event(1-at, 3-at)
-		e.At("EVPresentActivePower_L3")
 		x.EVPresentActivePowerL3.Value.EncodeEXI(e)
+		e.Out("EVPresentActivePower_L3")
 		at = 2
 	}
 	e.Event(2-at, 3-at)
-	e.At("EVPresentReactivePower")
 	x.EVPresentReactivePower.EncodeEXI(e)
+	e.Out("EVPresentReactivePower")
 	at = 0
 	if x.EVPresentReactivePowerL2.Present {
 		e.Event(0-at, 3-at)
-		e.At("EVPresentReactivePower_L2")
 		x.EVPresentReactivePowerL2.Value.EncodeEXI(e)
+		e.Out("EVPresentReactivePower_L2")
 		at = 1
 	}
 	if x.EVPresentReactivePowerL3.Present {
 		e.Event(1-at, 3-at)
-		e.At("EVPresentReactivePower_L3")
 		x.EVPresentReactivePowerL3.Value.EncodeEXI(e)
+		e.Out("EVPresentReactivePower_L3")
 		at = 2
 	}
 	e.Event(2-at, 3-at)
@@ -2600,108 +2368,93 @@ func (x *ScheduledACCLReqControlMode) DecodeEXI(d *exi.Decoder) {
 	ev := d.Event(10, exi.AtStart)
 	if ev == 0 {
 		x.EVTargetEnergyRequest.Present = true
-		d.In("EVTargetEnergyRequest")
 		x.EVTargetEnergyRequest.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVTargetEnergyRequest")
 		ev = d.Event(9, 0) + 1
 	}
 	if ev == 1 {
 		x.EVMaximumEnergyRequest.Present = true
-		d.In("EVMaximumEnergyRequest")
 		x.EVMaximumEnergyRequest.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMaximumEnergyRequest")
 		ev = d.Event(8, 0) + 2
 	}
 	if ev == 2 {
 		x.EVMinimumEnergyRequest.Present = true
-		d.In("EVMinimumEnergyRequest")
 		x.EVMinimumEnergyRequest.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMinimumEnergyRequest")
 		ev = d.Event(7, 0) + 3
 	}
 	if ev == 3 {
 		x.EVMaximumChargePower.Present = true
-		d.In("EVMaximumChargePower")
 		x.EVMaximumChargePower.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMaximumChargePower")
 		ev = d.Event(6, 0) + 4
 	}
 	if ev == 4 {
 		x.EVMaximumChargePowerL2.Present = true
-		d.In("EVMaximumChargePower_L2")
 		x.EVMaximumChargePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMaximumChargePower_L2")
 		ev = d.Event(5, 0) + 5
 	}
 	if ev == 5 {
 		x.EVMaximumChargePowerL3.Present = true
-		d.In("EVMaximumChargePower_L3")
 		x.EVMaximumChargePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMaximumChargePower_L3")
 		ev = d.Event(4, 0) + 6
 	}
 	if ev == 6 {
 		x.EVMinimumChargePower.Present = true
-		d.In("EVMinimumChargePower")
 		x.EVMinimumChargePower.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMinimumChargePower")
 		ev = d.Event(3, 0) + 7
 	}
 	if ev == 7 {
 		x.EVMinimumChargePowerL2.Present = true
-		d.In("EVMinimumChargePower_L2")
 		x.EVMinimumChargePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMinimumChargePower_L2")
 		ev = d.Event(2, 0) + 8
 	}
 	if ev == 8 {
 		x.EVMinimumChargePowerL3.Present = true
-		d.In("EVMinimumChargePower_L3")
 		x.EVMinimumChargePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMinimumChargePower_L3")
 		ev = d.Event(1, 0) + 9
 	}
 	if ev != 9 {
 		d.Expected("EVPresentActivePower")
 		return
 	}
-	d.In("EVPresentActivePower")
 	x.EVPresentActivePower.DecodeEXI(d)
-	d.Out()
+	d.Out("EVPresentActivePower")
 	ev = d.Event(6, exi.AtEnd)
 	if ev == 0 {
 		x.EVPresentActivePowerL2.Present = true
-		d.In("EVPresentActivePower_L2")
 		x.EVPresentActivePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVPresentActivePower_L2")
 		ev = d.Event(5, exi.AtEnd) + 1
 	}
 	if ev == 1 {
 		x.EVPresentActivePowerL3.Present = true
-		d.In("EVPresentActivePower_L3")
 		x.EVPresentActivePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVPresentActivePower_L3")
 		ev = d.Event(4, exi.AtEnd) + 2
 	}
 	if ev == 2 {
 		x.EVPresentReactivePower.Present = true
-		d.In("EVPresentReactivePower")
 		x.EVPresentReactivePower.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVPresentReactivePower")
 		ev = d.Event(3, exi.AtEnd) + 3
 	}
 	if ev == 3 {
 		x.EVPresentReactivePowerL2.Present = true
-		d.In("EVPresentReactivePower_L2")
 		x.EVPresentReactivePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVPresentReactivePower_L2")
 		ev = d.Event(2, exi.AtEnd) + 4
 	}
 	if ev == 4 {
 		x.EVPresentReactivePowerL3.Present = true
-		d.In("EVPresentReactivePower_L3")
 		x.EVPresentReactivePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVPresentReactivePower_L3")
 		ev = d.Event(1, exi.AtEnd) + 5
 	}
 	if ev != 5 {
@@ -2714,90 +2467,90 @@ func (x *ScheduledACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	at := uint32(0)
 	if x.EVTargetEnergyRequest.Present {
 		e.Event(0-at, 10-at)
-		e.At("EVTargetEnergyRequest")
 		x.EVTargetEnergyRequest.Value.EncodeEXI(e)
+		e.Out("EVTargetEnergyRequest")
 		at = 1
 	}
 	if x.EVMaximumEnergyRequest.Present {
 		e.Event(1-at, 10-at)
-		e.At("EVMaximumEnergyRequest")
 		x.EVMaximumEnergyRequest.Value.EncodeEXI(e)
+		e.Out("EVMaximumEnergyRequest")
 		at = 2
 	}
 	if x.EVMinimumEnergyRequest.Present {
 		e.Event(2-at, 10-at)
-		e.At("EVMinimumEnergyRequest")
 		x.EVMinimumEnergyRequest.Value.EncodeEXI(e)
+		e.Out("EVMinimumEnergyRequest")
 		at = 3
 	}
 	if x.EVMaximumChargePower.Present {
 		e.Event(3-at, 10-at)
-		e.At("EVMaximumChargePower")
 		x.EVMaximumChargePower.Value.EncodeEXI(e)
+		e.Out("EVMaximumChargePower")
 		at = 4
 	}
 	if x.EVMaximumChargePowerL2.Present {
 		e.Event(4-at, 10-at)
-		e.At("EVMaximumChargePower_L2")
 		x.EVMaximumChargePowerL2.Value.EncodeEXI(e)
+		e.Out("EVMaximumChargePower_L2")
 		at = 5
 	}
 	if x.EVMaximumChargePowerL3.Present {
 		e.Event(5-at, 10-at)
-		e.At("EVMaximumChargePower_L3")
 		x.EVMaximumChargePowerL3.Value.EncodeEXI(e)
+		e.Out("EVMaximumChargePower_L3")
 		at = 6
 	}
 	if x.EVMinimumChargePower.Present {
 		e.Event(6-at, 10-at)
-		e.At("EVMinimumChargePower")
 		x.EVMinimumChargePower.Value.EncodeEXI(e)
+		e.Out("EVMinimumChargePower")
 		at = 7
 	}
 	if x.EVMinimumChargePowerL2.Present {
 		e.Event(7-at, 10-at)
-		e.At("EVMinimumChargePower_L2")
 		x.EVMinimumChargePowerL2.Value.EncodeEXI(e)
+		e.Out("EVMinimumChargePower_L2")
 		at = 8
 	}
 	if x.EVMinimumChargePowerL3.Present {
 		e.Event(8-at, 10-at)
-		e.At("EVMinimumChargePower_L3")
 		x.EVMinimumChargePowerL3.Value.EncodeEXI(e)
+		e.Out("EVMinimumChargePower_L3")
 		at = 9
 	}
 	e.Event(9-at, 10-at)
-	e.At("EVPresentActivePower")
 	x.EVPresentActivePower.EncodeEXI(e)
+	e.Out("EVPresentActivePower")
 	at = 0
 	if x.EVPresentActivePowerL2.Present {
 		e.Event(0-at, 6-at)
-		e.At("EVPresentActivePower_L2")
 		x.EVPresentActivePowerL2.Value.EncodeEXI(e)
+		e.Out("EVPresentActivePower_L2")
 		at = 1
 	}
 	if x.EVPresentActivePowerL3.Present {
 		e.Event(1-at, 6-at)
-		e.At("EVPresentActivePower_L3")
 		x.EVPresentActivePowerL3.Value.EncodeEXI(e)
+		e.Out("EVPresentActivePower_L3")
 		at = 2
 	}
 	if x.EVPresentReactivePower.Present {
 		e.Event(2-at, 6-at)
-		e.At("EVPresentReactivePower")
 		x.EVPresentReactivePower.Value.EncodeEXI(e)
+		e.Out("EVPresentReactivePower")
 		at = 3
 	}
 	if x.EVPresentReactivePowerL2.Present {
 		e.Event(3-at, 6-at)
-		e.At("EVPresentReactivePower_L2")
 		x.EVPresentReactivePowerL2.Value.EncodeEXI(e)
+		e.Out("EVPresentReactivePower_L2")
 		at = 4
 	}
 	if x.EVPresentReactivePowerL3.Present {
 		e.Event(4-at, 6-at)
-		e.At("EVPresentReactivePower_L3")
 		x.EVPresentReactivePowerL3.Value.EncodeEXI(e)
+		e.Out("EVPresentReactivePower_L3")
 		at = 5
 	}
 	e.Event(5-at, 6-at)
@@ -2885,7 +2638,7 @@ type ACChargeLoopReq struct {
 	// Header: MessageHeaderType.
 	Header common.MessageHeader `exi:"ct:Header"`
 	// DisplayParameters: DisplayParametersType, optional.
-	DisplayParameters exi.Optional[DisplayParameters] `exi:"ct:DisplayParameters"`
+	DisplayParameters exi.Optional[common.DisplayParameters] `exi:"ct:DisplayParameters"`
 	// MeterInfoRequested: boolean.
 	MeterInfoRequested bool `exi:"ct:MeterInfoRequested"`
 	// CLReqControlMode: substitution group CLReqControlMode, required.
@@ -2899,45 +2652,38 @@ func (*ACChargeLoopReq) ElementName() exi.QName {
 
 // DecodeEXI reads the element's content and end.
 func (x *ACChargeLoopReq) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("Header")
+	if !d.Begin("Header", exi.AtStart) {
 		return
 	}
-	d.In("Header")
 	x.Header.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(2, 0)
+	d.Out("Header")
+	ev := d.Event(2, 0)
 	if ev == 0 {
 		x.DisplayParameters.Present = true
-		d.In("DisplayParameters")
 		x.DisplayParameters.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("DisplayParameters")
 		ev = d.Event(1, 0) + 1
 	}
 	if ev != 1 {
 		d.Expected("MeterInfoRequested")
 		return
 	}
-	d.At("MeterInfoRequested")
-	x.MeterInfoRequested = d.Bool()
+	x.MeterInfoRequested = d.Bool("MeterInfoRequested")
 	ev = d.Event(7, 0)
 	switch ev {
 	case 0:
 		{
 			v := new(BPTDynamicACCLReqControlMode)
 			x.CLReqControlMode = v
-			d.In("BPT_Dynamic_AC_CLReqControlMode")
 			v.DecodeEXI(d)
-			d.Out()
+			d.Out("BPT_Dynamic_AC_CLReqControlMode")
 		}
 	case 1:
 		{
 			v := new(BPTScheduledACCLReqControlMode)
 			x.CLReqControlMode = v
-			d.In("BPT_Scheduled_AC_CLReqControlMode")
 			v.DecodeEXI(d)
-			d.Out()
+			d.Out("BPT_Scheduled_AC_CLReqControlMode")
 		}
 	case 2:
 		d.Refuse("abstract element CLReqControlMode")
@@ -2945,58 +2691,51 @@ func (x *ACChargeLoopReq) DecodeEXI(d *exi.Decoder) {
 		{
 			v := new(DERDynamicACCLReqControlMode)
 			x.CLReqControlMode = v
-			d.In("DER_Dynamic_AC_CLReqControlMode")
 			v.DecodeEXI(d)
-			d.Out()
+			d.Out("DER_Dynamic_AC_CLReqControlMode")
 		}
 	case 4:
 		{
 			v := new(DERScheduledACCLReqControlMode)
 			x.CLReqControlMode = v
-			d.In("DER_Scheduled_AC_CLReqControlMode")
 			v.DecodeEXI(d)
-			d.Out()
+			d.Out("DER_Scheduled_AC_CLReqControlMode")
 		}
 	case 5:
 		{
 			v := new(DynamicACCLReqControlMode)
 			x.CLReqControlMode = v
-			d.In("Dynamic_AC_CLReqControlMode")
 			v.DecodeEXI(d)
-			d.Out()
+			d.Out("Dynamic_AC_CLReqControlMode")
 		}
 	case 6:
 		{
 			v := new(ScheduledACCLReqControlMode)
 			x.CLReqControlMode = v
-			d.In("Scheduled_AC_CLReqControlMode")
 			v.DecodeEXI(d)
-			d.Out()
+			d.Out("Scheduled_AC_CLReqControlMode")
 		}
 	default:
 		d.Expected("BPT_Dynamic_AC_CLReqControlMode or BPT_Scheduled_AC_CLReqControlMode or DER_Dynamic_AC_CLReqControlMode or DER_Scheduled_AC_CLReqControlMode or Dynamic_AC_CLReqControlMode or Scheduled_AC_CLReqControlMode")
 		return
 	}
-	if d.Event(1, exi.AtEnd) != 0 {
-		d.Expected("end of element")
-	}
+	d.End(exi.AtEnd)
 }
 
 // EncodeEXI writes the element's content and end.
 func (x *ACChargeLoopReq) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
-	e.At("Header")
 	x.Header.EncodeEXI(e)
+	e.Out("Header")
 	at := uint32(0)
 	if x.DisplayParameters.Present {
 		e.Event(0-at, 2-at)
-		e.At("DisplayParameters")
 		x.DisplayParameters.Value.EncodeEXI(e)
+		e.Out("DisplayParameters")
 		at = 1
 	}
 	e.Event(1-at, 2-at)
-	e.At("MeterInfoRequested")
-	e.Bool(x.MeterInfoRequested)
+	e.Bool("MeterInfoRequested", x.MeterInfoRequested)
 	switch v := x.CLReqControlMode.(type) {
 	case *BPTDynamicACCLReqControlMode:
 		e.Event(0, 7)
@@ -3004,48 +2743,48 @@ func (x *ACChargeLoopReq) EncodeEXI(e *exi.Encoder) {
 			e.Missing("BPT_Dynamic_AC_CLReqControlMode")
 			return
 		}
-		e.At("BPT_Dynamic_AC_CLReqControlMode")
 		v.EncodeEXI(e)
+		e.Out("BPT_Dynamic_AC_CLReqControlMode")
 	case *BPTScheduledACCLReqControlMode:
 		e.Event(1, 7)
 		if v == nil {
 			e.Missing("BPT_Scheduled_AC_CLReqControlMode")
 			return
 		}
-		e.At("BPT_Scheduled_AC_CLReqControlMode")
 		v.EncodeEXI(e)
+		e.Out("BPT_Scheduled_AC_CLReqControlMode")
 	case *DERDynamicACCLReqControlMode:
 		e.Event(3, 7)
 		if v == nil {
 			e.Missing("DER_Dynamic_AC_CLReqControlMode")
 			return
 		}
-		e.At("DER_Dynamic_AC_CLReqControlMode")
 		v.EncodeEXI(e)
+		e.Out("DER_Dynamic_AC_CLReqControlMode")
 	case *DERScheduledACCLReqControlMode:
 		e.Event(4, 7)
 		if v == nil {
 			e.Missing("DER_Scheduled_AC_CLReqControlMode")
 			return
 		}
-		e.At("DER_Scheduled_AC_CLReqControlMode")
 		v.EncodeEXI(e)
+		e.Out("DER_Scheduled_AC_CLReqControlMode")
 	case *DynamicACCLReqControlMode:
 		e.Event(5, 7)
 		if v == nil {
 			e.Missing("Dynamic_AC_CLReqControlMode")
 			return
 		}
-		e.At("Dynamic_AC_CLReqControlMode")
 		v.EncodeEXI(e)
+		e.Out("Dynamic_AC_CLReqControlMode")
 	case *ScheduledACCLReqControlMode:
 		e.Event(6, 7)
 		if v == nil {
 			e.Missing("Scheduled_AC_CLReqControlMode")
 			return
 		}
-		e.At("Scheduled_AC_CLReqControlMode")
 		v.EncodeEXI(e)
+		e.Out("Scheduled_AC_CLReqControlMode")
 	default:
 		e.Missing("CLReqControlMode")
 	}
@@ -3110,87 +2849,74 @@ func (*BPTDynamicACCLResControlMode) ElementName() exi.QName {
 func (x *BPTDynamicACCLResControlMode) DecodeEXI(d *exi.Decoder) {
 	ev := d.Event(5, exi.AtStart)
 	if ev == 0 {
-		d.At("DepartureTime")
-		x.DepartureTime.Set(uint32(d.Unsigned(1<<32 - 1)))
+		x.DepartureTime.Set(uint32(d.Unsigned("DepartureTime", 1<<32-1)))
 		ev = d.Event(4, 0) + 1
 	}
 	if ev == 1 {
-		d.At("MinimumSOC")
-		x.MinimumSOC.Set(int8(d.Ranged(0, 100)))
+		x.MinimumSOC.Set(int8(d.Ranged("MinimumSOC", 0, 100)))
 		ev = d.Event(3, 0) + 2
 	}
 	if ev == 2 {
-		d.At("TargetSOC")
-		x.TargetSOC.Set(int8(d.Ranged(0, 100)))
+		x.TargetSOC.Set(int8(d.Ranged("TargetSOC", 0, 100)))
 		ev = d.Event(2, 0) + 3
 	}
 	if ev == 3 {
-		d.At("AckMaxDelay")
-		x.AckMaxDelay.Set(uint16(d.Unsigned(1<<16 - 1)))
+		x.AckMaxDelay.Set(uint16(d.Unsigned("AckMaxDelay", 1<<16-1)))
 		ev = d.Event(1, 0) + 4
 	}
 	if ev != 4 {
 		d.Expected("EVSETargetActivePower")
 		return
 	}
-	d.In("EVSETargetActivePower")
 	x.EVSETargetActivePower.DecodeEXI(d)
-	d.Out()
+	d.Out("EVSETargetActivePower")
 	ev = d.Event(9, exi.AtEnd)
 	if ev == 0 {
 		x.EVSETargetActivePowerL2.Present = true
-		d.In("EVSETargetActivePower_L2")
 		x.EVSETargetActivePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSETargetActivePower_L2")
 		ev = d.Event(8, exi.AtEnd) + 1
 	}
 	if ev == 1 {
 		x.EVSETargetActivePowerL3.Present = true
-		d.In("EVSETargetActivePower_L3")
 		x.EVSETargetActivePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSETargetActivePower_L3")
 		ev = d.Event(7, exi.AtEnd) + 2
 	}
 	if ev == 2 {
 		x.EVSETargetReactivePower.Present = true
-		d.In("EVSETargetReactivePower")
 		x.EVSETargetReactivePower.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSETargetReactivePower")
 		ev = d.Event(6, exi.AtEnd) + 3
 	}
 	if ev == 3 {
 		x.EVSETargetReactivePowerL2.Present = true
-		d.In("EVSETargetReactivePower_L2")
 		x.EVSETargetReactivePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSETargetReactivePower_L2")
 		ev = d.Event(5, exi.AtEnd) + 4
 	}
 	if ev == 4 {
 		x.EVSETargetReactivePowerL3.Present = true
-		d.In("EVSETargetReactivePower_L3")
 		x.EVSETargetReactivePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSETargetReactivePower_L3")
 		ev = d.Event(4, exi.AtEnd) + 5
 	}
 	if ev == 5 {
 		x.EVSEPresentActivePower.Present = true
-		d.In("EVSEPresentActivePower")
 		x.EVSEPresentActivePower.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSEPresentActivePower")
 		ev = d.Event(3, exi.AtEnd) + 6
 	}
 	if ev == 6 {
 		x.EVSEPresentActivePowerL2.Present = true
-		d.In("EVSEPresentActivePower_L2")
 		x.EVSEPresentActivePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSEPresentActivePower_L2")
 		ev = d.Event(2, exi.AtEnd) + 7
 	}
 	if ev == 7 {
 		x.EVSEPresentActivePowerL3.Present = true
-		d.In("EVSEPresentActivePower_L3")
 		x.EVSEPresentActivePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSEPresentActivePower_L3")
 		ev = d.Event(1, exi.AtEnd) + 8
 	}
 	if ev != 8 {
@@ -3203,78 +2929,74 @@ func (x *BPTDynamicACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	at := uint32(0)
 	if x.DepartureTime.Present {
 		e.Event(0-at, 5-at)
-		e.At("DepartureTime")
-		e.Unsigned(uint64(x.DepartureTime.Value))
+		e.Unsigned("DepartureTime", uint64(x.DepartureTime.Value))
 		at = 1
 	}
 	if x.MinimumSOC.Present {
 		e.Event(1-at, 5-at)
-		e.At("MinimumSOC")
-		e.Ranged(int(x.MinimumSOC.Value), 0, 100)
+		e.Ranged("MinimumSOC", int(x.MinimumSOC.Value), 0, 100)
 		at = 2
 	}
 	if x.TargetSOC.Present {
 		e.Event(2-at, 5-at)
-		e.At("TargetSOC")
-		e.Ranged(int(x.TargetSOC.Value), 0, 100)
+		e.Ranged("TargetSOC", int(x.TargetSOC.Value), 0, 100)
 		at = 3
 	}
 	if x.AckMaxDelay.Present {
 		e.Event(3-at, 5-at)
-		e.At("AckMaxDelay")
-		e.Unsigned(uint64(x.AckMaxDelay.Value))
+		e.Unsigned("AckMaxDelay", uint64(x.AckMaxDelay.Value))
 		at = 4
 	}
 	e.Event(4-at, 5-at)
-	e.At("EVSETargetActivePower")
 	x.EVSETargetActivePower.EncodeEXI(e)
+	e.Out("EVSETargetActivePower")
 	at = 0
 	if x.EVSETargetActivePowerL2.Present {
 		e.Event(0-at, 9-at)
-		e.At("EVSETargetActivePower_L2")
 		x.EVSETargetActivePowerL2.Value.EncodeEXI(e)
+		e.Out("EVSETargetActivePower_L2")
 		at = 1
 	}
 	if x.EVSETargetActivePowerL3.Present {
 		e.Event(1-at, 9-at)
-		e.At("EVSETargetActivePower_L3")
 		x.EVSETargetActivePowerL3.Value.EncodeEXI(e)
+		e.Out("EVSETargetActivePower_L3")
 		at = 2
 	}
 	if x.EVSETargetReactivePower.Present {
 		e.Event(2-at, 9-at)
-		e.At("EVSETargetReactivePower")
 		x.EVSETargetReactivePower.Value.EncodeEXI(e)
+		e.Out("EVSETargetReactivePower")
 		at = 3
 	}
 	if x.EVSETargetReactivePowerL2.Present {
 		e.Event(3-at, 9-at)
-		e.At("EVSETargetReactivePower_L2")
 		x.EVSETargetReactivePowerL2.Value.EncodeEXI(e)
+		e.Out("EVSETargetReactivePower_L2")
 		at = 4
 	}
 	if x.EVSETargetReactivePowerL3.Present {
 		e.Event(4-at, 9-at)
-		e.At("EVSETargetReactivePower_L3")
 		x.EVSETargetReactivePowerL3.Value.EncodeEXI(e)
+		e.Out("EVSETargetReactivePower_L3")
 		at = 5
 	}
 	if x.EVSEPresentActivePower.Present {
 		e.Event(5-at, 9-at)
-		e.At("EVSEPresentActivePower")
 		x.EVSEPresentActivePower.Value.EncodeEXI(e)
+		e.Out("EVSEPresentActivePower")
 		at = 6
 	}
 	if x.EVSEPresentActivePowerL2.Present {
 		e.Event(6-at, 9-at)
-		e.At("EVSEPresentActivePower_L2")
 		x.EVSEPresentActivePowerL2.Value.EncodeEXI(e)
+		e.Out("EVSEPresentActivePower_L2")
 		at = 7
 	}
 	if x.EVSEPresentActivePowerL3.Present {
 		e.Event(7-at, 9-at)
-		e.At("EVSEPresentActivePower_L3")
 		x.EVSEPresentActivePowerL3.Value.EncodeEXI(e)
+		e.Out("EVSEPresentActivePower_L3")
 		at = 8
 	}
 	e.Event(8-at, 9-at)
@@ -3365,65 +3087,56 @@ func (x *BPTScheduledACCLResControlMode) DecodeEXI(d *exi.Decoder) {
 	ev := d.Event(10, exi.AtStart|exi.AtEnd)
 	if ev == 0 {
 		x.EVSETargetActivePower.Present = true
-		d.In("EVSETargetActivePower")
 		x.EVSETargetActivePower.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSETargetActivePower")
 		ev = d.Event(9, exi.AtEnd) + 1
 	}
 	if ev == 1 {
 		x.EVSETargetActivePowerL2.Present = true
-		d.In("EVSETargetActivePower_L2")
 		x.EVSETargetActivePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSETargetActivePower_L2")
 		ev = d.Event(8, exi.AtEnd) + 2
 	}
 	if ev == 2 {
 		x.EVSETargetActivePowerL3.Present = true
-		d.In("EVSETargetActivePower_L3")
 		x.EVSETargetActivePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSETargetActivePower_L3")
 		ev = d.Event(7, exi.AtEnd) + 3
 	}
 	if ev == 3 {
 		x.EVSETargetReactivePower.Present = true
-		d.In("EVSETargetReactivePower")
 		x.EVSETargetReactivePower.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSETargetReactivePower")
 		ev = d.Event(6, exi.AtEnd) + 4
 	}
 	if ev == 4 {
 		x.EVSETargetReactivePowerL2.Present = true
-		d.In("EVSETargetReactivePower_L2")
 		x.EVSETargetReactivePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSETargetReactivePower_L2")
 		ev = d.Event(5, exi.AtEnd) + 5
 	}
 	if ev == 5 {
 		x.EVSETargetReactivePowerL3.Present = true
-		d.In("EVSETargetReactivePower_L3")
 		x.EVSETargetReactivePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSETargetReactivePower_L3")
 		ev = d.Event(4, exi.AtEnd) + 6
 	}
 	if ev == 6 {
 		x.EVSEPresentActivePower.Present = true
-		d.In("EVSEPresentActivePower")
 		x.EVSEPresentActivePower.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSEPresentActivePower")
 		ev = d.Event(3, exi.AtEnd) + 7
 	}
 	if ev == 7 {
 		x.EVSEPresentActivePowerL2.Present = true
-		d.In("EVSEPresentActivePower_L2")
 		x.EVSEPresentActivePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSEPresentActivePower_L2")
 		ev = d.Event(2, exi.AtEnd) + 8
 	}
 	if ev == 8 {
 		x.EVSEPresentActivePowerL3.Present = true
-		d.In("EVSEPresentActivePower_L3")
 		x.EVSEPresentActivePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSEPresentActivePower_L3")
 		ev = d.Event(1, exi.AtEnd) + 9
 	}
 	if ev != 9 {
@@ -3436,56 +3149,56 @@ func (x *BPTScheduledACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	at := uint32(0)
 	if x.EVSETargetActivePower.Present {
 		e.Event(0-at, 10-at)
-		e.At("EVSETargetActivePower")
 		x.EVSETargetActivePower.Value.EncodeEXI(e)
+		e.Out("EVSETargetActivePower")
 		at = 1
 	}
 	if x.EVSETargetActivePowerL2.Present {
 		e.Event(1-at, 10-at)
-		e.At("EVSETargetActivePower_L2")
 		x.EVSETargetActivePowerL2.Value.EncodeEXI(e)
+		e.Out("EVSETargetActivePower_L2")
 		at = 2
 	}
 	if x.EVSETargetActivePowerL3.Present {
 		e.Event(2-at, 10-at)
-		e.At("EVSETargetActivePower_L3")
 		x.EVSETargetActivePowerL3.Value.EncodeEXI(e)
+		e.Out("EVSETargetActivePower_L3")
 		at = 3
 	}
 	if x.EVSETargetReactivePower.Present {
 		e.Event(3-at, 10-at)
-		e.At("EVSETargetReactivePower")
 		x.EVSETargetReactivePower.Value.EncodeEXI(e)
+		e.Out("EVSETargetReactivePower")
 		at = 4
 	}
 	if x.EVSETargetReactivePowerL2.Present {
 		e.Event(4-at, 10-at)
-		e.At("EVSETargetReactivePower_L2")
 		x.EVSETargetReactivePowerL2.Value.EncodeEXI(e)
+		e.Out("EVSETargetReactivePower_L2")
 		at = 5
 	}
 	if x.EVSETargetReactivePowerL3.Present {
 		e.Event(5-at, 10-at)
-		e.At("EVSETargetReactivePower_L3")
 		x.EVSETargetReactivePowerL3.Value.EncodeEXI(e)
+		e.Out("EVSETargetReactivePower_L3")
 		at = 6
 	}
 	if x.EVSEPresentActivePower.Present {
 		e.Event(6-at, 10-at)
-		e.At("EVSEPresentActivePower")
 		x.EVSEPresentActivePower.Value.EncodeEXI(e)
+		e.Out("EVSEPresentActivePower")
 		at = 7
 	}
 	if x.EVSEPresentActivePowerL2.Present {
 		e.Event(7-at, 10-at)
-		e.At("EVSEPresentActivePower_L2")
 		x.EVSEPresentActivePowerL2.Value.EncodeEXI(e)
+		e.Out("EVSEPresentActivePower_L2")
 		at = 8
 	}
 	if x.EVSEPresentActivePowerL3.Present {
 		e.Event(8-at, 10-at)
-		e.At("EVSEPresentActivePower_L3")
 		x.EVSEPresentActivePowerL3.Value.EncodeEXI(e)
+		e.Out("EVSEPresentActivePower_L3")
 		at = 9
 	}
 	e.Event(9-at, 10-at)
@@ -3597,147 +3310,125 @@ func (*DERDynamicACCLResControlMode) ElementName() exi.QName {
 func (x *DERDynamicACCLResControlMode) DecodeEXI(d *exi.Decoder) {
 	ev := d.Event(5, exi.AtStart)
 	if ev == 0 {
-		d.At("DepartureTime")
-		x.DepartureTime.Set(uint32(d.Unsigned(1<<32 - 1)))
+		x.DepartureTime.Set(uint32(d.Unsigned("DepartureTime", 1<<32-1)))
 		ev = d.Event(4, 0) + 1
 	}
 	if ev == 1 {
-		d.At("MinimumSOC")
-		x.MinimumSOC.Set(int8(d.Ranged(0, 100)))
+		x.MinimumSOC.Set(int8(d.Ranged("MinimumSOC", 0, 100)))
 		ev = d.Event(3, 0) + 2
 	}
 	if ev == 2 {
-		d.At("TargetSOC")
-		x.TargetSOC.Set(int8(d.Ranged(0, 100)))
+		x.TargetSOC.Set(int8(d.Ranged("TargetSOC", 0, 100)))
 		ev = d.Event(2, 0) + 3
 	}
 	if ev == 3 {
-		d.At("AckMaxDelay")
-		x.AckMaxDelay.Set(uint16(d.Unsigned(1<<16 - 1)))
+		x.AckMaxDelay.Set(uint16(d.Unsigned("AckMaxDelay", 1<<16-1)))
 		ev = d.Event(1, 0) + 4
 	}
 	if ev != 4 {
 		d.Expected("EVSETargetActivePower")
 		return
 	}
-	d.In("EVSETargetActivePower")
 	x.EVSETargetActivePower.DecodeEXI(d)
-	d.Out()
+	d.Out("EVSETargetActivePower")
 	ev = d.Event(9, 0)
 	if ev == 0 {
 		x.EVSETargetActivePowerL2.Present = true
-		d.In("EVSETargetActivePower_L2")
 		x.EVSETargetActivePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSETargetActivePower_L2")
 		ev = d.Event(8, 0) + 1
 	}
 	if ev == 1 {
 		x.EVSETargetActivePowerL3.Present = true
-		d.In("EVSETargetActivePower_L3")
 		x.EVSETargetActivePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSETargetActivePower_L3")
 		ev = d.Event(7, 0) + 2
 	}
 	if ev == 2 {
 		x.EVSETargetReactivePower.Present = true
-		d.In("EVSETargetReactivePower")
 		x.EVSETargetReactivePower.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSETargetReactivePower")
 		ev = d.Event(6, 0) + 3
 	}
 	if ev == 3 {
 		x.EVSETargetReactivePowerL2.Present = true
-		d.In("EVSETargetReactivePower_L2")
 		x.EVSETargetReactivePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSETargetReactivePower_L2")
 		ev = d.Event(5, 0) + 4
 	}
 	if ev == 4 {
 		x.EVSETargetReactivePowerL3.Present = true
-		d.In("EVSETargetReactivePower_L3")
 		x.EVSETargetReactivePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSETargetReactivePower_L3")
 		ev = d.Event(4, 0) + 5
 	}
 	if ev == 5 {
 		x.EVSEPresentActivePower.Present = true
-		d.In("EVSEPresentActivePower")
 		x.EVSEPresentActivePower.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSEPresentActivePower")
 		ev = d.Event(3, 0) + 6
 	}
 	if ev == 6 {
 		x.EVSEPresentActivePowerL2.Present = true
-		d.In("EVSEPresentActivePower_L2")
 		x.EVSEPresentActivePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSEPresentActivePower_L2")
 		ev = d.Event(2, 0) + 7
 	}
 	if ev == 7 {
 		x.EVSEPresentActivePowerL3.Present = true
-		d.In("EVSEPresentActivePower_L3")
 		x.EVSEPresentActivePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSEPresentActivePower_L3")
 		ev = d.Event(1, 0) + 8
 	}
 	if ev != 8 {
 		d.Expected("DERControlCLRes")
 		return
 	}
-	d.In("DERControlCLRes")
 	x.DERControlCLRes.DecodeEXI(d)
-	d.Out()
+	d.Out("DERControlCLRes")
 	ev = d.Event(9, exi.AtEnd)
 	if ev == 0 {
 		x.EVSEMaximumChargePower.Present = true
-		d.In("EVSEMaximumChargePower")
 		x.EVSEMaximumChargePower.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSEMaximumChargePower")
 		ev = d.Event(8, exi.AtEnd) + 1
 	}
 	if ev == 1 {
 		x.EVSEMaximumChargePowerL2.Present = true
-		d.In("EVSEMaximumChargePower_L2")
 		x.EVSEMaximumChargePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSEMaximumChargePower_L2")
 		ev = d.Event(7, exi.AtEnd) + 2
 	}
 	if ev == 2 {
 		x.EVSEMaximumChargePowerL3.Present = true
-		d.In("EVSEMaximumChargePower_L3")
 		x.EVSEMaximumChargePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSEMaximumChargePower_L3")
 		ev = d.Event(6, exi.AtEnd) + 3
 	}
 	if ev == 3 {
 		x.EVSEMaximumDischargePower.Present = true
-		d.In("EVSEMaximumDischargePower")
 		x.EVSEMaximumDischargePower.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSEMaximumDischargePower")
 		ev = d.Event(5, exi.AtEnd) + 4
 	}
 	if ev == 4 {
 		x.EVSEMaximumDischargePowerL2.Present = true
-		d.In("EVSEMaximumDischargePower_L2")
 		x.EVSEMaximumDischargePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSEMaximumDischargePower_L2")
 		ev = d.Event(4, exi.AtEnd) + 5
 	}
 	if ev == 5 {
 		x.EVSEMaximumDischargePowerL3.Present = true
-		d.In("EVSEMaximumDischargePower_L3")
 		x.EVSEMaximumDischargePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSEMaximumDischargePower_L3")
 		ev = d.Event(3, exi.AtEnd) + 6
 	}
 	if ev == 6 {
-		d.At("RequiredDEROperatingMode")
-		x.RequiredDEROperatingMode.Set(RequiredDEROperatingMode(d.Enum(2)))
+		x.RequiredDEROperatingMode.Set(RequiredDEROperatingMode(d.Enum("RequiredDEROperatingMode", 2)))
 		ev = d.Event(2, exi.AtEnd) + 7
 	}
 	if ev == 7 {
-		d.At("GridConnectionMode")
-		x.GridConnectionMode.Set(GridConnectionMode(d.Enum(2)))
+		x.GridConnectionMode.Set(GridConnectionMode(d.Enum("GridConnectionMode", 2)))
 		ev = d.Event(1, exi.AtEnd) + 8
 	}
 	if ev != 8 {
@@ -3750,130 +3441,124 @@ func (x *DERDynamicACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	at := uint32(0)
 	if x.DepartureTime.Present {
 		e.Event(0-at, 5-at)
-		e.At("DepartureTime")
-		e.Unsigned(uint64(x.DepartureTime.Value))
+		e.Unsigned("DepartureTime", uint64(x.DepartureTime.Value))
 		at = 1
 	}
 	if x.MinimumSOC.Present {
 		e.Event(1-at, 5-at)
-		e.At("MinimumSOC")
-		e.Ranged(int(x.MinimumSOC.Value), 0, 100)
+		e.Ranged("MinimumSOC", int(x.MinimumSOC.Value), 0, 100)
 		at = 2
 	}
 	if x.TargetSOC.Present {
 		e.Event(2-at, 5-at)
-		e.At("TargetSOC")
-		e.Ranged(int(x.TargetSOC.Value), 0, 100)
+		e.Ranged("TargetSOC", int(x.TargetSOC.Value), 0, 100)
 		at = 3
 	}
 	if x.AckMaxDelay.Present {
 		e.Event(3-at, 5-at)
-		e.At("AckMaxDelay")
-		e.Unsigned(uint64(x.AckMaxDelay.Value))
+		e.Unsigned("AckMaxDelay", uint64(x.AckMaxDelay.Value))
 		at = 4
 	}
 	e.Event(4-at, 5-at)
-	e.At("EVSETargetActivePower")
 	x.EVSETargetActivePower.EncodeEXI(e)
+	e.Out("EVSETargetActivePower")
 	at = 0
 	if x.EVSETargetActivePowerL2.Present {
 		e.Event(0-at, 9-at)
-		e.At("EVSETargetActivePower_L2")
 		x.EVSETargetActivePowerL2.Value.EncodeEXI(e)
+		e.Out("EVSETargetActivePower_L2")
 		at = 1
 	}
 	if x.EVSETargetActivePowerL3.Present {
 		e.Event(1-at, 9-at)
-		e.At("EVSETargetActivePower_L3")
 		x.EVSETargetActivePowerL3.Value.EncodeEXI(e)
+		e.Out("EVSETargetActivePower_L3")
 		at = 2
 	}
 	if x.EVSETargetReactivePower.Present {
 		e.Event(2-at, 9-at)
-		e.At("EVSETargetReactivePower")
 		x.EVSETargetReactivePower.Value.EncodeEXI(e)
+		e.Out("EVSETargetReactivePower")
 		at = 3
 	}
 	if x.EVSETargetReactivePowerL2.Present {
 		e.Event(3-at, 9-at)
-		e.At("EVSETargetReactivePower_L2")
 		x.EVSETargetReactivePowerL2.Value.EncodeEXI(e)
+		e.Out("EVSETargetReactivePower_L2")
 		at = 4
 	}
 	if x.EVSETargetReactivePowerL3.Present {
 		e.Event(4-at, 9-at)
-		e.At("EVSETargetReactivePower_L3")
 		x.EVSETargetReactivePowerL3.Value.EncodeEXI(e)
+		e.Out("EVSETargetReactivePower_L3")
 		at = 5
 	}
 	if x.EVSEPresentActivePower.Present {
 		e.Event(5-at, 9-at)
-		e.At("EVSEPresentActivePower")
 		x.EVSEPresentActivePower.Value.EncodeEXI(e)
+		e.Out("EVSEPresentActivePower")
 		at = 6
 	}
 	if x.EVSEPresentActivePowerL2.Present {
 		e.Event(6-at, 9-at)
-		e.At("EVSEPresentActivePower_L2")
 		x.EVSEPresentActivePowerL2.Value.EncodeEXI(e)
+		e.Out("EVSEPresentActivePower_L2")
 		at = 7
 	}
 	if x.EVSEPresentActivePowerL3.Present {
 		e.Event(7-at, 9-at)
-		e.At("EVSEPresentActivePower_L3")
 		x.EVSEPresentActivePowerL3.Value.EncodeEXI(e)
+		e.Out("EVSEPresentActivePower_L3")
 		at = 8
 	}
 	e.Event(8-at, 9-at)
-	e.At("DERControlCLRes")
 	x.DERControlCLRes.EncodeEXI(e)
+	e.Out("DERControlCLRes")
 	at = 0
 	if x.EVSEMaximumChargePower.Present {
 		e.Event(0-at, 9-at)
-		e.At("EVSEMaximumChargePower")
 		x.EVSEMaximumChargePower.Value.EncodeEXI(e)
+		e.Out("EVSEMaximumChargePower")
 		at = 1
 	}
 	if x.EVSEMaximumChargePowerL2.Present {
 		e.Event(1-at, 9-at)
-		e.At("EVSEMaximumChargePower_L2")
 		x.EVSEMaximumChargePowerL2.Value.EncodeEXI(e)
+		e.Out("EVSEMaximumChargePower_L2")
 		at = 2
 	}
 	if x.EVSEMaximumChargePowerL3.Present {
 		e.Event(2-at, 9-at)
-		e.At("EVSEMaximumChargePower_L3")
 		x.EVSEMaximumChargePowerL3.Value.EncodeEXI(e)
+		e.Out("EVSEMaximumChargePower_L3")
 		at = 3
 	}
 	if x.EVSEMaximumDischargePower.Present {
 		e.Event(3-at, 9-at)
-		e.At("EVSEMaximumDischargePower")
 		x.EVSEMaximumDischargePower.Value.EncodeEXI(e)
+		e.Out("EVSEMaximumDischargePower")
 		at = 4
 	}
 	if x.EVSEMaximumDischargePowerL2.Present {
 		e.Event(4-at, 9-at)
-		e.At("EVSEMaximumDischargePower_L2")
 		x.EVSEMaximumDischargePowerL2.Value.EncodeEXI(e)
+		e.Out("EVSEMaximumDischargePower_L2")
 		at = 5
 	}
 	if x.EVSEMaximumDischargePowerL3.Present {
 		e.Event(5-at, 9-at)
-		e.At("EVSEMaximumDischargePower_L3")
 		x.EVSEMaximumDischargePowerL3.Value.EncodeEXI(e)
+		e.Out("EVSEMaximumDischargePower_L3")
 		at = 6
 	}
 	if x.RequiredDEROperatingMode.Present {
 		e.Event(6-at, 9-at)
-		e.At("RequiredDEROperatingMode")
-		e.Enum(uint8(x.RequiredDEROperatingMode.Value), 2)
+		e.Enum("RequiredDEROperatingMode", uint8(x.RequiredDEROperatingMode.Value), 2)
 		at = 7
 	}
 	if x.GridConnectionMode.Present {
 		e.Event(7-at, 9-at)
-		e.At("GridConnectionMode")
-		e.Enum(uint8(x.GridConnectionMode.Value), 2)
+		e.Enum("GridConnectionMode", uint8(x.GridConnectionMode.Value), 2)
 		at = 8
 	}
 	e.Event(8-at, 9-at)
@@ -4021,125 +3706,107 @@ func (x *DERScheduledACCLResControlMode) DecodeEXI(d *exi.Decoder) {
 	ev := d.Event(10, exi.AtStart)
 	if ev == 0 {
 		x.EVSETargetActivePower.Present = true
-		d.In("EVSETargetActivePower")
 		x.EVSETargetActivePower.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSETargetActivePower")
 		ev = d.Event(9, 0) + 1
 	}
 	if ev == 1 {
 		x.EVSETargetActivePowerL2.Present = true
-		d.In("EVSETargetActivePower_L2")
 		x.EVSETargetActivePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSETargetActivePower_L2")
 		ev = d.Event(8, 0) + 2
 	}
 	if ev == 2 {
 		x.EVSETargetActivePowerL3.Present = true
-		d.In("EVSETargetActivePower_L3")
 		x.EVSETargetActivePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSETargetActivePower_L3")
 		ev = d.Event(7, 0) + 3
 	}
 	if ev == 3 {
 		x.EVSETargetReactivePower.Present = true
-		d.In("EVSETargetReactivePower")
 		x.EVSETargetReactivePower.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSETargetReactivePower")
 		ev = d.Event(6, 0) + 4
 	}
 	if ev == 4 {
 		x.EVSETargetReactivePowerL2.Present = true
-		d.In("EVSETargetReactivePower_L2")
 		x.EVSETargetReactivePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSETargetReactivePower_L2")
 		ev = d.Event(5, 0) + 5
 	}
 	if ev == 5 {
 		x.EVSETargetReactivePowerL3.Present = true
-		d.In("EVSETargetReactivePower_L3")
 		x.EVSETargetReactivePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSETargetReactivePower_L3")
 		ev = d.Event(4, 0) + 6
 	}
 	if ev == 6 {
 		x.EVSEPresentActivePower.Present = true
-		d.In("EVSEPresentActivePower")
 		x.EVSEPresentActivePower.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSEPresentActivePower")
 		ev = d.Event(3, 0) + 7
 	}
 	if ev == 7 {
 		x.EVSEPresentActivePowerL2.Present = true
-		d.In("EVSEPresentActivePower_L2")
 		x.EVSEPresentActivePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSEPresentActivePower_L2")
 		ev = d.Event(2, 0) + 8
 	}
 	if ev == 8 {
 		x.EVSEPresentActivePowerL3.Present = true
-		d.In("EVSEPresentActivePower_L3")
 		x.EVSEPresentActivePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSEPresentActivePower_L3")
 		ev = d.Event(1, 0) + 9
 	}
 	if ev != 9 {
 		d.Expected("DERControlCLRes")
 		return
 	}
-	d.In("DERControlCLRes")
 	x.DERControlCLRes.DecodeEXI(d)
-	d.Out()
+	d.Out("DERControlCLRes")
 	ev = d.Event(9, exi.AtEnd)
 	if ev == 0 {
 		x.EVSEMaximumChargePower.Present = true
-		d.In("EVSEMaximumChargePower")
 		x.EVSEMaximumChargePower.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSEMaximumChargePower")
 		ev = d.Event(8, exi.AtEnd) + 1
 	}
 	if ev == 1 {
 		x.EVSEMaximumChargePowerL2.Present = true
-		d.In("EVSEMaximumChargePower_L2")
 		x.EVSEMaximumChargePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSEMaximumChargePower_L2")
 		ev = d.Event(7, exi.AtEnd) + 2
 	}
 	if ev == 2 {
 		x.EVSEMaximumChargePowerL3.Present = true
-		d.In("EVSEMaximumChargePower_L3")
 		x.EVSEMaximumChargePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSEMaximumChargePower_L3")
 		ev = d.Event(6, exi.AtEnd) + 3
 	}
 	if ev == 3 {
 		x.EVSEMaximumDischargePower.Present = true
-		d.In("EVSEMaximumDischargePower")
 		x.EVSEMaximumDischargePower.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSEMaximumDischargePower")
 		ev = d.Event(5, exi.AtEnd) + 4
 	}
 	if ev == 4 {
 		x.EVSEMaximumDischargePowerL2.Present = true
-		d.In("EVSEMaximumDischargePower_L2")
 		x.EVSEMaximumDischargePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSEMaximumDischargePower_L2")
 		ev = d.Event(4, exi.AtEnd) + 5
 	}
 	if ev == 5 {
 		x.EVSEMaximumDischargePowerL3.Present = true
-		d.In("EVSEMaximumDischargePower_L3")
 		x.EVSEMaximumDischargePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSEMaximumDischargePower_L3")
 		ev = d.Event(3, exi.AtEnd) + 6
 	}
 	if ev == 6 {
-		d.At("RequiredDEROperatingMode")
-		x.RequiredDEROperatingMode.Set(RequiredDEROperatingMode(d.Enum(2)))
+		x.RequiredDEROperatingMode.Set(RequiredDEROperatingMode(d.Enum("RequiredDEROperatingMode", 2)))
 		ev = d.Event(2, exi.AtEnd) + 7
 	}
 	if ev == 7 {
-		d.At("GridConnectionMode")
-		x.GridConnectionMode.Set(GridConnectionMode(d.Enum(2)))
+		x.GridConnectionMode.Set(GridConnectionMode(d.Enum("GridConnectionMode", 2)))
 		ev = d.Event(1, exi.AtEnd) + 8
 	}
 	if ev != 8 {
@@ -4152,108 +3819,106 @@ func (x *DERScheduledACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	at := uint32(0)
 	if x.EVSETargetActivePower.Present {
 		e.Event(0-at, 10-at)
-		e.At("EVSETargetActivePower")
 		x.EVSETargetActivePower.Value.EncodeEXI(e)
+		e.Out("EVSETargetActivePower")
 		at = 1
 	}
 	if x.EVSETargetActivePowerL2.Present {
 		e.Event(1-at, 10-at)
-		e.At("EVSETargetActivePower_L2")
 		x.EVSETargetActivePowerL2.Value.EncodeEXI(e)
+		e.Out("EVSETargetActivePower_L2")
 		at = 2
 	}
 	if x.EVSETargetActivePowerL3.Present {
 		e.Event(2-at, 10-at)
-		e.At("EVSETargetActivePower_L3")
 		x.EVSETargetActivePowerL3.Value.EncodeEXI(e)
+		e.Out("EVSETargetActivePower_L3")
 		at = 3
 	}
 	if x.EVSETargetReactivePower.Present {
 		e.Event(3-at, 10-at)
-		e.At("EVSETargetReactivePower")
 		x.EVSETargetReactivePower.Value.EncodeEXI(e)
+		e.Out("EVSETargetReactivePower")
 		at = 4
 	}
 	if x.EVSETargetReactivePowerL2.Present {
 		e.Event(4-at, 10-at)
-		e.At("EVSETargetReactivePower_L2")
 		x.EVSETargetReactivePowerL2.Value.EncodeEXI(e)
+		e.Out("EVSETargetReactivePower_L2")
 		at = 5
 	}
 	if x.EVSETargetReactivePowerL3.Present {
 		e.Event(5-at, 10-at)
-		e.At("EVSETargetReactivePower_L3")
 		x.EVSETargetReactivePowerL3.Value.EncodeEXI(e)
+		e.Out("EVSETargetReactivePower_L3")
 		at = 6
 	}
 	if x.EVSEPresentActivePower.Present {
 		e.Event(6-at, 10-at)
-		e.At("EVSEPresentActivePower")
 		x.EVSEPresentActivePower.Value.EncodeEXI(e)
+		e.Out("EVSEPresentActivePower")
 		at = 7
 	}
 	if x.EVSEPresentActivePowerL2.Present {
 		e.Event(7-at, 10-at)
-		e.At("EVSEPresentActivePower_L2")
 		x.EVSEPresentActivePowerL2.Value.EncodeEXI(e)
+		e.Out("EVSEPresentActivePower_L2")
 		at = 8
 	}
 	if x.EVSEPresentActivePowerL3.Present {
 		e.Event(8-at, 10-at)
-		e.At("EVSEPresentActivePower_L3")
 		x.EVSEPresentActivePowerL3.Value.EncodeEXI(e)
+		e.Out("EVSEPresentActivePower_L3")
 		at = 9
 	}
 	e.Event(9-at, 10-at)
-	e.At("DERControlCLRes")
 	x.DERControlCLRes.EncodeEXI(e)
+	e.Out("DERControlCLRes")
 	at = 0
 	if x.EVSEMaximumChargePower.Present {
 		e.Event(0-at, 9-at)
-		e.At("EVSEMaximumChargePower")
 		x.EVSEMaximumChargePower.Value.EncodeEXI(e)
+		e.Out("EVSEMaximumChargePower")
 		at = 1
 	}
 	if x.EVSEMaximumChargePowerL2.Present {
 		e.Event(1-at, 9-at)
-		e.At("EVSEMaximumChargePower_L2")
 		x.EVSEMaximumChargePowerL2.Value.EncodeEXI(e)
+		e.Out("EVSEMaximumChargePower_L2")
 		at = 2
 	}
 	if x.EVSEMaximumChargePowerL3.Present {
 		e.Event(2-at, 9-at)
-		e.At("EVSEMaximumChargePower_L3")
 		x.EVSEMaximumChargePowerL3.Value.EncodeEXI(e)
+		e.Out("EVSEMaximumChargePower_L3")
 		at = 3
 	}
 	if x.EVSEMaximumDischargePower.Present {
 		e.Event(3-at, 9-at)
-		e.At("EVSEMaximumDischargePower")
 		x.EVSEMaximumDischargePower.Value.EncodeEXI(e)
+		e.Out("EVSEMaximumDischargePower")
 		at = 4
 	}
 	if x.EVSEMaximumDischargePowerL2.Present {
 		e.Event(4-at, 9-at)
-		e.At("EVSEMaximumDischargePower_L2")
 		x.EVSEMaximumDischargePowerL2.Value.EncodeEXI(e)
+		e.Out("EVSEMaximumDischargePower_L2")
 		at = 5
 	}
 	if x.EVSEMaximumDischargePowerL3.Present {
 		e.Event(5-at, 9-at)
-		e.At("EVSEMaximumDischargePower_L3")
 		x.EVSEMaximumDischargePowerL3.Value.EncodeEXI(e)
+		e.Out("EVSEMaximumDischargePower_L3")
 		at = 6
 	}
 	if x.RequiredDEROperatingMode.Present {
 		e.Event(6-at, 9-at)
-		e.At("RequiredDEROperatingMode")
-		e.Enum(uint8(x.RequiredDEROperatingMode.Value), 2)
+		e.Enum("RequiredDEROperatingMode", uint8(x.RequiredDEROperatingMode.Value), 2)
 		at = 7
 	}
 	if x.GridConnectionMode.Present {
 		e.Event(7-at, 9-at)
-		e.At("GridConnectionMode")
-		e.Enum(uint8(x.GridConnectionMode.Value), 2)
+		e.Enum("GridConnectionMode", uint8(x.GridConnectionMode.Value), 2)
 		at = 8
 	}
 	e.Event(8-at, 9-at)
@@ -4386,87 +4051,74 @@ func (*DynamicACCLResControlMode) ElementName() exi.QName {
 func (x *DynamicACCLResControlMode) DecodeEXI(d *exi.Decoder) {
 	ev := d.Event(5, exi.AtStart)
 	if ev == 0 {
-		d.At("DepartureTime")
-		x.DepartureTime.Set(uint32(d.Unsigned(1<<32 - 1)))
+		x.DepartureTime.Set(uint32(d.Unsigned("DepartureTime", 1<<32-1)))
 		ev = d.Event(4, 0) + 1
 	}
 	if ev == 1 {
-		d.At("MinimumSOC")
-		x.MinimumSOC.Set(int8(d.Ranged(0, 100)))
+		x.MinimumSOC.Set(int8(d.Ranged("MinimumSOC", 0, 100)))
 		ev = d.Event(3, 0) + 2
 	}
 	if ev == 2 {
-		d.At("TargetSOC")
-		x.TargetSOC.Set(int8(d.Ranged(0, 100)))
+		x.TargetSOC.Set(int8(d.Ranged("TargetSOC", 0, 100)))
 		ev = d.Event(2, 0) + 3
 	}
 	if ev == 3 {
-		d.At("AckMaxDelay")
-		x.AckMaxDelay.Set(uint16(d.Unsigned(1<<16 - 1)))
+		x.AckMaxDelay.Set(uint16(d.Unsigned("AckMaxDelay", 1<<16-1)))
 		ev = d.Event(1, 0) + 4
 	}
 	if ev != 4 {
 		d.Expected("EVSETargetActivePower")
 		return
 	}
-	d.In("EVSETargetActivePower")
 	x.EVSETargetActivePower.DecodeEXI(d)
-	d.Out()
+	d.Out("EVSETargetActivePower")
 	ev = d.Event(9, exi.AtEnd)
 	if ev == 0 {
 		x.EVSETargetActivePowerL2.Present = true
-		d.In("EVSETargetActivePower_L2")
 		x.EVSETargetActivePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSETargetActivePower_L2")
 		ev = d.Event(8, exi.AtEnd) + 1
 	}
 	if ev == 1 {
 		x.EVSETargetActivePowerL3.Present = true
-		d.In("EVSETargetActivePower_L3")
 		x.EVSETargetActivePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSETargetActivePower_L3")
 		ev = d.Event(7, exi.AtEnd) + 2
 	}
 	if ev == 2 {
 		x.EVSETargetReactivePower.Present = true
-		d.In("EVSETargetReactivePower")
 		x.EVSETargetReactivePower.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSETargetReactivePower")
 		ev = d.Event(6, exi.AtEnd) + 3
 	}
 	if ev == 3 {
 		x.EVSETargetReactivePowerL2.Present = true
-		d.In("EVSETargetReactivePower_L2")
 		x.EVSETargetReactivePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSETargetReactivePower_L2")
 		ev = d.Event(5, exi.AtEnd) + 4
 	}
 	if ev == 4 {
 		x.EVSETargetReactivePowerL3.Present = true
-		d.In("EVSETargetReactivePower_L3")
 		x.EVSETargetReactivePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSETargetReactivePower_L3")
 		ev = d.Event(4, exi.AtEnd) + 5
 	}
 	if ev == 5 {
 		x.EVSEPresentActivePower.Present = true
-		d.In("EVSEPresentActivePower")
 		x.EVSEPresentActivePower.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSEPresentActivePower")
 		ev = d.Event(3, exi.AtEnd) + 6
 	}
 	if ev == 6 {
 		x.EVSEPresentActivePowerL2.Present = true
-		d.In("EVSEPresentActivePower_L2")
 		x.EVSEPresentActivePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSEPresentActivePower_L2")
 		ev = d.Event(2, exi.AtEnd) + 7
 	}
 	if ev == 7 {
 		x.EVSEPresentActivePowerL3.Present = true
-		d.In("EVSEPresentActivePower_L3")
 		x.EVSEPresentActivePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSEPresentActivePower_L3")
 		ev = d.Event(1, exi.AtEnd) + 8
 	}
 	if ev != 8 {
@@ -4479,78 +4131,74 @@ func (x *DynamicACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	at := uint32(0)
 	if x.DepartureTime.Present {
 		e.Event(0-at, 5-at)
-		e.At("DepartureTime")
-		e.Unsigned(uint64(x.DepartureTime.Value))
+		e.Unsigned("DepartureTime", uint64(x.DepartureTime.Value))
 		at = 1
 	}
 	if x.MinimumSOC.Present {
 		e.Event(1-at, 5-at)
-		e.At("MinimumSOC")
-		e.Ranged(int(x.MinimumSOC.Value), 0, 100)
+		e.Ranged("MinimumSOC", int(x.MinimumSOC.Value), 0, 100)
 		at = 2
 	}
 	if x.TargetSOC.Present {
 		e.Event(2-at, 5-at)
-		e.At("TargetSOC")
-		e.Ranged(int(x.TargetSOC.Value), 0, 100)
+		e.Ranged("TargetSOC", int(x.TargetSOC.Value), 0, 100)
 		at = 3
 	}
 	if x.AckMaxDelay.Present {
 		e.Event(3-at, 5-at)
-		e.At("AckMaxDelay")
-		e.Unsigned(uint64(x.AckMaxDelay.Value))
+		e.Unsigned("AckMaxDelay", uint64(x.AckMaxDelay.Value))
 		at = 4
 	}
 	e.Event(4-at, 5-at)
-	e.At("EVSETargetActivePower")
 	x.EVSETargetActivePower.EncodeEXI(e)
+	e.Out("EVSETargetActivePower")
 	at = 0
 	if x.EVSETargetActivePowerL2.Present {
 		e.Event(0-at, 9-at)
-		e.At("EVSETargetActivePower_L2")
 		x.EVSETargetActivePowerL2.Value.EncodeEXI(e)
+		e.Out("EVSETargetActivePower_L2")
 		at = 1
 	}
 	if x.EVSETargetActivePowerL3.Present {
 		e.Event(1-at, 9-at)
-		e.At("EVSETargetActivePower_L3")
 		x.EVSETargetActivePowerL3.Value.EncodeEXI(e)
+		e.Out("EVSETargetActivePower_L3")
 		at = 2
 	}
 	if x.EVSETargetReactivePower.Present {
 		e.Event(2-at, 9-at)
-		e.At("EVSETargetReactivePower")
 		x.EVSETargetReactivePower.Value.EncodeEXI(e)
+		e.Out("EVSETargetReactivePower")
 		at = 3
 	}
 	if x.EVSETargetReactivePowerL2.Present {
 		e.Event(3-at, 9-at)
-		e.At("EVSETargetReactivePower_L2")
 		x.EVSETargetReactivePowerL2.Value.EncodeEXI(e)
+		e.Out("EVSETargetReactivePower_L2")
 		at = 4
 	}
 	if x.EVSETargetReactivePowerL3.Present {
 		e.Event(4-at, 9-at)
-		e.At("EVSETargetReactivePower_L3")
 		x.EVSETargetReactivePowerL3.Value.EncodeEXI(e)
+		e.Out("EVSETargetReactivePower_L3")
 		at = 5
 	}
 	if x.EVSEPresentActivePower.Present {
 		e.Event(5-at, 9-at)
-		e.At("EVSEPresentActivePower")
 		x.EVSEPresentActivePower.Value.EncodeEXI(e)
+		e.Out("EVSEPresentActivePower")
 		at = 6
 	}
 	if x.EVSEPresentActivePowerL2.Present {
 		e.Event(6-at, 9-at)
-		e.At("EVSEPresentActivePower_L2")
 		x.EVSEPresentActivePowerL2.Value.EncodeEXI(e)
+		e.Out("EVSEPresentActivePower_L2")
 		at = 7
 	}
 	if x.EVSEPresentActivePowerL3.Present {
 		e.Event(7-at, 9-at)
-		e.At("EVSEPresentActivePower_L3")
 		x.EVSEPresentActivePowerL3.Value.EncodeEXI(e)
+		e.Out("EVSEPresentActivePower_L3")
 		at = 8
 	}
 	e.Event(8-at, 9-at)
@@ -4641,65 +4289,56 @@ func (x *ScheduledACCLResControlMode) DecodeEXI(d *exi.Decoder) {
 	ev := d.Event(10, exi.AtStart|exi.AtEnd)
 	if ev == 0 {
 		x.EVSETargetActivePower.Present = true
-		d.In("EVSETargetActivePower")
 		x.EVSETargetActivePower.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSETargetActivePower")
 		ev = d.Event(9, exi.AtEnd) + 1
 	}
 	if ev == 1 {
 		x.EVSETargetActivePowerL2.Present = true
-		d.In("EVSETargetActivePower_L2")
 		x.EVSETargetActivePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSETargetActivePower_L2")
 		ev = d.Event(8, exi.AtEnd) + 2
 	}
 	if ev == 2 {
 		x.EVSETargetActivePowerL3.Present = true
-		d.In("EVSETargetActivePower_L3")
 		x.EVSETargetActivePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSETargetActivePower_L3")
 		ev = d.Event(7, exi.AtEnd) + 3
 	}
 	if ev == 3 {
 		x.EVSETargetReactivePower.Present = true
-		d.In("EVSETargetReactivePower")
 		x.EVSETargetReactivePower.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSETargetReactivePower")
 		ev = d.Event(6, exi.AtEnd) + 4
 	}
 	if ev == 4 {
 		x.EVSETargetReactivePowerL2.Present = true
-		d.In("EVSETargetReactivePower_L2")
 		x.EVSETargetReactivePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSETargetReactivePower_L2")
 		ev = d.Event(5, exi.AtEnd) + 5
 	}
 	if ev == 5 {
 		x.EVSETargetReactivePowerL3.Present = true
-		d.In("EVSETargetReactivePower_L3")
 		x.EVSETargetReactivePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSETargetReactivePower_L3")
 		ev = d.Event(4, exi.AtEnd) + 6
 	}
 	if ev == 6 {
 		x.EVSEPresentActivePower.Present = true
-		d.In("EVSEPresentActivePower")
 		x.EVSEPresentActivePower.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSEPresentActivePower")
 		ev = d.Event(3, exi.AtEnd) + 7
 	}
 	if ev == 7 {
 		x.EVSEPresentActivePowerL2.Present = true
-		d.In("EVSEPresentActivePower_L2")
 		x.EVSEPresentActivePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSEPresentActivePower_L2")
 		ev = d.Event(2, exi.AtEnd) + 8
 	}
 	if ev == 8 {
 		x.EVSEPresentActivePowerL3.Present = true
-		d.In("EVSEPresentActivePower_L3")
 		x.EVSEPresentActivePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSEPresentActivePower_L3")
 		ev = d.Event(1, exi.AtEnd) + 9
 	}
 	if ev != 9 {
@@ -4712,56 +4351,56 @@ func (x *ScheduledACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	at := uint32(0)
 	if x.EVSETargetActivePower.Present {
 		e.Event(0-at, 10-at)
-		e.At("EVSETargetActivePower")
 		x.EVSETargetActivePower.Value.EncodeEXI(e)
+		e.Out("EVSETargetActivePower")
 		at = 1
 	}
 	if x.EVSETargetActivePowerL2.Present {
 		e.Event(1-at, 10-at)
-		e.At("EVSETargetActivePower_L2")
 		x.EVSETargetActivePowerL2.Value.EncodeEXI(e)
+		e.Out("EVSETargetActivePower_L2")
 		at = 2
 	}
 	if x.EVSETargetActivePowerL3.Present {
 		e.Event(2-at, 10-at)
-		e.At("EVSETargetActivePower_L3")
 		x.EVSETargetActivePowerL3.Value.EncodeEXI(e)
+		e.Out("EVSETargetActivePower_L3")
 		at = 3
 	}
 	if x.EVSETargetReactivePower.Present {
 		e.Event(3-at, 10-at)
-		e.At("EVSETargetReactivePower")
 		x.EVSETargetReactivePower.Value.EncodeEXI(e)
+		e.Out("EVSETargetReactivePower")
 		at = 4
 	}
 	if x.EVSETargetReactivePowerL2.Present {
 		e.Event(4-at, 10-at)
-		e.At("EVSETargetReactivePower_L2")
 		x.EVSETargetReactivePowerL2.Value.EncodeEXI(e)
+		e.Out("EVSETargetReactivePower_L2")
 		at = 5
 	}
 	if x.EVSETargetReactivePowerL3.Present {
 		e.Event(5-at, 10-at)
-		e.At("EVSETargetReactivePower_L3")
 		x.EVSETargetReactivePowerL3.Value.EncodeEXI(e)
+		e.Out("EVSETargetReactivePower_L3")
 		at = 6
 	}
 	if x.EVSEPresentActivePower.Present {
 		e.Event(6-at, 10-at)
-		e.At("EVSEPresentActivePower")
 		x.EVSEPresentActivePower.Value.EncodeEXI(e)
+		e.Out("EVSEPresentActivePower")
 		at = 7
 	}
 	if x.EVSEPresentActivePowerL2.Present {
 		e.Event(7-at, 10-at)
-		e.At("EVSEPresentActivePower_L2")
 		x.EVSEPresentActivePowerL2.Value.EncodeEXI(e)
+		e.Out("EVSEPresentActivePower_L2")
 		at = 8
 	}
 	if x.EVSEPresentActivePowerL3.Present {
 		e.Event(8-at, 10-at)
-		e.At("EVSEPresentActivePower_L3")
 		x.EVSEPresentActivePowerL3.Value.EncodeEXI(e)
+		e.Out("EVSEPresentActivePower_L3")
 		at = 9
 	}
 	e.Event(9-at, 10-at)
@@ -4841,48 +4480,35 @@ func (*ACChargeLoopRes) ElementName() exi.QName {
 
 // DecodeEXI reads the element's content and end.
 func (x *ACChargeLoopRes) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("Header")
+	if !d.Begin("Header", exi.AtStart) {
 		return
 	}
-	d.In("Header")
 	x.Header.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("ResponseCode")
-		return
-	}
-	d.At("ResponseCode")
-	x.ResponseCode = common.ResponseCode(d.Enum(40))
-	ev = d.Event(11, 0)
+	d.Out("Header")
+	x.ResponseCode = common.ResponseCode(d.NextEnum("ResponseCode", 40, 0))
+	ev := d.Event(11, 0)
 	if ev == 0 {
 		x.EVSEStatus.Present = true
-		d.In("EVSEStatus")
 		x.EVSEStatus.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSEStatus")
 		ev = d.Event(10, 0) + 1
 	}
 	if ev == 1 {
 		x.MeterInfo.Present = true
-		d.In("MeterInfo")
 		x.MeterInfo.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("MeterInfo")
 		ev = d.Event(9, 0) + 2
 	}
 	if ev == 2 {
 		x.Receipt.Present = true
-		d.In("Receipt")
 		x.Receipt.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("Receipt")
 		ev = d.Event(8, 0) + 3
 	}
 	if ev == 3 {
 		x.EVSETargetFrequency.Present = true
-		d.In("EVSETargetFrequency")
 		x.EVSETargetFrequency.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSETargetFrequency")
 		ev = d.Event(7, 0) + 4
 	}
 	switch ev {
@@ -4890,17 +4516,15 @@ func (x *ACChargeLoopRes) DecodeEXI(d *exi.Decoder) {
 		{
 			v := new(BPTDynamicACCLResControlMode)
 			x.CLResControlMode = v
-			d.In("BPT_Dynamic_AC_CLResControlMode")
 			v.DecodeEXI(d)
-			d.Out()
+			d.Out("BPT_Dynamic_AC_CLResControlMode")
 		}
 	case 5:
 		{
 			v := new(BPTScheduledACCLResControlMode)
 			x.CLResControlMode = v
-			d.In("BPT_Scheduled_AC_CLResControlMode")
 			v.DecodeEXI(d)
-			d.Out()
+			d.Out("BPT_Scheduled_AC_CLResControlMode")
 		}
 	case 6:
 		d.Refuse("abstract element CLResControlMode")
@@ -4908,74 +4532,66 @@ func (x *ACChargeLoopRes) DecodeEXI(d *exi.Decoder) {
 		{
 			v := new(DERDynamicACCLResControlMode)
 			x.CLResControlMode = v
-			d.In("DER_Dynamic_AC_CLResControlMode")
 			v.DecodeEXI(d)
-			d.Out()
+			d.Out("DER_Dynamic_AC_CLResControlMode")
 		}
 	case 8:
 		{
 			v := new(DERScheduledACCLResControlMode)
 			x.CLResControlMode = v
-			d.In("DER_Scheduled_AC_CLResControlMode")
 			v.DecodeEXI(d)
-			d.Out()
+			d.Out("DER_Scheduled_AC_CLResControlMode")
 		}
 	case 9:
 		{
 			v := new(DynamicACCLResControlMode)
 			x.CLResControlMode = v
-			d.In("Dynamic_AC_CLResControlMode")
 			v.DecodeEXI(d)
-			d.Out()
+			d.Out("Dynamic_AC_CLResControlMode")
 		}
 	case 10:
 		{
 			v := new(ScheduledACCLResControlMode)
 			x.CLResControlMode = v
-			d.In("Scheduled_AC_CLResControlMode")
 			v.DecodeEXI(d)
-			d.Out()
+			d.Out("Scheduled_AC_CLResControlMode")
 		}
 	default:
 		d.Expected("BPT_Dynamic_AC_CLResControlMode or BPT_Scheduled_AC_CLResControlMode or DER_Dynamic_AC_CLResControlMode or DER_Scheduled_AC_CLResControlMode or Dynamic_AC_CLResControlMode or Scheduled_AC_CLResControlMode")
 		return
 	}
-	if d.Event(1, exi.AtEnd) != 0 {
-		d.Expected("end of element")
-	}
+	d.End(exi.AtEnd)
 }
 
 // EncodeEXI writes the element's content and end.
 func (x *ACChargeLoopRes) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
-	e.At("Header")
 	x.Header.EncodeEXI(e)
-	e.Event(0, 1)
-	e.At("ResponseCode")
-	e.Enum(uint8(x.ResponseCode), 40)
+	e.Out("Header")
+	e.NextEnum("ResponseCode", uint8(x.ResponseCode), 40)
 	at := uint32(0)
 	if x.EVSEStatus.Present {
 		e.Event(0-at, 11-at)
-		e.At("EVSEStatus")
 		x.EVSEStatus.Value.EncodeEXI(e)
+		e.Out("EVSEStatus")
 		at = 1
 	}
 	if x.MeterInfo.Present {
 		e.Event(1-at, 11-at)
-		e.At("MeterInfo")
 		x.MeterInfo.Value.EncodeEXI(e)
+		e.Out("MeterInfo")
 		at = 2
 	}
 	if x.Receipt.Present {
 		e.Event(2-at, 11-at)
-		e.At("Receipt")
 		x.Receipt.Value.EncodeEXI(e)
+		e.Out("Receipt")
 		at = 3
 	}
 	if x.EVSETargetFrequency.Present {
 		e.Event(3-at, 11-at)
-		e.At("EVSETargetFrequency")
 		x.EVSETargetFrequency.Value.EncodeEXI(e)
+		e.Out("EVSETargetFrequency")
 		at = 4
 	}
 	switch v := x.CLResControlMode.(type) {
@@ -4985,48 +4601,48 @@ func (x *ACChargeLoopRes) EncodeEXI(e *exi.Encoder) {
 			e.Missing("BPT_Dynamic_AC_CLResControlMode")
 			return
 		}
-		e.At("BPT_Dynamic_AC_CLResControlMode")
 		v.EncodeEXI(e)
+		e.Out("BPT_Dynamic_AC_CLResControlMode")
 	case *BPTScheduledACCLResControlMode:
 		e.Event(5-at, 11-at)
 		if v == nil {
 			e.Missing("BPT_Scheduled_AC_CLResControlMode")
 			return
 		}
-		e.At("BPT_Scheduled_AC_CLResControlMode")
 		v.EncodeEXI(e)
+		e.Out("BPT_Scheduled_AC_CLResControlMode")
 	case *DERDynamicACCLResControlMode:
 		e.Event(7-at, 11-at)
 		if v == nil {
 			e.Missing("DER_Dynamic_AC_CLResControlMode")
 			return
 		}
-		e.At("DER_Dynamic_AC_CLResControlMode")
 		v.EncodeEXI(e)
+		e.Out("DER_Dynamic_AC_CLResControlMode")
 	case *DERScheduledACCLResControlMode:
 		e.Event(8-at, 11-at)
 		if v == nil {
 			e.Missing("DER_Scheduled_AC_CLResControlMode")
 			return
 		}
-		e.At("DER_Scheduled_AC_CLResControlMode")
 		v.EncodeEXI(e)
+		e.Out("DER_Scheduled_AC_CLResControlMode")
 	case *DynamicACCLResControlMode:
 		e.Event(9-at, 11-at)
 		if v == nil {
 			e.Missing("Dynamic_AC_CLResControlMode")
 			return
 		}
-		e.At("Dynamic_AC_CLResControlMode")
 		v.EncodeEXI(e)
+		e.Out("Dynamic_AC_CLResControlMode")
 	case *ScheduledACCLResControlMode:
 		e.Event(10-at, 11-at)
 		if v == nil {
 			e.Missing("Scheduled_AC_CLResControlMode")
 			return
 		}
-		e.At("Scheduled_AC_CLResControlMode")
 		v.EncodeEXI(e)
+		e.Out("Scheduled_AC_CLResControlMode")
 	default:
 		e.Missing("CLResControlMode")
 	}
@@ -5068,177 +4684,6 @@ func (x *ACChargeLoopRes) ValidateEXI(v *exi.Validator) {
 	}
 }
 
-// DisplayParameters is the complex type DisplayParametersType of urn:iso:std:iso:15118:-20:CommonTypes.
-type DisplayParameters struct {
-	// PresentSOC: byte 0 to 100, optional.
-	PresentSOC exi.Optional[int8] `exi:"ct:PresentSOC"`
-	// MinimumSOC: byte 0 to 100, optional.
-	MinimumSOC exi.Optional[int8] `exi:"ct:MinimumSOC"`
-	// TargetSOC: byte 0 to 100, optional.
-	TargetSOC exi.Optional[int8] `exi:"ct:TargetSOC"`
-	// MaximumSOC: byte 0 to 100, optional.
-	MaximumSOC exi.Optional[int8] `exi:"ct:MaximumSOC"`
-	// RemainingTimeToMinimumSOC: unsignedInt 0 to 4294967295, optional.
-	RemainingTimeToMinimumSOC exi.Optional[uint32] `exi:"ct:RemainingTimeToMinimumSOC"`
-	// RemainingTimeToTargetSOC: unsignedInt 0 to 4294967295, optional.
-	RemainingTimeToTargetSOC exi.Optional[uint32] `exi:"ct:RemainingTimeToTargetSOC"`
-	// RemainingTimeToMaximumSOC: unsignedInt 0 to 4294967295, optional.
-	RemainingTimeToMaximumSOC exi.Optional[uint32] `exi:"ct:RemainingTimeToMaximumSOC"`
-	// ChargingComplete: boolean, optional.
-	ChargingComplete exi.Optional[bool] `exi:"ct:ChargingComplete"`
-	// BatteryEnergyCapacity: RationalNumberType, optional.
-	BatteryEnergyCapacity exi.Optional[common.RationalNumber] `exi:"ct:BatteryEnergyCapacity"`
-	// InletHot: boolean, optional.
-	InletHot exi.Optional[bool] `exi:"ct:InletHot"`
-}
-
-// DecodeEXI reads the element's content and end.
-func (x *DisplayParameters) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(11, exi.AtStart|exi.AtEnd)
-	if ev == 0 {
-		d.At("PresentSOC")
-		x.PresentSOC.Set(int8(d.Ranged(0, 100)))
-		ev = d.Event(10, exi.AtEnd) + 1
-	}
-	if ev == 1 {
-		d.At("MinimumSOC")
-		x.MinimumSOC.Set(int8(d.Ranged(0, 100)))
-		ev = d.Event(9, exi.AtEnd) + 2
-	}
-	if ev == 2 {
-		d.At("TargetSOC")
-		x.TargetSOC.Set(int8(d.Ranged(0, 100)))
-		ev = d.Event(8, exi.AtEnd) + 3
-	}
-	if ev == 3 {
-		d.At("MaximumSOC")
-		x.MaximumSOC.Set(int8(d.Ranged(0, 100)))
-		ev = d.Event(7, exi.AtEnd) + 4
-	}
-	if ev == 4 {
-		d.At("RemainingTimeToMinimumSOC")
-		x.RemainingTimeToMinimumSOC.Set(uint32(d.Unsigned(1<<32 - 1)))
-		ev = d.Event(6, exi.AtEnd) + 5
-	}
-	if ev == 5 {
-		d.At("RemainingTimeToTargetSOC")
-		x.RemainingTimeToTargetSOC.Set(uint32(d.Unsigned(1<<32 - 1)))
-		ev = d.Event(5, exi.AtEnd) + 6
-	}
-	if ev == 6 {
-		d.At("RemainingTimeToMaximumSOC")
-		x.RemainingTimeToMaximumSOC.Set(uint32(d.Unsigned(1<<32 - 1)))
-		ev = d.Event(4, exi.AtEnd) + 7
-	}
-	if ev == 7 {
-		d.At("ChargingComplete")
-		x.ChargingComplete.Set(d.Bool())
-		ev = d.Event(3, exi.AtEnd) + 8
-	}
-	if ev == 8 {
-		x.BatteryEnergyCapacity.Present = true
-		d.In("BatteryEnergyCapacity")
-		x.BatteryEnergyCapacity.Value.DecodeEXI(d)
-		d.Out()
-		ev = d.Event(2, exi.AtEnd) + 9
-	}
-	if ev == 9 {
-		d.At("InletHot")
-		x.InletHot.Set(d.Bool())
-		ev = d.Event(1, exi.AtEnd) + 10
-	}
-	if ev != 10 {
-		d.Expected("end of element")
-	}
-}
-
-// EncodeEXI writes the element's content and end.
-func (x *DisplayParameters) EncodeEXI(e *exi.Encoder) {
-	at := uint32(0)
-	if x.PresentSOC.Present {
-		e.Event(0-at, 11-at)
-		e.At("PresentSOC")
-		e.Ranged(int(x.PresentSOC.Value), 0, 100)
-		at = 1
-	}
-	if x.MinimumSOC.Present {
-		e.Event(1-at, 11-at)
-		e.At("MinimumSOC")
-		e.Ranged(int(x.MinimumSOC.Value), 0, 100)
-		at = 2
-	}
-	if x.TargetSOC.Present {
-		e.Event(2-at, 11-at)
-		e.At("TargetSOC")
-		e.Ranged(int(x.TargetSOC.Value), 0, 100)
-		at = 3
-	}
-	if x.MaximumSOC.Present {
-		e.Event(3-at, 11-at)
-		e.At("MaximumSOC")
-		e.Ranged(int(x.MaximumSOC.Value), 0, 100)
-		at = 4
-	}
-	if x.RemainingTimeToMinimumSOC.Present {
-		e.Event(4-at, 11-at)
-		e.At("RemainingTimeToMinimumSOC")
-		e.Unsigned(uint64(x.RemainingTimeToMinimumSOC.Value))
-		at = 5
-	}
-	if x.RemainingTimeToTargetSOC.Present {
-		e.Event(5-at, 11-at)
-		e.At("RemainingTimeToTargetSOC")
-		e.Unsigned(uint64(x.RemainingTimeToTargetSOC.Value))
-		at = 6
-	}
-	if x.RemainingTimeToMaximumSOC.Present {
-		e.Event(6-at, 11-at)
-		e.At("RemainingTimeToMaximumSOC")
-		e.Unsigned(uint64(x.RemainingTimeToMaximumSOC.Value))
-		at = 7
-	}
-	if x.ChargingComplete.Present {
-		e.Event(7-at, 11-at)
-		e.At("ChargingComplete")
-		e.Bool(x.ChargingComplete.Value)
-		at = 8
-	}
-	if x.BatteryEnergyCapacity.Present {
-		e.Event(8-at, 11-at)
-		e.At("BatteryEnergyCapacity")
-		x.BatteryEnergyCapacity.Value.EncodeEXI(e)
-		at = 9
-	}
-	if x.InletHot.Present {
-		e.Event(9-at, 11-at)
-		e.At("InletHot")
-		e.Bool(x.InletHot.Value)
-		at = 10
-	}
-	e.Event(10-at, 11-at)
-}
-
-// ValidateEXI checks what the schema demands beyond the wire format.
-func (x *DisplayParameters) ValidateEXI(v *exi.Validator) {
-	if x.PresentSOC.Present {
-		v.Int("PresentSOC", int64(x.PresentSOC.Value), 0, 100)
-	}
-	if x.MinimumSOC.Present {
-		v.Int("MinimumSOC", int64(x.MinimumSOC.Value), 0, 100)
-	}
-	if x.TargetSOC.Present {
-		v.Int("TargetSOC", int64(x.TargetSOC.Value), 0, 100)
-	}
-	if x.MaximumSOC.Present {
-		v.Int("MaximumSOC", int64(x.MaximumSOC.Value), 0, 100)
-	}
-	if x.BatteryEnergyCapacity.Present {
-		v.In("BatteryEnergyCapacity")
-		x.BatteryEnergyCapacity.Value.ValidateEXI(v)
-		v.Out()
-	}
-}
-
 // EVApparentPower is the complex type EVApparentPowerType of urn:iso:std:iso:15118:-20:AC-DER-SAE.
 type EVApparentPower struct {
 	// EVMaximumApparentPowerDuringChargingAndVarAbsorption: RationalNumberType.
@@ -5269,93 +4714,79 @@ type EVApparentPower struct {
 
 // DecodeEXI reads the element's content and end.
 func (x *EVApparentPower) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("EVMaximumApparentPowerDuringChargingAndVarAbsorption")
+	if !d.Begin("EVMaximumApparentPowerDuringChargingAndVarAbsorption", exi.AtStart) {
 		return
 	}
-	d.In("EVMaximumApparentPowerDuringChargingAndVarAbsorption")
 	x.EVMaximumApparentPowerDuringChargingAndVarAbsorption.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(3, 0)
+	d.Out("EVMaximumApparentPowerDuringChargingAndVarAbsorption")
+	ev := d.Event(3, 0)
 	if ev == 0 {
 		x.EVMaximumApparentPowerDuringChargingAndVarAbsorptionL2.Present = true
-		d.In("EVMaximumApparentPowerDuringChargingAndVarAbsorption_L2")
 		x.EVMaximumApparentPowerDuringChargingAndVarAbsorptionL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMaximumApparentPowerDuringChargingAndVarAbsorption_L2")
 		ev = d.Event(2, 0) + 1
 	}
 	if ev == 1 {
 		x.EVMaximumApparentPowerDuringChargingAndVarAbsorptionL3.Present = true
-		d.In("EVMaximumApparentPowerDuringChargingAndVarAbsorption_L3")
 		x.EVMaximumApparentPowerDuringChargingAndVarAbsorptionL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMaximumApparentPowerDuringChargingAndVarAbsorption_L3")
 		ev = d.Event(1, 0) + 2
 	}
 	if ev != 2 {
 		d.Expected("EVMaximumApparentPowerDuringChargingAndVarInjection")
 		return
 	}
-	d.In("EVMaximumApparentPowerDuringChargingAndVarInjection")
 	x.EVMaximumApparentPowerDuringChargingAndVarInjection.DecodeEXI(d)
-	d.Out()
+	d.Out("EVMaximumApparentPowerDuringChargingAndVarInjection")
 	ev = d.Event(3, 0)
 	if ev == 0 {
 		x.EVMaximumApparentPowerDuringChargingAndVarInjectionL2.Present = true
-		d.In("EVMaximumApparentPowerDuringChargingAndVarInjection_L2")
 		x.EVMaximumApparentPowerDuringChargingAndVarInjectionL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMaximumApparentPowerDuringChargingAndVarInjection_L2")
 		ev = d.Event(2, 0) + 1
 	}
 	if ev == 1 {
 		x.EVMaximumApparentPowerDuringChargingAndVarInjectionL3.Present = true
-		d.In("EVMaximumApparentPowerDuringChargingAndVarInjection_L3")
 		x.EVMaximumApparentPowerDuringChargingAndVarInjectionL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMaximumApparentPowerDuringChargingAndVarInjection_L3")
 		ev = d.Event(1, 0) + 2
 	}
 	if ev != 2 {
 		d.Expected("EVMaximumApparentPowerDuringDischargingAndVarAbsorption")
 		return
 	}
-	d.In("EVMaximumApparentPowerDuringDischargingAndVarAbsorption")
 	x.EVMaximumApparentPowerDuringDischargingAndVarAbsorption.DecodeEXI(d)
-	d.Out()
+	d.Out("EVMaximumApparentPowerDuringDischargingAndVarAbsorption")
 	ev = d.Event(3, 0)
 	if ev == 0 {
 		x.EVMaximumApparentPowerDuringDischargingAndVarAbsorptionL2.Present = true
-		d.In("EVMaximumApparentPowerDuringDischargingAndVarAbsorption_L2")
 		x.EVMaximumApparentPowerDuringDischargingAndVarAbsorptionL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMaximumApparentPowerDuringDischargingAndVarAbsorption_L2")
 		ev = d.Event(2, 0) + 1
 	}
 	if ev == 1 {
 		x.EVMaximumApparentPowerDuringDischargingAndVarAbsorptionL3.Present = true
-		d.In("EVMaximumApparentPowerDuringDischargingAndVarAbsorption_L3")
 		x.EVMaximumApparentPowerDuringDischargingAndVarAbsorptionL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMaximumApparentPowerDuringDischargingAndVarAbsorption_L3")
 		ev = d.Event(1, 0) + 2
 	}
 	if ev != 2 {
 		d.Expected("EVMaximumApparentPowerDuringDischargingAndVarInjection")
 		return
 	}
-	d.In("EVMaximumApparentPowerDuringDischargingAndVarInjection")
 	x.EVMaximumApparentPowerDuringDischargingAndVarInjection.DecodeEXI(d)
-	d.Out()
+	d.Out("EVMaximumApparentPowerDuringDischargingAndVarInjection")
 	ev = d.Event(3, exi.AtEnd)
 	if ev == 0 {
 		x.EVMaximumApparentPowerDuringDischargingAndVarInjectionL2.Present = true
-		d.In("EVMaximumApparentPowerDuringDischargingAndVarInjection_L2")
 		x.EVMaximumApparentPowerDuringDischargingAndVarInjectionL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMaximumApparentPowerDuringDischargingAndVarInjection_L2")
 		ev = d.Event(2, exi.AtEnd) + 1
 	}
 	if ev == 1 {
 		x.EVMaximumApparentPowerDuringDischargingAndVarInjectionL3.Present = true
-		d.In("EVMaximumApparentPowerDuringDischargingAndVarInjection_L3")
 		x.EVMaximumApparentPowerDuringDischargingAndVarInjectionL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMaximumApparentPowerDuringDischargingAndVarInjection_L3")
 		ev = d.Event(1, exi.AtEnd) + 2
 	}
 	if ev != 2 {
@@ -5366,67 +4797,67 @@ func (x *EVApparentPower) DecodeEXI(d *exi.Decoder) {
 // EncodeEXI writes the element's content and end.
 func (x *EVApparentPower) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
-	e.At("EVMaximumApparentPowerDuringChargingAndVarAbsorption")
 	x.EVMaximumApparentPowerDuringChargingAndVarAbsorption.EncodeEXI(e)
+	e.Out("EVMaximumApparentPowerDuringChargingAndVarAbsorption")
 	at := uint32(0)
 	if x.EVMaximumApparentPowerDuringChargingAndVarAbsorptionL2.Present {
 		e.Event(0-at, 3-at)
-		e.At("EVMaximumApparentPowerDuringChargingAndVarAbsorption_L2")
 		x.EVMaximumApparentPowerDuringChargingAndVarAbsorptionL2.Value.EncodeEXI(e)
+		e.Out("EVMaximumApparentPowerDuringChargingAndVarAbsorption_L2")
 		at = 1
 	}
 	if x.EVMaximumApparentPowerDuringChargingAndVarAbsorptionL3.Present {
 		e.Event(1-at, 3-at)
-		e.At("EVMaximumApparentPowerDuringChargingAndVarAbsorption_L3")
 		x.EVMaximumApparentPowerDuringChargingAndVarAbsorptionL3.Value.EncodeEXI(e)
+		e.Out("EVMaximumApparentPowerDuringChargingAndVarAbsorption_L3")
 		at = 2
 	}
 	e.Event(2-at, 3-at)
-	e.At("EVMaximumApparentPowerDuringChargingAndVarInjection")
 	x.EVMaximumApparentPowerDuringChargingAndVarInjection.EncodeEXI(e)
+	e.Out("EVMaximumApparentPowerDuringChargingAndVarInjection")
 	at = 0
 	if x.EVMaximumApparentPowerDuringChargingAndVarInjectionL2.Present {
 		e.Event(0-at, 3-at)
-		e.At("EVMaximumApparentPowerDuringChargingAndVarInjection_L2")
 		x.EVMaximumApparentPowerDuringChargingAndVarInjectionL2.Value.EncodeEXI(e)
+		e.Out("EVMaximumApparentPowerDuringChargingAndVarInjection_L2")
 		at = 1
 	}
 	if x.EVMaximumApparentPowerDuringChargingAndVarInjectionL3.Present {
 		e.Event(1-at, 3-at)
-		e.At("EVMaximumApparentPowerDuringChargingAndVarInjection_L3")
 		x.EVMaximumApparentPowerDuringChargingAndVarInjectionL3.Value.EncodeEXI(e)
+		e.Out("EVMaximumApparentPowerDuringChargingAndVarInjection_L3")
 		at = 2
 	}
 	e.Event(2-at, 3-at)
-	e.At("EVMaximumApparentPowerDuringDischargingAndVarAbsorption")
 	x.EVMaximumApparentPowerDuringDischargingAndVarAbsorption.EncodeEXI(e)
+	e.Out("EVMaximumApparentPowerDuringDischargingAndVarAbsorption")
 	at = 0
 	if x.EVMaximumApparentPowerDuringDischargingAndVarAbsorptionL2.Present {
 		e.Event(0-at, 3-at)
-		e.At("EVMaximumApparentPowerDuringDischargingAndVarAbsorption_L2")
 		x.EVMaximumApparentPowerDuringDischargingAndVarAbsorptionL2.Value.EncodeEXI(e)
+		e.Out("EVMaximumApparentPowerDuringDischargingAndVarAbsorption_L2")
 		at = 1
 	}
 	if x.EVMaximumApparentPowerDuringDischargingAndVarAbsorptionL3.Present {
 		e.Event(1-at, 3-at)
-		e.At("EVMaximumApparentPowerDuringDischargingAndVarAbsorption_L3")
 		x.EVMaximumApparentPowerDuringDischargingAndVarAbsorptionL3.Value.EncodeEXI(e)
+		e.Out("EVMaximumApparentPowerDuringDischargingAndVarAbsorption_L3")
 		at = 2
 	}
 	e.Event(2-at, 3-at)
-	e.At("EVMaximumApparentPowerDuringDischargingAndVarInjection")
 	x.EVMaximumApparentPowerDuringDischargingAndVarInjection.EncodeEXI(e)
+	e.Out("EVMaximumApparentPowerDuringDischargingAndVarInjection")
 	at = 0
 	if x.EVMaximumApparentPowerDuringDischargingAndVarInjectionL2.Present {
 		e.Event(0-at, 3-at)
-		e.At("EVMaximumApparentPowerDuringDischargingAndVarInjection_L2")
 		x.EVMaximumApparentPowerDuringDischargingAndVarInjectionL2.Value.EncodeEXI(e)
+		e.Out("EVMaximumApparentPowerDuringDischargingAndVarInjection_L2")
 		at = 1
 	}
 	if x.EVMaximumApparentPowerDuringDischargingAndVarInjectionL3.Present {
 		e.Event(1-at, 3-at)
-		e.At("EVMaximumApparentPowerDuringDischargingAndVarInjection_L3")
 		x.EVMaximumApparentPowerDuringDischargingAndVarInjectionL3.Value.EncodeEXI(e)
+		e.Out("EVMaximumApparentPowerDuringDischargingAndVarInjection_L3")
 		at = 2
 	}
 	e.Event(2-at, 3-at)
@@ -5542,177 +4973,151 @@ type EVReactivePower struct {
 
 // DecodeEXI reads the element's content and end.
 func (x *EVReactivePower) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("EVMaximumVarAbsorptionDuringCharging")
+	if !d.Begin("EVMaximumVarAbsorptionDuringCharging", exi.AtStart) {
 		return
 	}
-	d.In("EVMaximumVarAbsorptionDuringCharging")
 	x.EVMaximumVarAbsorptionDuringCharging.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(6, 0)
+	d.Out("EVMaximumVarAbsorptionDuringCharging")
+	ev := d.Event(6, 0)
 	if ev == 0 {
 		x.EVMaximumVarAbsorptionDuringChargingL2.Present = true
-		d.In("EVMaximumVarAbsorptionDuringCharging_L2")
 		x.EVMaximumVarAbsorptionDuringChargingL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMaximumVarAbsorptionDuringCharging_L2")
 		ev = d.Event(5, 0) + 1
 	}
 	if ev == 1 {
 		x.EVMaximumVarAbsorptionDuringChargingL3.Present = true
-		d.In("EVMaximumVarAbsorptionDuringCharging_L3")
 		x.EVMaximumVarAbsorptionDuringChargingL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMaximumVarAbsorptionDuringCharging_L3")
 		ev = d.Event(4, 0) + 2
 	}
 	if ev == 2 {
 		x.EVMinimumVarAbsorptionDuringCharging.Present = true
-		d.In("EVMinimumVarAbsorptionDuringCharging")
 		x.EVMinimumVarAbsorptionDuringCharging.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMinimumVarAbsorptionDuringCharging")
 		ev = d.Event(3, 0) + 3
 	}
 	if ev == 3 {
 		x.EVMinimumVarAbsorptionDuringChargingL2.Present = true
-		d.In("EVMinimumVarAbsorptionDuringCharging_L2")
 		x.EVMinimumVarAbsorptionDuringChargingL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMinimumVarAbsorptionDuringCharging_L2")
 		ev = d.Event(2, 0) + 4
 	}
 	if ev == 4 {
 		x.EVMinimumVarAbsorptionDuringChargingL3.Present = true
-		d.In("EVMinimumVarAbsorptionDuringCharging_L3")
 		x.EVMinimumVarAbsorptionDuringChargingL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMinimumVarAbsorptionDuringCharging_L3")
 		ev = d.Event(1, 0) + 5
 	}
 	if ev != 5 {
 		d.Expected("EVMaximumVarInjectionDuringCharging")
 		return
 	}
-	d.In("EVMaximumVarInjectionDuringCharging")
 	x.EVMaximumVarInjectionDuringCharging.DecodeEXI(d)
-	d.Out()
+	d.Out("EVMaximumVarInjectionDuringCharging")
 	ev = d.Event(6, 0)
 	if ev == 0 {
 		x.EVMaximumVarInjectionDuringChargingL2.Present = true
-		d.In("EVMaximumVarInjectionDuringCharging_L2")
 		x.EVMaximumVarInjectionDuringChargingL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMaximumVarInjectionDuringCharging_L2")
 		ev = d.Event(5, 0) + 1
 	}
 	if ev == 1 {
 		x.EVMaximumVarInjectionDuringChargingL3.Present = true
-		d.In("EVMaximumVarInjectionDuringCharging_L3")
 		x.EVMaximumVarInjectionDuringChargingL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMaximumVarInjectionDuringCharging_L3")
 		ev = d.Event(4, 0) + 2
 	}
 	if ev == 2 {
 		x.EVMinimumVarInjectionDuringCharging.Present = true
-		d.In("EVMinimumVarInjectionDuringCharging")
 		x.EVMinimumVarInjectionDuringCharging.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMinimumVarInjectionDuringCharging")
 		ev = d.Event(3, 0) + 3
 	}
 	if ev == 3 {
 		x.EVMinimumVarInjectionDuringChargingL2.Present = true
-		d.In("EVMinimumVarInjectionDuringCharging_L2")
 		x.EVMinimumVarInjectionDuringChargingL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMinimumVarInjectionDuringCharging_L2")
 		ev = d.Event(2, 0) + 4
 	}
 	if ev == 4 {
 		x.EVMinimumVarInjectionDuringChargingL3.Present = true
-		d.In("EVMinimumVarInjectionDuringCharging_L3")
 		x.EVMinimumVarInjectionDuringChargingL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMinimumVarInjectionDuringCharging_L3")
 		ev = d.Event(1, 0) + 5
 	}
 	if ev != 5 {
 		d.Expected("EVMaximumVarAbsorptionDuringDischarging")
 		return
 	}
-	d.In("EVMaximumVarAbsorptionDuringDischarging")
 	x.EVMaximumVarAbsorptionDuringDischarging.DecodeEXI(d)
-	d.Out()
+	d.Out("EVMaximumVarAbsorptionDuringDischarging")
 	ev = d.Event(6, 0)
 	if ev == 0 {
 		x.EVMaximumVarAbsorptionDuringDischargingL2.Present = true
-		d.In("EVMaximumVarAbsorptionDuringDischarging_L2")
 		x.EVMaximumVarAbsorptionDuringDischargingL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMaximumVarAbsorptionDuringDischarging_L2")
 		ev = d.Event(5, 0) + 1
 	}
 	if ev == 1 {
 		x.EVMaximumVarAbsorptionDuringDischargingL3.Present = true
-		d.In("EVMaximumVarAbsorptionDuringDischarging_L3")
 		x.EVMaximumVarAbsorptionDuringDischargingL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMaximumVarAbsorptionDuringDischarging_L3")
 		ev = d.Event(4, 0) + 2
 	}
 	if ev == 2 {
 		x.EVMinimumVarAbsorptionDuringDischarging.Present = true
-		d.In("EVMinimumVarAbsorptionDuringDischarging")
 		x.EVMinimumVarAbsorptionDuringDischarging.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMinimumVarAbsorptionDuringDischarging")
 		ev = d.Event(3, 0) + 3
 	}
 	if ev == 3 {
 		x.EVMinimumVarAbsorptionDuringDischargingL2.Present = true
-		d.In("EVMinimumVarAbsorptionDuringDischarging_L2")
 		x.EVMinimumVarAbsorptionDuringDischargingL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMinimumVarAbsorptionDuringDischarging_L2")
 		ev = d.Event(2, 0) + 4
 	}
 	if ev == 4 {
 		x.EVMinimumVarAbsorptionDuringDischargingL3.Present = true
-		d.In("EVMinimumVarAbsorptionDuringDischarging_L3")
 		x.EVMinimumVarAbsorptionDuringDischargingL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMinimumVarAbsorptionDuringDischarging_L3")
 		ev = d.Event(1, 0) + 5
 	}
 	if ev != 5 {
 		d.Expected("EVMaximumVarInjectionDuringDischarging")
 		return
 	}
-	d.In("EVMaximumVarInjectionDuringDischarging")
 	x.EVMaximumVarInjectionDuringDischarging.DecodeEXI(d)
-	d.Out()
+	d.Out("EVMaximumVarInjectionDuringDischarging")
 	ev = d.Event(6, exi.AtEnd)
 	if ev == 0 {
 		x.EVMaximumVarInjectionDuringDischargingL2.Present = true
-		d.In("EVMaximumVarInjectionDuringDischarging_L2")
 		x.EVMaximumVarInjectionDuringDischargingL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMaximumVarInjectionDuringDischarging_L2")
 		ev = d.Event(5, exi.AtEnd) + 1
 	}
 	if ev == 1 {
 		x.EVMaximumVarInjectionDuringDischargingL3.Present = true
-		d.In("EVMaximumVarInjectionDuringDischarging_L3")
 		x.EVMaximumVarInjectionDuringDischargingL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMaximumVarInjectionDuringDischarging_L3")
 		ev = d.Event(4, exi.AtEnd) + 2
 	}
 	if ev == 2 {
 		x.EVMinimumVarInjectionDuringDischarging.Present = true
-		d.In("EVMinimumVarInjectionDuringDischarging")
 		x.EVMinimumVarInjectionDuringDischarging.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMinimumVarInjectionDuringDischarging")
 		ev = d.Event(3, exi.AtEnd) + 3
 	}
 	if ev == 3 {
 		x.EVMinimumVarInjectionDuringDischargingL2.Present = true
-		d.In("EVMinimumVarInjectionDuringDischarging_L2")
 		x.EVMinimumVarInjectionDuringDischargingL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMinimumVarInjectionDuringDischarging_L2")
 		ev = d.Event(2, exi.AtEnd) + 4
 	}
 	if ev == 4 {
 		x.EVMinimumVarInjectionDuringDischargingL3.Present = true
-		d.In("EVMinimumVarInjectionDuringDischarging_L3")
 		x.EVMinimumVarInjectionDuringDischargingL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMinimumVarInjectionDuringDischarging_L3")
 		ev = d.Event(1, exi.AtEnd) + 5
 	}
 	if ev != 5 {
@@ -5723,139 +5128,139 @@ func (x *EVReactivePower) DecodeEXI(d *exi.Decoder) {
 // EncodeEXI writes the element's content and end.
 func (x *EVReactivePower) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
-	e.At("EVMaximumVarAbsorptionDuringCharging")
 	x.EVMaximumVarAbsorptionDuringCharging.EncodeEXI(e)
+	e.Out("EVMaximumVarAbsorptionDuringCharging")
 	at := uint32(0)
 	if x.EVMaximumVarAbsorptionDuringChargingL2.Present {
 		e.Event(0-at, 6-at)
-		e.At("EVMaximumVarAbsorptionDuringCharging_L2")
 		x.EVMaximumVarAbsorptionDuringChargingL2.Value.EncodeEXI(e)
+		e.Out("EVMaximumVarAbsorptionDuringCharging_L2")
 		at = 1
 	}
 	if x.EVMaximumVarAbsorptionDuringChargingL3.Present {
 		e.Event(1-at, 6-at)
-		e.At("EVMaximumVarAbsorptionDuringCharging_L3")
 		x.EVMaximumVarAbsorptionDuringChargingL3.Value.EncodeEXI(e)
+		e.Out("EVMaximumVarAbsorptionDuringCharging_L3")
 		at = 2
 	}
 	if x.EVMinimumVarAbsorptionDuringCharging.Present {
 		e.Event(2-at, 6-at)
-		e.At("EVMinimumVarAbsorptionDuringCharging")
 		x.EVMinimumVarAbsorptionDuringCharging.Value.EncodeEXI(e)
+		e.Out("EVMinimumVarAbsorptionDuringCharging")
 		at = 3
 	}
 	if x.EVMinimumVarAbsorptionDuringChargingL2.Present {
 		e.Event(3-at, 6-at)
-		e.At("EVMinimumVarAbsorptionDuringCharging_L2")
 		x.EVMinimumVarAbsorptionDuringChargingL2.Value.EncodeEXI(e)
+		e.Out("EVMinimumVarAbsorptionDuringCharging_L2")
 		at = 4
 	}
 	if x.EVMinimumVarAbsorptionDuringChargingL3.Present {
 		e.Event(4-at, 6-at)
-		e.At("EVMinimumVarAbsorptionDuringCharging_L3")
 		x.EVMinimumVarAbsorptionDuringChargingL3.Value.EncodeEXI(e)
+		e.Out("EVMinimumVarAbsorptionDuringCharging_L3")
 		at = 5
 	}
 	e.Event(5-at, 6-at)
-	e.At("EVMaximumVarInjectionDuringCharging")
 	x.EVMaximumVarInjectionDuringCharging.EncodeEXI(e)
+	e.Out("EVMaximumVarInjectionDuringCharging")
 	at = 0
 	if x.EVMaximumVarInjectionDuringChargingL2.Present {
 		e.Event(0-at, 6-at)
-		e.At("EVMaximumVarInjectionDuringCharging_L2")
 		x.EVMaximumVarInjectionDuringChargingL2.Value.EncodeEXI(e)
+		e.Out("EVMaximumVarInjectionDuringCharging_L2")
 		at = 1
 	}
 	if x.EVMaximumVarInjectionDuringChargingL3.Present {
 		e.Event(1-at, 6-at)
-		e.At("EVMaximumVarInjectionDuringCharging_L3")
 		x.EVMaximumVarInjectionDuringChargingL3.Value.EncodeEXI(e)
+		e.Out("EVMaximumVarInjectionDuringCharging_L3")
 		at = 2
 	}
 	if x.EVMinimumVarInjectionDuringCharging.Present {
 		e.Event(2-at, 6-at)
-		e.At("EVMinimumVarInjectionDuringCharging")
 		x.EVMinimumVarInjectionDuringCharging.Value.EncodeEXI(e)
+		e.Out("EVMinimumVarInjectionDuringCharging")
 		at = 3
 	}
 	if x.EVMinimumVarInjectionDuringChargingL2.Present {
 		e.Event(3-at, 6-at)
-		e.At("EVMinimumVarInjectionDuringCharging_L2")
 		x.EVMinimumVarInjectionDuringChargingL2.Value.EncodeEXI(e)
+		e.Out("EVMinimumVarInjectionDuringCharging_L2")
 		at = 4
 	}
 	if x.EVMinimumVarInjectionDuringChargingL3.Present {
 		e.Event(4-at, 6-at)
-		e.At("EVMinimumVarInjectionDuringCharging_L3")
 		x.EVMinimumVarInjectionDuringChargingL3.Value.EncodeEXI(e)
+		e.Out("EVMinimumVarInjectionDuringCharging_L3")
 		at = 5
 	}
 	e.Event(5-at, 6-at)
-	e.At("EVMaximumVarAbsorptionDuringDischarging")
 	x.EVMaximumVarAbsorptionDuringDischarging.EncodeEXI(e)
+	e.Out("EVMaximumVarAbsorptionDuringDischarging")
 	at = 0
 	if x.EVMaximumVarAbsorptionDuringDischargingL2.Present {
 		e.Event(0-at, 6-at)
-		e.At("EVMaximumVarAbsorptionDuringDischarging_L2")
 		x.EVMaximumVarAbsorptionDuringDischargingL2.Value.EncodeEXI(e)
+		e.Out("EVMaximumVarAbsorptionDuringDischarging_L2")
 		at = 1
 	}
 	if x.EVMaximumVarAbsorptionDuringDischargingL3.Present {
 		e.Event(1-at, 6-at)
-		e.At("EVMaximumVarAbsorptionDuringDischarging_L3")
 		x.EVMaximumVarAbsorptionDuringDischargingL3.Value.EncodeEXI(e)
+		e.Out("EVMaximumVarAbsorptionDuringDischarging_L3")
 		at = 2
 	}
 	if x.EVMinimumVarAbsorptionDuringDischarging.Present {
 		e.Event(2-at, 6-at)
-		e.At("EVMinimumVarAbsorptionDuringDischarging")
 		x.EVMinimumVarAbsorptionDuringDischarging.Value.EncodeEXI(e)
+		e.Out("EVMinimumVarAbsorptionDuringDischarging")
 		at = 3
 	}
 	if x.EVMinimumVarAbsorptionDuringDischargingL2.Present {
 		e.Event(3-at, 6-at)
-		e.At("EVMinimumVarAbsorptionDuringDischarging_L2")
 		x.EVMinimumVarAbsorptionDuringDischargingL2.Value.EncodeEXI(e)
+		e.Out("EVMinimumVarAbsorptionDuringDischarging_L2")
 		at = 4
 	}
 	if x.EVMinimumVarAbsorptionDuringDischargingL3.Present {
 		e.Event(4-at, 6-at)
-		e.At("EVMinimumVarAbsorptionDuringDischarging_L3")
 		x.EVMinimumVarAbsorptionDuringDischargingL3.Value.EncodeEXI(e)
+		e.Out("EVMinimumVarAbsorptionDuringDischarging_L3")
 		at = 5
 	}
 	e.Event(5-at, 6-at)
-	e.At("EVMaximumVarInjectionDuringDischarging")
 	x.EVMaximumVarInjectionDuringDischarging.EncodeEXI(e)
+	e.Out("EVMaximumVarInjectionDuringDischarging")
 	at = 0
 	if x.EVMaximumVarInjectionDuringDischargingL2.Present {
 		e.Event(0-at, 6-at)
-		e.At("EVMaximumVarInjectionDuringDischarging_L2")
 		x.EVMaximumVarInjectionDuringDischargingL2.Value.EncodeEXI(e)
+		e.Out("EVMaximumVarInjectionDuringDischarging_L2")
 		at = 1
 	}
 	if x.EVMaximumVarInjectionDuringDischargingL3.Present {
 		e.Event(1-at, 6-at)
-		e.At("EVMaximumVarInjectionDuringDischarging_L3")
 		x.EVMaximumVarInjectionDuringDischargingL3.Value.EncodeEXI(e)
+		e.Out("EVMaximumVarInjectionDuringDischarging_L3")
 		at = 2
 	}
 	if x.EVMinimumVarInjectionDuringDischarging.Present {
 		e.Event(2-at, 6-at)
-		e.At("EVMinimumVarInjectionDuringDischarging")
 		x.EVMinimumVarInjectionDuringDischarging.Value.EncodeEXI(e)
+		e.Out("EVMinimumVarInjectionDuringDischarging")
 		at = 3
 	}
 	if x.EVMinimumVarInjectionDuringDischargingL2.Present {
 		e.Event(3-at, 6-at)
-		e.At("EVMinimumVarInjectionDuringDischarging_L2")
 		x.EVMinimumVarInjectionDuringDischargingL2.Value.EncodeEXI(e)
+		e.Out("EVMinimumVarInjectionDuringDischarging_L2")
 		at = 4
 	}
 	if x.EVMinimumVarInjectionDuringDischargingL3.Present {
 		e.Event(4-at, 6-at)
-		e.At("EVMinimumVarInjectionDuringDischarging_L3")
 		x.EVMinimumVarInjectionDuringDischargingL3.Value.EncodeEXI(e)
+		e.Out("EVMinimumVarInjectionDuringDischarging_L3")
 		at = 5
 	}
 	e.Event(5-at, 6-at)
@@ -6010,88 +5415,76 @@ func (x *EVExcitation) DecodeEXI(d *exi.Decoder) {
 	ev := d.Event(4, exi.AtStart)
 	if ev == 0 {
 		x.EVSpecifiedOverExcitedPowerFactor.Present = true
-		d.In("EVSpecifiedOverExcitedPowerFactor")
 		x.EVSpecifiedOverExcitedPowerFactor.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSpecifiedOverExcitedPowerFactor")
 		ev = d.Event(3, 0) + 1
 	}
 	if ev == 1 {
 		x.EVSpecifiedOverExcitedPowerFactorL2.Present = true
-		d.In("EVSpecifiedOverExcitedPowerFactor_L2")
 		x.EVSpecifiedOverExcitedPowerFactorL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSpecifiedOverExcitedPowerFactor_L2")
 		ev = d.Event(2, 0) + 2
 	}
 	if ev == 2 {
 		x.EVSpecifiedOverExcitedPowerFactorL3.Present = true
-		d.In("EVSpecifiedOverExcitedPowerFactor_L3")
 		x.EVSpecifiedOverExcitedPowerFactorL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSpecifiedOverExcitedPowerFactor_L3")
 		ev = d.Event(1, 0) + 3
 	}
 	if ev != 3 {
 		d.Expected("EVSpecifiedOverExcitedDischargePower")
 		return
 	}
-	d.In("EVSpecifiedOverExcitedDischargePower")
 	x.EVSpecifiedOverExcitedDischargePower.DecodeEXI(d)
-	d.Out()
+	d.Out("EVSpecifiedOverExcitedDischargePower")
 	ev = d.Event(6, 0)
 	if ev == 0 {
 		x.EVSpecifiedOverExcitedDischargePowerL2.Present = true
-		d.In("EVSpecifiedOverExcitedDischargePower_L2")
 		x.EVSpecifiedOverExcitedDischargePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSpecifiedOverExcitedDischargePower_L2")
 		ev = d.Event(5, 0) + 1
 	}
 	if ev == 1 {
 		x.EVSpecifiedOverExcitedDischargePowerL3.Present = true
-		d.In("EVSpecifiedOverExcitedDischargePower_L3")
 		x.EVSpecifiedOverExcitedDischargePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSpecifiedOverExcitedDischargePower_L3")
 		ev = d.Event(4, 0) + 2
 	}
 	if ev == 2 {
 		x.EVSpecifiedUnderExcitedPowerFactor.Present = true
-		d.In("EVSpecifiedUnderExcitedPowerFactor")
 		x.EVSpecifiedUnderExcitedPowerFactor.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSpecifiedUnderExcitedPowerFactor")
 		ev = d.Event(3, 0) + 3
 	}
 	if ev == 3 {
 		x.EVSpecifiedUnderExcitedPowerFactorL2.Present = true
-		d.In("EVSpecifiedUnderExcitedPowerFactor_L2")
 		x.EVSpecifiedUnderExcitedPowerFactorL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSpecifiedUnderExcitedPowerFactor_L2")
 		ev = d.Event(2, 0) + 4
 	}
 	if ev == 4 {
 		x.EVSpecifiedUnderExcitedPowerFactorL3.Present = true
-		d.In("EVSpecifiedUnderExcitedPowerFactor_L3")
 		x.EVSpecifiedUnderExcitedPowerFactorL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSpecifiedUnderExcitedPowerFactor_L3")
 		ev = d.Event(1, 0) + 5
 	}
 	if ev != 5 {
 		d.Expected("EVSpecifiedUnderExcitedDischargePower")
 		return
 	}
-	d.In("EVSpecifiedUnderExcitedDischargePower")
 	x.EVSpecifiedUnderExcitedDischargePower.DecodeEXI(d)
-	d.Out()
+	d.Out("EVSpecifiedUnderExcitedDischargePower")
 	ev = d.Event(3, exi.AtEnd)
 	if ev == 0 {
 		x.EVSpecifiedUnderExcitedDischargePowerL2.Present = true
-		d.In("EVSpecifiedUnderExcitedDischargePower_L2")
 		x.EVSpecifiedUnderExcitedDischargePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSpecifiedUnderExcitedDischargePower_L2")
 		ev = d.Event(2, exi.AtEnd) + 1
 	}
 	if ev == 1 {
 		x.EVSpecifiedUnderExcitedDischargePowerL3.Present = true
-		d.In("EVSpecifiedUnderExcitedDischargePower_L3")
 		x.EVSpecifiedUnderExcitedDischargePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSpecifiedUnderExcitedDischargePower_L3")
 		ev = d.Event(1, exi.AtEnd) + 2
 	}
 	if ev != 2 {
@@ -6104,70 +5497,70 @@ func (x *EVExcitation) EncodeEXI(e *exi.Encoder) {
 	at := uint32(0)
 	if x.EVSpecifiedOverExcitedPowerFactor.Present {
 		e.Event(0-at, 4-at)
-		e.At("EVSpecifiedOverExcitedPowerFactor")
 		x.EVSpecifiedOverExcitedPowerFactor.Value.EncodeEXI(e)
+		e.Out("EVSpecifiedOverExcitedPowerFactor")
 		at = 1
 	}
 	if x.EVSpecifiedOverExcitedPowerFactorL2.Present {
 		e.Event(1-at, 4-at)
-		e.At("EVSpecifiedOverExcitedPowerFactor_L2")
 		x.EVSpecifiedOverExcitedPowerFactorL2.Value.EncodeEXI(e)
+		e.Out("EVSpecifiedOverExcitedPowerFactor_L2")
 		at = 2
 	}
 	if x.EVSpecifiedOverExcitedPowerFactorL3.Present {
 		e.Event(2-at, 4-at)
-		e.At("EVSpecifiedOverExcitedPowerFactor_L3")
 		x.EVSpecifiedOverExcitedPowerFactorL3.Value.EncodeEXI(e)
+		e.Out("EVSpecifiedOverExcitedPowerFactor_L3")
 		at = 3
 	}
 	e.Event(3-at, 4-at)
-	e.At("EVSpecifiedOverExcitedDischargePower")
 	x.EVSpecifiedOverExcitedDischargePower.EncodeEXI(e)
+	e.Out("EVSpecifiedOverExcitedDischargePower")
 	at = 0
 	if x.EVSpecifiedOverExcitedDischargePowerL2.Present {
 		e.Event(0-at, 6-at)
-		e.At("EVSpecifiedOverExcitedDischargePower_L2")
 		x.EVSpecifiedOverExcitedDischargePowerL2.Value.EncodeEXI(e)
+		e.Out("EVSpecifiedOverExcitedDischargePower_L2")
 		at = 1
 	}
 	if x.EVSpecifiedOverExcitedDischargePowerL3.Present {
 		e.Event(1-at, 6-at)
-		e.At("EVSpecifiedOverExcitedDischargePower_L3")
 		x.EVSpecifiedOverExcitedDischargePowerL3.Value.EncodeEXI(e)
+		e.Out("EVSpecifiedOverExcitedDischargePower_L3")
 		at = 2
 	}
 	if x.EVSpecifiedUnderExcitedPowerFactor.Present {
 		e.Event(2-at, 6-at)
-		e.At("EVSpecifiedUnderExcitedPowerFactor")
 		x.EVSpecifiedUnderExcitedPowerFactor.Value.EncodeEXI(e)
+		e.Out("EVSpecifiedUnderExcitedPowerFactor")
 		at = 3
 	}
 	if x.EVSpecifiedUnderExcitedPowerFactorL2.Present {
 		e.Event(3-at, 6-at)
-		e.At("EVSpecifiedUnderExcitedPowerFactor_L2")
 		x.EVSpecifiedUnderExcitedPowerFactorL2.Value.EncodeEXI(e)
+		e.Out("EVSpecifiedUnderExcitedPowerFactor_L2")
 		at = 4
 	}
 	if x.EVSpecifiedUnderExcitedPowerFactorL3.Present {
 		e.Event(4-at, 6-at)
-		e.At("EVSpecifiedUnderExcitedPowerFactor_L3")
 		x.EVSpecifiedUnderExcitedPowerFactorL3.Value.EncodeEXI(e)
+		e.Out("EVSpecifiedUnderExcitedPowerFactor_L3")
 		at = 5
 	}
 	e.Event(5-at, 6-at)
-	e.At("EVSpecifiedUnderExcitedDischargePower")
 	x.EVSpecifiedUnderExcitedDischargePower.EncodeEXI(e)
+	e.Out("EVSpecifiedUnderExcitedDischargePower")
 	at = 0
 	if x.EVSpecifiedUnderExcitedDischargePowerL2.Present {
 		e.Event(0-at, 3-at)
-		e.At("EVSpecifiedUnderExcitedDischargePower_L2")
 		x.EVSpecifiedUnderExcitedDischargePowerL2.Value.EncodeEXI(e)
+		e.Out("EVSpecifiedUnderExcitedDischargePower_L2")
 		at = 1
 	}
 	if x.EVSpecifiedUnderExcitedDischargePowerL3.Present {
 		e.Event(1-at, 3-at)
-		e.At("EVSpecifiedUnderExcitedDischargePower_L3")
 		x.EVSpecifiedUnderExcitedDischargePowerL3.Value.EncodeEXI(e)
+		e.Out("EVSpecifiedUnderExcitedDischargePower_L3")
 		at = 2
 	}
 	e.Event(2-at, 3-at)
@@ -6255,61 +5648,48 @@ type EnterServiceCLRes struct {
 
 // DecodeEXI reads the element's content and end.
 func (x *EnterServiceCLRes) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("PermitService")
-		return
-	}
-	d.At("PermitService")
-	x.PermitService = d.Bool()
-	ev = d.Event(8, exi.AtEnd)
+	x.PermitService = d.NextBool("PermitService", exi.AtStart)
+	ev := d.Event(8, exi.AtEnd)
 	if ev == 0 {
 		x.EnterServiceVoltageHigh.Present = true
-		d.In("EnterServiceVoltageHigh")
 		x.EnterServiceVoltageHigh.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EnterServiceVoltageHigh")
 		ev = d.Event(7, exi.AtEnd) + 1
 	}
 	if ev == 1 {
 		x.EnterServiceVoltageLow.Present = true
-		d.In("EnterServiceVoltageLow")
 		x.EnterServiceVoltageLow.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EnterServiceVoltageLow")
 		ev = d.Event(6, exi.AtEnd) + 2
 	}
 	if ev == 2 {
 		x.EnterServiceFrequencyHigh.Present = true
-		d.In("EnterServiceFrequencyHigh")
 		x.EnterServiceFrequencyHigh.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EnterServiceFrequencyHigh")
 		ev = d.Event(5, exi.AtEnd) + 3
 	}
 	if ev == 3 {
 		x.EnterServiceFrequencyLow.Present = true
-		d.In("EnterServiceFrequencyLow")
 		x.EnterServiceFrequencyLow.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EnterServiceFrequencyLow")
 		ev = d.Event(4, exi.AtEnd) + 4
 	}
 	if ev == 4 {
 		x.EnterServiceDelay.Present = true
-		d.In("EnterServiceDelay")
 		x.EnterServiceDelay.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EnterServiceDelay")
 		ev = d.Event(3, exi.AtEnd) + 5
 	}
 	if ev == 5 {
 		x.EnterServiceRandomizedDelay.Present = true
-		d.In("EnterServiceRandomizedDelay")
 		x.EnterServiceRandomizedDelay.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EnterServiceRandomizedDelay")
 		ev = d.Event(2, exi.AtEnd) + 6
 	}
 	if ev == 6 {
 		x.EnterServiceRampTime.Present = true
-		d.In("EnterServiceRampTime")
 		x.EnterServiceRampTime.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EnterServiceRampTime")
 		ev = d.Event(1, exi.AtEnd) + 7
 	}
 	if ev != 7 {
@@ -6319,50 +5699,48 @@ func (x *EnterServiceCLRes) DecodeEXI(d *exi.Decoder) {
 
 // EncodeEXI writes the element's content and end.
 func (x *EnterServiceCLRes) EncodeEXI(e *exi.Encoder) {
-	e.Event(0, 1)
-	e.At("PermitService")
-	e.Bool(x.PermitService)
+	e.NextBool("PermitService", x.PermitService)
 	at := uint32(0)
 	if x.EnterServiceVoltageHigh.Present {
 		e.Event(0-at, 8-at)
-		e.At("EnterServiceVoltageHigh")
 		x.EnterServiceVoltageHigh.Value.EncodeEXI(e)
+		e.Out("EnterServiceVoltageHigh")
 		at = 1
 	}
 	if x.EnterServiceVoltageLow.Present {
 		e.Event(1-at, 8-at)
-		e.At("EnterServiceVoltageLow")
 		x.EnterServiceVoltageLow.Value.EncodeEXI(e)
+		e.Out("EnterServiceVoltageLow")
 		at = 2
 	}
 	if x.EnterServiceFrequencyHigh.Present {
 		e.Event(2-at, 8-at)
-		e.At("EnterServiceFrequencyHigh")
 		x.EnterServiceFrequencyHigh.Value.EncodeEXI(e)
+		e.Out("EnterServiceFrequencyHigh")
 		at = 3
 	}
 	if x.EnterServiceFrequencyLow.Present {
 		e.Event(3-at, 8-at)
-		e.At("EnterServiceFrequencyLow")
 		x.EnterServiceFrequencyLow.Value.EncodeEXI(e)
+		e.Out("EnterServiceFrequencyLow")
 		at = 4
 	}
 	if x.EnterServiceDelay.Present {
 		e.Event(4-at, 8-at)
-		e.At("EnterServiceDelay")
 		x.EnterServiceDelay.Value.EncodeEXI(e)
+		e.Out("EnterServiceDelay")
 		at = 5
 	}
 	if x.EnterServiceRandomizedDelay.Present {
 		e.Event(5-at, 8-at)
-		e.At("EnterServiceRandomizedDelay")
 		x.EnterServiceRandomizedDelay.Value.EncodeEXI(e)
+		e.Out("EnterServiceRandomizedDelay")
 		at = 6
 	}
 	if x.EnterServiceRampTime.Present {
 		e.Event(6-at, 8-at)
-		e.At("EnterServiceRampTime")
 		x.EnterServiceRampTime.Value.EncodeEXI(e)
+		e.Out("EnterServiceRampTime")
 		at = 7
 	}
 	e.Event(7-at, 8-at)
@@ -6424,30 +5802,26 @@ func (x *ReactivePowerSupportCLRes) DecodeEXI(d *exi.Decoder) {
 	ev := d.Event(5, exi.AtStart|exi.AtEnd)
 	if ev == 0 {
 		x.ConstantPowerFactor.Present = true
-		d.In("ConstantPowerFactor")
 		x.ConstantPowerFactor.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("ConstantPowerFactor")
 		ev = d.Event(4, exi.AtEnd) + 1
 	}
 	if ev == 1 {
 		x.VoltVar.Present = true
-		d.In("VoltVar")
 		x.VoltVar.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("VoltVar")
 		ev = d.Event(3, exi.AtEnd) + 2
 	}
 	if ev == 2 {
 		x.WattVar.Present = true
-		d.In("WattVar")
 		x.WattVar.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("WattVar")
 		ev = d.Event(2, exi.AtEnd) + 3
 	}
 	if ev == 3 {
 		x.ConstantVar.Present = true
-		d.In("ConstantVar")
 		x.ConstantVar.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("ConstantVar")
 		ev = d.Event(1, exi.AtEnd) + 4
 	}
 	if ev != 4 {
@@ -6460,26 +5834,26 @@ func (x *ReactivePowerSupportCLRes) EncodeEXI(e *exi.Encoder) {
 	at := uint32(0)
 	if x.ConstantPowerFactor.Present {
 		e.Event(0-at, 5-at)
-		e.At("ConstantPowerFactor")
 		x.ConstantPowerFactor.Value.EncodeEXI(e)
+		e.Out("ConstantPowerFactor")
 		at = 1
 	}
 	if x.VoltVar.Present {
 		e.Event(1-at, 5-at)
-		e.At("VoltVar")
 		x.VoltVar.Value.EncodeEXI(e)
+		e.Out("VoltVar")
 		at = 2
 	}
 	if x.WattVar.Present {
 		e.Event(2-at, 5-at)
-		e.At("WattVar")
 		x.WattVar.Value.EncodeEXI(e)
+		e.Out("WattVar")
 		at = 3
 	}
 	if x.ConstantVar.Present {
 		e.Event(3-at, 5-at)
-		e.At("ConstantVar")
 		x.ConstantVar.Value.EncodeEXI(e)
+		e.Out("ConstantVar")
 		at = 4
 	}
 	e.Event(4-at, 5-at)
@@ -6526,30 +5900,26 @@ func (x *ActivePowerSupportCLRes) DecodeEXI(d *exi.Decoder) {
 	ev := d.Event(5, exi.AtStart|exi.AtEnd)
 	if ev == 0 {
 		x.FrequencyDroop.Present = true
-		d.In("FrequencyDroop")
 		x.FrequencyDroop.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("FrequencyDroop")
 		ev = d.Event(4, exi.AtEnd) + 1
 	}
 	if ev == 1 {
 		x.VoltWatt.Present = true
-		d.In("VoltWatt")
 		x.VoltWatt.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("VoltWatt")
 		ev = d.Event(3, exi.AtEnd) + 2
 	}
 	if ev == 2 {
 		x.ConstantWatt.Present = true
-		d.In("ConstantWatt")
 		x.ConstantWatt.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("ConstantWatt")
 		ev = d.Event(2, exi.AtEnd) + 3
 	}
 	if ev == 3 {
 		x.LimitMaxDischargePower.Present = true
-		d.In("LimitMaxDischargePower")
 		x.LimitMaxDischargePower.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("LimitMaxDischargePower")
 		ev = d.Event(1, exi.AtEnd) + 4
 	}
 	if ev != 4 {
@@ -6562,26 +5932,26 @@ func (x *ActivePowerSupportCLRes) EncodeEXI(e *exi.Encoder) {
 	at := uint32(0)
 	if x.FrequencyDroop.Present {
 		e.Event(0-at, 5-at)
-		e.At("FrequencyDroop")
 		x.FrequencyDroop.Value.EncodeEXI(e)
+		e.Out("FrequencyDroop")
 		at = 1
 	}
 	if x.VoltWatt.Present {
 		e.Event(1-at, 5-at)
-		e.At("VoltWatt")
 		x.VoltWatt.Value.EncodeEXI(e)
+		e.Out("VoltWatt")
 		at = 2
 	}
 	if x.ConstantWatt.Present {
 		e.Event(2-at, 5-at)
-		e.At("ConstantWatt")
 		x.ConstantWatt.Value.EncodeEXI(e)
+		e.Out("ConstantWatt")
 		at = 3
 	}
 	if x.LimitMaxDischargePower.Present {
 		e.Event(3-at, 5-at)
-		e.At("LimitMaxDischargePower")
 		x.LimitMaxDischargePower.Value.EncodeEXI(e)
+		e.Out("LimitMaxDischargePower")
 		at = 4
 	}
 	e.Event(4-at, 5-at)
@@ -6630,38 +6000,33 @@ func (x *DERControlCLRes) DecodeEXI(d *exi.Decoder) {
 	ev := d.Event(3, exi.AtStart)
 	if ev == 0 {
 		x.VoltageTrip = new(VoltageTrip)
-		d.In("VoltageTrip")
 		x.VoltageTrip.DecodeEXI(d)
-		d.Out()
+		d.Out("VoltageTrip")
 		ev = d.Event(2, 0) + 1
 	}
 	if ev == 1 {
 		x.FrequencyTrip = new(FrequencyTrip)
-		d.In("FrequencyTrip")
 		x.FrequencyTrip.DecodeEXI(d)
-		d.Out()
+		d.Out("FrequencyTrip")
 		ev = d.Event(1, 0) + 2
 	}
 	if ev != 2 {
 		d.Expected("EnterServiceCLRes")
 		return
 	}
-	d.In("EnterServiceCLRes")
 	x.EnterServiceCLRes.DecodeEXI(d)
-	d.Out()
+	d.Out("EnterServiceCLRes")
 	ev = d.Event(3, exi.AtEnd)
 	if ev == 0 {
 		x.ReactivePowerSupportCLRes = new(ReactivePowerSupportCLRes)
-		d.In("ReactivePowerSupportCLRes")
 		x.ReactivePowerSupportCLRes.DecodeEXI(d)
-		d.Out()
+		d.Out("ReactivePowerSupportCLRes")
 		ev = d.Event(2, exi.AtEnd) + 1
 	}
 	if ev == 1 {
 		x.ActivePowerSupportCLRes = new(ActivePowerSupportCLRes)
-		d.In("ActivePowerSupportCLRes")
 		x.ActivePowerSupportCLRes.DecodeEXI(d)
-		d.Out()
+		d.Out("ActivePowerSupportCLRes")
 		ev = d.Event(1, exi.AtEnd) + 2
 	}
 	if ev != 2 {
@@ -6674,30 +6039,30 @@ func (x *DERControlCLRes) EncodeEXI(e *exi.Encoder) {
 	at := uint32(0)
 	if x.VoltageTrip != nil {
 		e.Event(0-at, 3-at)
-		e.At("VoltageTrip")
 		x.VoltageTrip.EncodeEXI(e)
+		e.Out("VoltageTrip")
 		at = 1
 	}
 	if x.FrequencyTrip != nil {
 		e.Event(1-at, 3-at)
-		e.At("FrequencyTrip")
 		x.FrequencyTrip.EncodeEXI(e)
+		e.Out("FrequencyTrip")
 		at = 2
 	}
 	e.Event(2-at, 3-at)
-	e.At("EnterServiceCLRes")
 	x.EnterServiceCLRes.EncodeEXI(e)
+	e.Out("EnterServiceCLRes")
 	at = 0
 	if x.ReactivePowerSupportCLRes != nil {
 		e.Event(0-at, 3-at)
-		e.At("ReactivePowerSupportCLRes")
 		x.ReactivePowerSupportCLRes.EncodeEXI(e)
+		e.Out("ReactivePowerSupportCLRes")
 		at = 1
 	}
 	if x.ActivePowerSupportCLRes != nil {
 		e.Event(1-at, 3-at)
-		e.At("ActivePowerSupportCLRes")
 		x.ActivePowerSupportCLRes.EncodeEXI(e)
+		e.Out("ActivePowerSupportCLRes")
 		at = 2
 	}
 	e.Event(2-at, 3-at)

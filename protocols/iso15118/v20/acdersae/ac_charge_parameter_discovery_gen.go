@@ -30,49 +30,41 @@ func (*ACCPDReqEnergyTransferMode) ElementName() exi.QName {
 
 // DecodeEXI reads the element's content and end.
 func (x *ACCPDReqEnergyTransferMode) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("EVMaximumChargePower")
+	if !d.Begin("EVMaximumChargePower", exi.AtStart) {
 		return
 	}
-	d.In("EVMaximumChargePower")
 	x.EVMaximumChargePower.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(3, 0)
+	d.Out("EVMaximumChargePower")
+	ev := d.Event(3, 0)
 	if ev == 0 {
 		x.EVMaximumChargePowerL2.Present = true
-		d.In("EVMaximumChargePower_L2")
 		x.EVMaximumChargePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMaximumChargePower_L2")
 		ev = d.Event(2, 0) + 1
 	}
 	if ev == 1 {
 		x.EVMaximumChargePowerL3.Present = true
-		d.In("EVMaximumChargePower_L3")
 		x.EVMaximumChargePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMaximumChargePower_L3")
 		ev = d.Event(1, 0) + 2
 	}
 	if ev != 2 {
 		d.Expected("EVMinimumChargePower")
 		return
 	}
-	d.In("EVMinimumChargePower")
 	x.EVMinimumChargePower.DecodeEXI(d)
-	d.Out()
+	d.Out("EVMinimumChargePower")
 	ev = d.Event(3, exi.AtEnd)
 	if ev == 0 {
 		x.EVMinimumChargePowerL2.Present = true
-		d.In("EVMinimumChargePower_L2")
 		x.EVMinimumChargePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMinimumChargePower_L2")
 		ev = d.Event(2, exi.AtEnd) + 1
 	}
 	if ev == 1 {
 		x.EVMinimumChargePowerL3.Present = true
-		d.In("EVMinimumChargePower_L3")
 		x.EVMinimumChargePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMinimumChargePower_L3")
 		ev = d.Event(1, exi.AtEnd) + 2
 	}
 	if ev != 2 {
@@ -83,35 +75,35 @@ func (x *ACCPDReqEnergyTransferMode) DecodeEXI(d *exi.Decoder) {
 // EncodeEXI writes the element's content and end.
 func (x *ACCPDReqEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
-	e.At("EVMaximumChargePower")
 	x.EVMaximumChargePower.EncodeEXI(e)
+	e.Out("EVMaximumChargePower")
 	at := uint32(0)
 	if x.EVMaximumChargePowerL2.Present {
 		e.Event(0-at, 3-at)
-		e.At("EVMaximumChargePower_L2")
 		x.EVMaximumChargePowerL2.Value.EncodeEXI(e)
+		e.Out("EVMaximumChargePower_L2")
 		at = 1
 	}
 	if x.EVMaximumChargePowerL3.Present {
 		e.Event(1-at, 3-at)
-		e.At("EVMaximumChargePower_L3")
 		x.EVMaximumChargePowerL3.Value.EncodeEXI(e)
+		e.Out("EVMaximumChargePower_L3")
 		at = 2
 	}
 	e.Event(2-at, 3-at)
-	e.At("EVMinimumChargePower")
 	x.EVMinimumChargePower.EncodeEXI(e)
+	e.Out("EVMinimumChargePower")
 	at = 0
 	if x.EVMinimumChargePowerL2.Present {
 		e.Event(0-at, 3-at)
-		e.At("EVMinimumChargePower_L2")
 		x.EVMinimumChargePowerL2.Value.EncodeEXI(e)
+		e.Out("EVMinimumChargePower_L2")
 		at = 1
 	}
 	if x.EVMinimumChargePowerL3.Present {
 		e.Event(1-at, 3-at)
-		e.At("EVMinimumChargePower_L3")
 		x.EVMinimumChargePowerL3.Value.EncodeEXI(e)
+		e.Out("EVMinimumChargePower_L3")
 		at = 2
 	}
 	e.Event(2-at, 3-at)
@@ -182,93 +174,79 @@ func (*BPTACCPDReqEnergyTransferMode) ElementName() exi.QName {
 
 // DecodeEXI reads the element's content and end.
 func (x *BPTACCPDReqEnergyTransferMode) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("EVMaximumChargePower")
+	if !d.Begin("EVMaximumChargePower", exi.AtStart) {
 		return
 	}
-	d.In("EVMaximumChargePower")
 	x.EVMaximumChargePower.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(3, 0)
+	d.Out("EVMaximumChargePower")
+	ev := d.Event(3, 0)
 	if ev == 0 {
 		x.EVMaximumChargePowerL2.Present = true
-		d.In("EVMaximumChargePower_L2")
 		x.EVMaximumChargePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMaximumChargePower_L2")
 		ev = d.Event(2, 0) + 1
 	}
 	if ev == 1 {
 		x.EVMaximumChargePowerL3.Present = true
-		d.In("EVMaximumChargePower_L3")
 		x.EVMaximumChargePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMaximumChargePower_L3")
 		ev = d.Event(1, 0) + 2
 	}
 	if ev != 2 {
 		d.Expected("EVMinimumChargePower")
 		return
 	}
-	d.In("EVMinimumChargePower")
 	x.EVMinimumChargePower.DecodeEXI(d)
-	d.Out()
+	d.Out("EVMinimumChargePower")
 	ev = d.Event(3, 0)
 	if ev == 0 {
 		x.EVMinimumChargePowerL2.Present = true
-		d.In("EVMinimumChargePower_L2")
 		x.EVMinimumChargePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMinimumChargePower_L2")
 		ev = d.Event(2, 0) + 1
 	}
 	if ev == 1 {
 		x.EVMinimumChargePowerL3.Present = true
-		d.In("EVMinimumChargePower_L3")
 		x.EVMinimumChargePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMinimumChargePower_L3")
 		ev = d.Event(1, 0) + 2
 	}
 	if ev != 2 {
 		d.Expected("EVMaximumDischargePower")
 		return
 	}
-	d.In("EVMaximumDischargePower")
 	x.EVMaximumDischargePower.DecodeEXI(d)
-	d.Out()
+	d.Out("EVMaximumDischargePower")
 	ev = d.Event(3, 0)
 	if ev == 0 {
 		x.EVMaximumDischargePowerL2.Present = true
-		d.In("EVMaximumDischargePower_L2")
 		x.EVMaximumDischargePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMaximumDischargePower_L2")
 		ev = d.Event(2, 0) + 1
 	}
 	if ev == 1 {
 		x.EVMaximumDischargePowerL3.Present = true
-		d.In("EVMaximumDischargePower_L3")
 		x.EVMaximumDischargePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMaximumDischargePower_L3")
 		ev = d.Event(1, 0) + 2
 	}
 	if ev != 2 {
 		d.Expected("EVMinimumDischargePower")
 		return
 	}
-	d.In("EVMinimumDischargePower")
 	x.EVMinimumDischargePower.DecodeEXI(d)
-	d.Out()
+	d.Out("EVMinimumDischargePower")
 	ev = d.Event(3, exi.AtEnd)
 	if ev == 0 {
 		x.EVMinimumDischargePowerL2.Present = true
-		d.In("EVMinimumDischargePower_L2")
 		x.EVMinimumDischargePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMinimumDischargePower_L2")
 		ev = d.Event(2, exi.AtEnd) + 1
 	}
 	if ev == 1 {
 		x.EVMinimumDischargePowerL3.Present = true
-		d.In("EVMinimumDischargePower_L3")
 		x.EVMinimumDischargePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMinimumDischargePower_L3")
 		ev = d.Event(1, exi.AtEnd) + 2
 	}
 	if ev != 2 {
@@ -279,67 +257,67 @@ func (x *BPTACCPDReqEnergyTransferMode) DecodeEXI(d *exi.Decoder) {
 // EncodeEXI writes the element's content and end.
 func (x *BPTACCPDReqEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
-	e.At("EVMaximumChargePower")
 	x.EVMaximumChargePower.EncodeEXI(e)
+	e.Out("EVMaximumChargePower")
 	at := uint32(0)
 	if x.EVMaximumChargePowerL2.Present {
 		e.Event(0-at, 3-at)
-		e.At("EVMaximumChargePower_L2")
 		x.EVMaximumChargePowerL2.Value.EncodeEXI(e)
+		e.Out("EVMaximumChargePower_L2")
 		at = 1
 	}
 	if x.EVMaximumChargePowerL3.Present {
 		e.Event(1-at, 3-at)
-		e.At("EVMaximumChargePower_L3")
 		x.EVMaximumChargePowerL3.Value.EncodeEXI(e)
+		e.Out("EVMaximumChargePower_L3")
 		at = 2
 	}
 	e.Event(2-at, 3-at)
-	e.At("EVMinimumChargePower")
 	x.EVMinimumChargePower.EncodeEXI(e)
+	e.Out("EVMinimumChargePower")
 	at = 0
 	if x.EVMinimumChargePowerL2.Present {
 		e.Event(0-at, 3-at)
-		e.At("EVMinimumChargePower_L2")
 		x.EVMinimumChargePowerL2.Value.EncodeEXI(e)
+		e.Out("EVMinimumChargePower_L2")
 		at = 1
 	}
 	if x.EVMinimumChargePowerL3.Present {
 		e.Event(1-at, 3-at)
-		e.At("EVMinimumChargePower_L3")
 		x.EVMinimumChargePowerL3.Value.EncodeEXI(e)
+		e.Out("EVMinimumChargePower_L3")
 		at = 2
 	}
 	e.Event(2-at, 3-at)
-	e.At("EVMaximumDischargePower")
 	x.EVMaximumDischargePower.EncodeEXI(e)
+	e.Out("EVMaximumDischargePower")
 	at = 0
 	if x.EVMaximumDischargePowerL2.Present {
 		e.Event(0-at, 3-at)
-		e.At("EVMaximumDischargePower_L2")
 		x.EVMaximumDischargePowerL2.Value.EncodeEXI(e)
+		e.Out("EVMaximumDischargePower_L2")
 		at = 1
 	}
 	if x.EVMaximumDischargePowerL3.Present {
 		e.Event(1-at, 3-at)
-		e.At("EVMaximumDischargePower_L3")
 		x.EVMaximumDischargePowerL3.Value.EncodeEXI(e)
+		e.Out("EVMaximumDischargePower_L3")
 		at = 2
 	}
 	e.Event(2-at, 3-at)
-	e.At("EVMinimumDischargePower")
 	x.EVMinimumDischargePower.EncodeEXI(e)
+	e.Out("EVMinimumDischargePower")
 	at = 0
 	if x.EVMinimumDischargePowerL2.Present {
 		e.Event(0-at, 3-at)
-		e.At("EVMinimumDischargePower_L2")
 		x.EVMinimumDischargePowerL2.Value.EncodeEXI(e)
+		e.Out("EVMinimumDischargePower_L2")
 		at = 1
 	}
 	if x.EVMinimumDischargePowerL3.Present {
 		e.Event(1-at, 3-at)
-		e.At("EVMinimumDischargePower_L3")
 		x.EVMinimumDischargePowerL3.Value.EncodeEXI(e)
+		e.Out("EVMinimumDischargePower_L3")
 		at = 2
 	}
 	e.Event(2-at, 3-at)
@@ -472,357 +450,250 @@ func (*DERACCPDReqEnergyTransferMode) ElementName() exi.QName {
 
 // DecodeEXI reads the element's content and end.
 func (x *DERACCPDReqEnergyTransferMode) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("EVMaximumChargePower")
+	if !d.Begin("EVMaximumChargePower", exi.AtStart) {
 		return
 	}
-	d.In("EVMaximumChargePower")
 	x.EVMaximumChargePower.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(3, 0)
+	d.Out("EVMaximumChargePower")
+	ev := d.Event(3, 0)
 	if ev == 0 {
 		x.EVMaximumChargePowerL2.Present = true
-		d.In("EVMaximumChargePower_L2")
 		x.EVMaximumChargePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMaximumChargePower_L2")
 		ev = d.Event(2, 0) + 1
 	}
 	if ev == 1 {
 		x.EVMaximumChargePowerL3.Present = true
-		d.In("EVMaximumChargePower_L3")
 		x.EVMaximumChargePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMaximumChargePower_L3")
 		ev = d.Event(1, 0) + 2
 	}
 	if ev != 2 {
 		d.Expected("EVMinimumChargePower")
 		return
 	}
-	d.In("EVMinimumChargePower")
 	x.EVMinimumChargePower.DecodeEXI(d)
-	d.Out()
+	d.Out("EVMinimumChargePower")
 	ev = d.Event(3, 0)
 	if ev == 0 {
 		x.EVMinimumChargePowerL2.Present = true
-		d.In("EVMinimumChargePower_L2")
 		x.EVMinimumChargePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMinimumChargePower_L2")
 		ev = d.Event(2, 0) + 1
 	}
 	if ev == 1 {
 		x.EVMinimumChargePowerL3.Present = true
-		d.In("EVMinimumChargePower_L3")
 		x.EVMinimumChargePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMinimumChargePower_L3")
 		ev = d.Event(1, 0) + 2
 	}
 	if ev != 2 {
 		d.Expected("EVProcessing")
 		return
 	}
-	d.At("EVProcessing")
-	x.EVProcessing = common.Processing(d.Enum(3))
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVMaximumDischargePower")
+	x.EVProcessing = common.Processing(d.Enum("EVProcessing", 3))
+	if !d.Begin("EVMaximumDischargePower", 0) {
 		return
 	}
-	d.In("EVMaximumDischargePower")
 	x.EVMaximumDischargePower.DecodeEXI(d)
-	d.Out()
+	d.Out("EVMaximumDischargePower")
 	ev = d.Event(7, 0)
 	if ev == 0 {
 		x.EVMaximumDischargePowerL2.Present = true
-		d.In("EVMaximumDischargePower_L2")
 		x.EVMaximumDischargePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMaximumDischargePower_L2")
 		ev = d.Event(6, 0) + 1
 	}
 	if ev == 1 {
 		x.EVMaximumDischargePowerL3.Present = true
-		d.In("EVMaximumDischargePower_L3")
 		x.EVMaximumDischargePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMaximumDischargePower_L3")
 		ev = d.Event(5, 0) + 2
 	}
 	if ev == 2 {
 		x.EVMinimumDischargePower.Present = true
-		d.In("EVMinimumDischargePower")
 		x.EVMinimumDischargePower.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMinimumDischargePower")
 		ev = d.Event(4, 0) + 3
 	}
 	if ev == 3 {
 		x.EVMinimumDischargePowerL2.Present = true
-		d.In("EVMinimumDischargePower_L2")
 		x.EVMinimumDischargePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMinimumDischargePower_L2")
 		ev = d.Event(3, 0) + 4
 	}
 	if ev == 4 {
 		x.EVMinimumDischargePowerL3.Present = true
-		d.In("EVMinimumDischargePower_L3")
 		x.EVMinimumDischargePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMinimumDischargePower_L3")
 		ev = d.Event(2, 0) + 5
 	}
 	if ev == 5 {
 		x.EVSessionTotalDischargeEnergyAvailable.Present = true
-		d.In("EVSessionTotalDischargeEnergyAvailable")
 		x.EVSessionTotalDischargeEnergyAvailable.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSessionTotalDischargeEnergyAvailable")
 		ev = d.Event(1, 0) + 6
 	}
 	if ev != 6 {
 		d.Expected("EVApparentPowerLimits")
 		return
 	}
-	d.In("EVApparentPowerLimits")
 	x.EVApparentPowerLimits.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVReactivePowerLimits")
+	d.Out("EVApparentPowerLimits")
+	if !d.Begin("EVReactivePowerLimits", 0) {
 		return
 	}
-	d.In("EVReactivePowerLimits")
 	x.EVReactivePowerLimits.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVExcitationLimits")
+	d.Out("EVReactivePowerLimits")
+	if !d.Begin("EVExcitationLimits", 0) {
 		return
 	}
-	d.In("EVExcitationLimits")
 	x.EVExcitationLimits.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVInverterDetails")
+	d.Out("EVExcitationLimits")
+	if !d.Begin("EVInverterDetails", 0) {
 		return
 	}
-	d.In("EVInverterDetails")
 	x.EVInverterDetails.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("IEEE1547NormalCategory")
+	d.Out("EVInverterDetails")
+	x.IEEE1547NormalCategory = Ieee1547NormalCategory(d.NextEnum("IEEE1547NormalCategory", 2, 0))
+	x.IEEE1547AbnormalCategory = Ieee1547AbnormalCategory(d.NextEnum("IEEE1547AbnormalCategory", 3, 0))
+	if !d.Begin("EVNominalVoltage", 0) {
 		return
 	}
-	d.At("IEEE1547NormalCategory")
-	x.IEEE1547NormalCategory = Ieee1547NormalCategory(d.Enum(2))
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("IEEE1547AbnormalCategory")
-		return
-	}
-	d.At("IEEE1547AbnormalCategory")
-	x.IEEE1547AbnormalCategory = Ieee1547AbnormalCategory(d.Enum(3))
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVNominalVoltage")
-		return
-	}
-	d.In("EVNominalVoltage")
 	x.EVNominalVoltage.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVMaximumVoltage")
+	d.Out("EVNominalVoltage")
+	if !d.Begin("EVMaximumVoltage", 0) {
 		return
 	}
-	d.In("EVMaximumVoltage")
 	x.EVMaximumVoltage.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVMinimumVoltage")
+	d.Out("EVMaximumVoltage")
+	if !d.Begin("EVMinimumVoltage", 0) {
 		return
 	}
-	d.In("EVMinimumVoltage")
 	x.EVMinimumVoltage.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVNominalVoltageOffset")
+	d.Out("EVMinimumVoltage")
+	if !d.Begin("EVNominalVoltageOffset", 0) {
 		return
 	}
-	d.In("EVNominalVoltageOffset")
 	x.EVNominalVoltageOffset.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("J3072Certified")
-		return
-	}
-	d.At("J3072Certified")
-	x.J3072Certified = d.Bool()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("J3072CertificationDate")
-		return
-	}
-	d.At("J3072CertificationDate")
-	x.J3072CertificationDate = d.Unsigned(1<<64 - 1)
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVUseableWattHours")
-		return
-	}
-	d.At("EVUseableWattHours")
-	x.EVUseableWattHours = uint32(d.Unsigned(1<<32 - 1))
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVUpdateTime")
-		return
-	}
-	d.At("EVUpdateTime")
-	x.EVUpdateTime = d.Unsigned(1<<64 - 1)
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("SupportedModes")
-		return
-	}
-	d.At("SupportedModes")
-	x.SupportedModes = uint32(d.Unsigned(1<<32 - 1))
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EnabledModes")
-		return
-	}
-	d.At("EnabledModes")
-	x.EnabledModes = uint32(d.Unsigned(1<<32 - 1))
-	if d.Event(1, exi.AtEnd) != 0 {
-		d.Expected("end of element")
-	}
+	d.Out("EVNominalVoltageOffset")
+	x.J3072Certified = d.NextBool("J3072Certified", 0)
+	x.J3072CertificationDate = d.NextUnsigned("J3072CertificationDate", 1<<64-1, 0)
+	x.EVUseableWattHours = uint32(d.NextUnsigned("EVUseableWattHours", 1<<32-1, 0))
+	x.EVUpdateTime = d.NextUnsigned("EVUpdateTime", 1<<64-1, 0)
+	x.SupportedModes = uint32(d.NextUnsigned("SupportedModes", 1<<32-1, 0))
+	x.EnabledModes = uint32(d.NextUnsigned("EnabledModes", 1<<32-1, 0))
+	d.End(exi.AtEnd)
 }
 
 // EncodeEXI writes the element's content and end.
 func (x *DERACCPDReqEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
-	e.At("EVMaximumChargePower")
 	x.EVMaximumChargePower.EncodeEXI(e)
+	e.Out("EVMaximumChargePower")
 	at := uint32(0)
 	if x.EVMaximumChargePowerL2.Present {
 		e.Event(0-at, 3-at)
-		e.At("EVMaximumChargePower_L2")
 		x.EVMaximumChargePowerL2.Value.EncodeEXI(e)
+		e.Out("EVMaximumChargePower_L2")
 		at = 1
 	}
 	if x.EVMaximumChargePowerL3.Present {
 		e.Event(1-at, 3-at)
-		e.At("EVMaximumChargePower_L3")
 		x.EVMaximumChargePowerL3.Value.EncodeEXI(e)
+		e.Out("EVMaximumChargePower_L3")
 		at = 2
 	}
 	e.Event(2-at, 3-at)
-	e.At("EVMinimumChargePower")
 	x.EVMinimumChargePower.EncodeEXI(e)
+	e.Out("EVMinimumChargePower")
 	at = 0
 	if x.EVMinimumChargePowerL2.Present {
 		e.Event(0-at, 3-at)
-		e.At("EVMinimumChargePower_L2")
 		x.EVMinimumChargePowerL2.Value.EncodeEXI(e)
+		e.Out("EVMinimumChargePower_L2")
 		at = 1
 	}
 	if x.EVMinimumChargePowerL3.Present {
 		e.Event(1-at, 3-at)
-		e.At("EVMinimumChargePower_L3")
 		x.EVMinimumChargePowerL3.Value.EncodeEXI(e)
+		e.Out("EVMinimumChargePower_L3")
 		at = 2
 	}
 	e.Event(2-at, 3-at)
-	e.At("EVProcessing")
-	e.Enum(uint8(x.EVProcessing), 3)
+	e.Enum("EVProcessing", uint8(x.EVProcessing), 3)
 	e.Event(0, 1)
-	e.At("EVMaximumDischargePower")
 	x.EVMaximumDischargePower.EncodeEXI(e)
+	e.Out("EVMaximumDischargePower")
 	at = 0
 	if x.EVMaximumDischargePowerL2.Present {
 		e.Event(0-at, 7-at)
-		e.At("EVMaximumDischargePower_L2")
 		x.EVMaximumDischargePowerL2.Value.EncodeEXI(e)
+		e.Out("EVMaximumDischargePower_L2")
 		at = 1
 	}
 	if x.EVMaximumDischargePowerL3.Present {
 		e.Event(1-at, 7-at)
-		e.At("EVMaximumDischargePower_L3")
 		x.EVMaximumDischargePowerL3.Value.EncodeEXI(e)
+		e.Out("EVMaximumDischargePower_L3")
 		at = 2
 	}
 	if x.EVMinimumDischargePower.Present {
 		e.Event(2-at, 7-at)
-		e.At("EVMinimumDischargePower")
 		x.EVMinimumDischargePower.Value.EncodeEXI(e)
+		e.Out("EVMinimumDischargePower")
 		at = 3
 	}
 	if x.EVMinimumDischargePowerL2.Present {
 		e.Event(3-at, 7-at)
-		e.At("EVMinimumDischargePower_L2")
 		x.EVMinimumDischargePowerL2.Value.EncodeEXI(e)
+		e.Out("EVMinimumDischargePower_L2")
 		at = 4
 	}
 	if x.EVMinimumDischargePowerL3.Present {
 		e.Event(4-at, 7-at)
-		e.At("EVMinimumDischargePower_L3")
 		x.EVMinimumDischargePowerL3.Value.EncodeEXI(e)
+		e.Out("EVMinimumDischargePower_L3")
 		at = 5
 	}
 	if x.EVSessionTotalDischargeEnergyAvailable.Present {
 		e.Event(5-at, 7-at)
-		e.At("EVSessionTotalDischargeEnergyAvailable")
 		x.EVSessionTotalDischargeEnergyAvailable.Value.EncodeEXI(e)
+		e.Out("EVSessionTotalDischargeEnergyAvailable")
 		at = 6
 	}
 	e.Event(6-at, 7-at)
-	e.At("EVApparentPowerLimits")
 	x.EVApparentPowerLimits.EncodeEXI(e)
+	e.Out("EVApparentPowerLimits")
 	e.Event(0, 1)
-	e.At("EVReactivePowerLimits")
 	x.EVReactivePowerLimits.EncodeEXI(e)
+	e.Out("EVReactivePowerLimits")
 	e.Event(0, 1)
-	e.At("EVExcitationLimits")
 	x.EVExcitationLimits.EncodeEXI(e)
+	e.Out("EVExcitationLimits")
 	e.Event(0, 1)
-	e.At("EVInverterDetails")
 	x.EVInverterDetails.EncodeEXI(e)
+	e.Out("EVInverterDetails")
+	e.NextEnum("IEEE1547NormalCategory", uint8(x.IEEE1547NormalCategory), 2)
+	e.NextEnum("IEEE1547AbnormalCategory", uint8(x.IEEE1547AbnormalCategory), 3)
 	e.Event(0, 1)
-	e.At("IEEE1547NormalCategory")
-	e.Enum(uint8(x.IEEE1547NormalCategory), 2)
-	e.Event(0, 1)
-	e.At("IEEE1547AbnormalCategory")
-	e.Enum(uint8(x.IEEE1547AbnormalCategory), 3)
-	e.Event(0, 1)
-	e.At("EVNominalVoltage")
 	x.EVNominalVoltage.EncodeEXI(e)
+	e.Out("EVNominalVoltage")
 	e.Event(0, 1)
-	e.At("EVMaximumVoltage")
 	x.EVMaximumVoltage.EncodeEXI(e)
+	e.Out("EVMaximumVoltage")
 	e.Event(0, 1)
-	e.At("EVMinimumVoltage")
 	x.EVMinimumVoltage.EncodeEXI(e)
+	e.Out("EVMinimumVoltage")
 	e.Event(0, 1)
-	e.At("EVNominalVoltageOffset")
 	x.EVNominalVoltageOffset.EncodeEXI(e)
-	e.Event(0, 1)
-	e.At("J3072Certified")
-	e.Bool(x.J3072Certified)
-	e.Event(0, 1)
-	e.At("J3072CertificationDate")
-	e.Unsigned(x.J3072CertificationDate)
-	e.Event(0, 1)
-	e.At("EVUseableWattHours")
-	e.Unsigned(uint64(x.EVUseableWattHours))
-	e.Event(0, 1)
-	e.At("EVUpdateTime")
-	e.Unsigned(x.EVUpdateTime)
-	e.Event(0, 1)
-	e.At("SupportedModes")
-	e.Unsigned(uint64(x.SupportedModes))
-	e.Event(0, 1)
-	e.At("EnabledModes")
-	e.Unsigned(uint64(x.EnabledModes))
+	e.Out("EVNominalVoltageOffset")
+	e.NextBool("J3072Certified", x.J3072Certified)
+	e.NextUnsigned("J3072CertificationDate", x.J3072CertificationDate)
+	e.NextUnsigned("EVUseableWattHours", uint64(x.EVUseableWattHours))
+	e.NextUnsigned("EVUpdateTime", x.EVUpdateTime)
+	e.NextUnsigned("SupportedModes", uint64(x.SupportedModes))
+	e.NextUnsigned("EnabledModes", uint64(x.EnabledModes))
 	e.Event(0, 1)
 }
 
@@ -931,54 +802,46 @@ func (*ACChargeParameterDiscoveryReq) ElementName() exi.QName {
 
 // DecodeEXI reads the element's content and end.
 func (x *ACChargeParameterDiscoveryReq) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("Header")
+	if !d.Begin("Header", exi.AtStart) {
 		return
 	}
-	d.In("Header")
 	x.Header.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(3, 0)
+	d.Out("Header")
+	ev := d.Event(3, 0)
 	switch ev {
 	case 0:
 		{
 			v := new(ACCPDReqEnergyTransferMode)
 			x.ACCPDReqEnergyTransferMode = v
-			d.In("AC_CPDReqEnergyTransferMode")
 			v.DecodeEXI(d)
-			d.Out()
+			d.Out("AC_CPDReqEnergyTransferMode")
 		}
 	case 1:
 		{
 			v := new(BPTACCPDReqEnergyTransferMode)
 			x.ACCPDReqEnergyTransferMode = v
-			d.In("BPT_AC_CPDReqEnergyTransferMode")
 			v.DecodeEXI(d)
-			d.Out()
+			d.Out("BPT_AC_CPDReqEnergyTransferMode")
 		}
 	case 2:
 		{
 			v := new(DERACCPDReqEnergyTransferMode)
 			x.ACCPDReqEnergyTransferMode = v
-			d.In("DER_AC_CPDReqEnergyTransferMode")
 			v.DecodeEXI(d)
-			d.Out()
+			d.Out("DER_AC_CPDReqEnergyTransferMode")
 		}
 	default:
 		d.Expected("AC_CPDReqEnergyTransferMode or BPT_AC_CPDReqEnergyTransferMode or DER_AC_CPDReqEnergyTransferMode")
 		return
 	}
-	if d.Event(1, exi.AtEnd) != 0 {
-		d.Expected("end of element")
-	}
+	d.End(exi.AtEnd)
 }
 
 // EncodeEXI writes the element's content and end.
 func (x *ACChargeParameterDiscoveryReq) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
-	e.At("Header")
 	x.Header.EncodeEXI(e)
+	e.Out("Header")
 	switch v := x.ACCPDReqEnergyTransferMode.(type) {
 	case *ACCPDReqEnergyTransferMode:
 		e.Event(0, 3)
@@ -986,24 +849,24 @@ func (x *ACChargeParameterDiscoveryReq) EncodeEXI(e *exi.Encoder) {
 			e.Missing("AC_CPDReqEnergyTransferMode")
 			return
 		}
-		e.At("AC_CPDReqEnergyTransferMode")
 		v.EncodeEXI(e)
+		e.Out("AC_CPDReqEnergyTransferMode")
 	case *BPTACCPDReqEnergyTransferMode:
 		e.Event(1, 3)
 		if v == nil {
 			e.Missing("BPT_AC_CPDReqEnergyTransferMode")
 			return
 		}
-		e.At("BPT_AC_CPDReqEnergyTransferMode")
 		v.EncodeEXI(e)
+		e.Out("BPT_AC_CPDReqEnergyTransferMode")
 	case *DERACCPDReqEnergyTransferMode:
 		e.Event(2, 3)
 		if v == nil {
 			e.Missing("DER_AC_CPDReqEnergyTransferMode")
 			return
 		}
-		e.At("DER_AC_CPDReqEnergyTransferMode")
 		v.EncodeEXI(e)
+		e.Out("DER_AC_CPDReqEnergyTransferMode")
 	default:
 		e.Missing("AC_CPDReqEnergyTransferMode")
 	}
@@ -1059,92 +922,78 @@ func (*ACCPDResEnergyTransferMode) ElementName() exi.QName {
 
 // DecodeEXI reads the element's content and end.
 func (x *ACCPDResEnergyTransferMode) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("EVSEMaximumChargePower")
+	if !d.Begin("EVSEMaximumChargePower", exi.AtStart) {
 		return
 	}
-	d.In("EVSEMaximumChargePower")
 	x.EVSEMaximumChargePower.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(3, 0)
+	d.Out("EVSEMaximumChargePower")
+	ev := d.Event(3, 0)
 	if ev == 0 {
 		x.EVSEMaximumChargePowerL2.Present = true
-		d.In("EVSEMaximumChargePower_L2")
 		x.EVSEMaximumChargePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSEMaximumChargePower_L2")
 		ev = d.Event(2, 0) + 1
 	}
 	if ev == 1 {
 		x.EVSEMaximumChargePowerL3.Present = true
-		d.In("EVSEMaximumChargePower_L3")
 		x.EVSEMaximumChargePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSEMaximumChargePower_L3")
 		ev = d.Event(1, 0) + 2
 	}
 	if ev != 2 {
 		d.Expected("EVSEMinimumChargePower")
 		return
 	}
-	d.In("EVSEMinimumChargePower")
 	x.EVSEMinimumChargePower.DecodeEXI(d)
-	d.Out()
+	d.Out("EVSEMinimumChargePower")
 	ev = d.Event(3, 0)
 	if ev == 0 {
 		x.EVSEMinimumChargePowerL2.Present = true
-		d.In("EVSEMinimumChargePower_L2")
 		x.EVSEMinimumChargePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSEMinimumChargePower_L2")
 		ev = d.Event(2, 0) + 1
 	}
 	if ev == 1 {
 		x.EVSEMinimumChargePowerL3.Present = true
-		d.In("EVSEMinimumChargePower_L3")
 		x.EVSEMinimumChargePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSEMinimumChargePower_L3")
 		ev = d.Event(1, 0) + 2
 	}
 	if ev != 2 {
 		d.Expected("EVSENominalFrequency")
 		return
 	}
-	d.In("EVSENominalFrequency")
 	x.EVSENominalFrequency.DecodeEXI(d)
-	d.Out()
+	d.Out("EVSENominalFrequency")
 	ev = d.Event(6, exi.AtEnd)
 	if ev == 0 {
 		x.MaximumPowerAsymmetry.Present = true
-		d.In("MaximumPowerAsymmetry")
 		x.MaximumPowerAsymmetry.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("MaximumPowerAsymmetry")
 		ev = d.Event(5, exi.AtEnd) + 1
 	}
 	if ev == 1 {
 		x.EVSEPowerRampLimitation.Present = true
-		d.In("EVSEPowerRampLimitation")
 		x.EVSEPowerRampLimitation.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSEPowerRampLimitation")
 		ev = d.Event(4, exi.AtEnd) + 2
 	}
 	if ev == 2 {
 		x.EVSEPresentActivePower.Present = true
-		d.In("EVSEPresentActivePower")
 		x.EVSEPresentActivePower.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSEPresentActivePower")
 		ev = d.Event(3, exi.AtEnd) + 3
 	}
 	if ev == 3 {
 		x.EVSEPresentActivePowerL2.Present = true
-		d.In("EVSEPresentActivePower_L2")
 		x.EVSEPresentActivePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSEPresentActivePower_L2")
 		ev = d.Event(2, exi.AtEnd) + 4
 	}
 	if ev == 4 {
 		x.EVSEPresentActivePowerL3.Present = true
-		d.In("EVSEPresentActivePower_L3")
 		x.EVSEPresentActivePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSEPresentActivePower_L3")
 		ev = d.Event(1, exi.AtEnd) + 5
 	}
 	if ev != 5 {
@@ -1155,69 +1004,69 @@ func (x *ACCPDResEnergyTransferMode) DecodeEXI(d *exi.Decoder) {
 // EncodeEXI writes the element's content and end.
 func (x *ACCPDResEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
-	e.At("EVSEMaximumChargePower")
 	x.EVSEMaximumChargePower.EncodeEXI(e)
+	e.Out("EVSEMaximumChargePower")
 	at := uint32(0)
 	if x.EVSEMaximumChargePowerL2.Present {
 		e.Event(0-at, 3-at)
-		e.At("EVSEMaximumChargePower_L2")
 		x.EVSEMaximumChargePowerL2.Value.EncodeEXI(e)
+		e.Out("EVSEMaximumChargePower_L2")
 		at = 1
 	}
 	if x.EVSEMaximumChargePowerL3.Present {
 		e.Event(1-at, 3-at)
-		e.At("EVSEMaximumChargePower_L3")
 		x.EVSEMaximumChargePowerL3.Value.EncodeEXI(e)
+		e.Out("EVSEMaximumChargePower_L3")
 		at = 2
 	}
 	e.Event(2-at, 3-at)
-	e.At("EVSEMinimumChargePower")
 	x.EVSEMinimumChargePower.EncodeEXI(e)
+	e.Out("EVSEMinimumChargePower")
 	at = 0
 	if x.EVSEMinimumChargePowerL2.Present {
 		e.Event(0-at, 3-at)
-		e.At("EVSEMinimumChargePower_L2")
 		x.EVSEMinimumChargePowerL2.Value.EncodeEXI(e)
+		e.Out("EVSEMinimumChargePower_L2")
 		at = 1
 	}
 	if x.EVSEMinimumChargePowerL3.Present {
 		e.Event(1-at, 3-at)
-		e.At("EVSEMinimumChargePower_L3")
 		x.EVSEMinimumChargePowerL3.Value.EncodeEXI(e)
+		e.Out("EVSEMinimumChargePower_L3")
 		at = 2
 	}
 	e.Event(2-at, 3-at)
-	e.At("EVSENominalFrequency")
 	x.EVSENominalFrequency.EncodeEXI(e)
+	e.Out("EVSENominalFrequency")
 	at = 0
 	if x.MaximumPowerAsymmetry.Present {
 		e.Event(0-at, 6-at)
-		e.At("MaximumPowerAsymmetry")
 		x.MaximumPowerAsymmetry.Value.EncodeEXI(e)
+		e.Out("MaximumPowerAsymmetry")
 		at = 1
 	}
 	if x.EVSEPowerRampLimitation.Present {
 		e.Event(1-at, 6-at)
-		e.At("EVSEPowerRampLimitation")
 		x.EVSEPowerRampLimitation.Value.EncodeEXI(e)
+		e.Out("EVSEPowerRampLimitation")
 		at = 2
 	}
 	if x.EVSEPresentActivePower.Present {
 		e.Event(2-at, 6-at)
-		e.At("EVSEPresentActivePower")
 		x.EVSEPresentActivePower.Value.EncodeEXI(e)
+		e.Out("EVSEPresentActivePower")
 		at = 3
 	}
 	if x.EVSEPresentActivePowerL2.Present {
 		e.Event(3-at, 6-at)
-		e.At("EVSEPresentActivePower_L2")
 		x.EVSEPresentActivePowerL2.Value.EncodeEXI(e)
+		e.Out("EVSEPresentActivePower_L2")
 		at = 4
 	}
 	if x.EVSEPresentActivePowerL3.Present {
 		e.Event(4-at, 6-at)
-		e.At("EVSEPresentActivePower_L3")
 		x.EVSEPresentActivePowerL3.Value.EncodeEXI(e)
+		e.Out("EVSEPresentActivePower_L3")
 		at = 5
 	}
 	e.Event(5-at, 6-at)
@@ -1328,136 +1177,116 @@ func (*BPTACCPDResEnergyTransferMode) ElementName() exi.QName {
 
 // DecodeEXI reads the element's content and end.
 func (x *BPTACCPDResEnergyTransferMode) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("EVSEMaximumChargePower")
+	if !d.Begin("EVSEMaximumChargePower", exi.AtStart) {
 		return
 	}
-	d.In("EVSEMaximumChargePower")
 	x.EVSEMaximumChargePower.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(3, 0)
+	d.Out("EVSEMaximumChargePower")
+	ev := d.Event(3, 0)
 	if ev == 0 {
 		x.EVSEMaximumChargePowerL2.Present = true
-		d.In("EVSEMaximumChargePower_L2")
 		x.EVSEMaximumChargePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSEMaximumChargePower_L2")
 		ev = d.Event(2, 0) + 1
 	}
 	if ev == 1 {
 		x.EVSEMaximumChargePowerL3.Present = true
-		d.In("EVSEMaximumChargePower_L3")
 		x.EVSEMaximumChargePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSEMaximumChargePower_L3")
 		ev = d.Event(1, 0) + 2
 	}
 	if ev != 2 {
 		d.Expected("EVSEMinimumChargePower")
 		return
 	}
-	d.In("EVSEMinimumChargePower")
 	x.EVSEMinimumChargePower.DecodeEXI(d)
-	d.Out()
+	d.Out("EVSEMinimumChargePower")
 	ev = d.Event(3, 0)
 	if ev == 0 {
 		x.EVSEMinimumChargePowerL2.Present = true
-		d.In("EVSEMinimumChargePower_L2")
 		x.EVSEMinimumChargePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSEMinimumChargePower_L2")
 		ev = d.Event(2, 0) + 1
 	}
 	if ev == 1 {
 		x.EVSEMinimumChargePowerL3.Present = true
-		d.In("EVSEMinimumChargePower_L3")
 		x.EVSEMinimumChargePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSEMinimumChargePower_L3")
 		ev = d.Event(1, 0) + 2
 	}
 	if ev != 2 {
 		d.Expected("EVSENominalFrequency")
 		return
 	}
-	d.In("EVSENominalFrequency")
 	x.EVSENominalFrequency.DecodeEXI(d)
-	d.Out()
+	d.Out("EVSENominalFrequency")
 	ev = d.Event(6, 0)
 	if ev == 0 {
 		x.MaximumPowerAsymmetry.Present = true
-		d.In("MaximumPowerAsymmetry")
 		x.MaximumPowerAsymmetry.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("MaximumPowerAsymmetry")
 		ev = d.Event(5, 0) + 1
 	}
 	if ev == 1 {
 		x.EVSEPowerRampLimitation.Present = true
-		d.In("EVSEPowerRampLimitation")
 		x.EVSEPowerRampLimitation.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSEPowerRampLimitation")
 		ev = d.Event(4, 0) + 2
 	}
 	if ev == 2 {
 		x.EVSEPresentActivePower.Present = true
-		d.In("EVSEPresentActivePower")
 		x.EVSEPresentActivePower.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSEPresentActivePower")
 		ev = d.Event(3, 0) + 3
 	}
 	if ev == 3 {
 		x.EVSEPresentActivePowerL2.Present = true
-		d.In("EVSEPresentActivePower_L2")
 		x.EVSEPresentActivePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSEPresentActivePower_L2")
 		ev = d.Event(2, 0) + 4
 	}
 	if ev == 4 {
 		x.EVSEPresentActivePowerL3.Present = true
-		d.In("EVSEPresentActivePower_L3")
 		x.EVSEPresentActivePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSEPresentActivePower_L3")
 		ev = d.Event(1, 0) + 5
 	}
 	if ev != 5 {
 		d.Expected("EVSEMaximumDischargePower")
 		return
 	}
-	d.In("EVSEMaximumDischargePower")
 	x.EVSEMaximumDischargePower.DecodeEXI(d)
-	d.Out()
+	d.Out("EVSEMaximumDischargePower")
 	ev = d.Event(3, 0)
 	if ev == 0 {
 		x.EVSEMaximumDischargePowerL2.Present = true
-		d.In("EVSEMaximumDischargePower_L2")
 		x.EVSEMaximumDischargePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSEMaximumDischargePower_L2")
 		ev = d.Event(2, 0) + 1
 	}
 	if ev == 1 {
 		x.EVSEMaximumDischargePowerL3.Present = true
-		d.In("EVSEMaximumDischargePower_L3")
 		x.EVSEMaximumDischargePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSEMaximumDischargePower_L3")
 		ev = d.Event(1, 0) + 2
 	}
 	if ev != 2 {
 		d.Expected("EVSEMinimumDischargePower")
 		return
 	}
-	d.In("EVSEMinimumDischargePower")
 	x.EVSEMinimumDischargePower.DecodeEXI(d)
-	d.Out()
+	d.Out("EVSEMinimumDischargePower")
 	ev = d.Event(3, exi.AtEnd)
 	if ev == 0 {
 		x.EVSEMinimumDischargePowerL2.Present = true
-		d.In("EVSEMinimumDischargePower_L2")
 		x.EVSEMinimumDischargePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSEMinimumDischargePower_L2")
 		ev = d.Event(2, exi.AtEnd) + 1
 	}
 	if ev == 1 {
 		x.EVSEMinimumDischargePowerL3.Present = true
-		d.In("EVSEMinimumDischargePower_L3")
 		x.EVSEMinimumDischargePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSEMinimumDischargePower_L3")
 		ev = d.Event(1, exi.AtEnd) + 2
 	}
 	if ev != 2 {
@@ -1468,101 +1297,101 @@ func (x *BPTACCPDResEnergyTransferMode) DecodeEXI(d *exi.Decoder) {
 // EncodeEXI writes the element's content and end.
 func (x *BPTACCPDResEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
-	e.At("EVSEMaximumChargePower")
 	x.EVSEMaximumChargePower.EncodeEXI(e)
+	e.Out("EVSEMaximumChargePower")
 	at := uint32(0)
 	if x.EVSEMaximumChargePowerL2.Present {
 		e.Event(0-at, 3-at)
-		e.At("EVSEMaximumChargePower_L2")
 		x.EVSEMaximumChargePowerL2.Value.EncodeEXI(e)
+		e.Out("EVSEMaximumChargePower_L2")
 		at = 1
 	}
 	if x.EVSEMaximumChargePowerL3.Present {
 		e.Event(1-at, 3-at)
-		e.At("EVSEMaximumChargePower_L3")
 		x.EVSEMaximumChargePowerL3.Value.EncodeEXI(e)
+		e.Out("EVSEMaximumChargePower_L3")
 		at = 2
 	}
 	e.Event(2-at, 3-at)
-	e.At("EVSEMinimumChargePower")
 	x.EVSEMinimumChargePower.EncodeEXI(e)
+	e.Out("EVSEMinimumChargePower")
 	at = 0
 	if x.EVSEMinimumChargePowerL2.Present {
 		e.Event(0-at, 3-at)
-		e.At("EVSEMinimumChargePower_L2")
 		x.EVSEMinimumChargePowerL2.Value.EncodeEXI(e)
+		e.Out("EVSEMinimumChargePower_L2")
 		at = 1
 	}
 	if x.EVSEMinimumChargePowerL3.Present {
 		e.Event(1-at, 3-at)
-		e.At("EVSEMinimumChargePower_L3")
 		x.EVSEMinimumChargePowerL3.Value.EncodeEXI(e)
+		e.Out("EVSEMinimumChargePower_L3")
 		at = 2
 	}
 	e.Event(2-at, 3-at)
-	e.At("EVSENominalFrequency")
 	x.EVSENominalFrequency.EncodeEXI(e)
+	e.Out("EVSENominalFrequency")
 	at = 0
 	if x.MaximumPowerAsymmetry.Present {
 		e.Event(0-at, 6-at)
-		e.At("MaximumPowerAsymmetry")
 		x.MaximumPowerAsymmetry.Value.EncodeEXI(e)
+		e.Out("MaximumPowerAsymmetry")
 		at = 1
 	}
 	if x.EVSEPowerRampLimitation.Present {
 		e.Event(1-at, 6-at)
-		e.At("EVSEPowerRampLimitation")
 		x.EVSEPowerRampLimitation.Value.EncodeEXI(e)
+		e.Out("EVSEPowerRampLimitation")
 		at = 2
 	}
 	if x.EVSEPresentActivePower.Present {
 		e.Event(2-at, 6-at)
-		e.At("EVSEPresentActivePower")
 		x.EVSEPresentActivePower.Value.EncodeEXI(e)
+		e.Out("EVSEPresentActivePower")
 		at = 3
 	}
 	if x.EVSEPresentActivePowerL2.Present {
 		e.Event(3-at, 6-at)
-		e.At("EVSEPresentActivePower_L2")
 		x.EVSEPresentActivePowerL2.Value.EncodeEXI(e)
+		e.Out("EVSEPresentActivePower_L2")
 		at = 4
 	}
 	if x.EVSEPresentActivePowerL3.Present {
 		e.Event(4-at, 6-at)
-		e.At("EVSEPresentActivePower_L3")
 		x.EVSEPresentActivePowerL3.Value.EncodeEXI(e)
+		e.Out("EVSEPresentActivePower_L3")
 		at = 5
 	}
 	e.Event(5-at, 6-at)
-	e.At("EVSEMaximumDischargePower")
 	x.EVSEMaximumDischargePower.EncodeEXI(e)
+	e.Out("EVSEMaximumDischargePower")
 	at = 0
 	if x.EVSEMaximumDischargePowerL2.Present {
 		e.Event(0-at, 3-at)
-		e.At("EVSEMaximumDischargePower_L2")
 		x.EVSEMaximumDischargePowerL2.Value.EncodeEXI(e)
+		e.Out("EVSEMaximumDischargePower_L2")
 		at = 1
 	}
 	if x.EVSEMaximumDischargePowerL3.Present {
 		e.Event(1-at, 3-at)
-		e.At("EVSEMaximumDischargePower_L3")
 		x.EVSEMaximumDischargePowerL3.Value.EncodeEXI(e)
+		e.Out("EVSEMaximumDischargePower_L3")
 		at = 2
 	}
 	e.Event(2-at, 3-at)
-	e.At("EVSEMinimumDischargePower")
 	x.EVSEMinimumDischargePower.EncodeEXI(e)
+	e.Out("EVSEMinimumDischargePower")
 	at = 0
 	if x.EVSEMinimumDischargePowerL2.Present {
 		e.Event(0-at, 3-at)
-		e.At("EVSEMinimumDischargePower_L2")
 		x.EVSEMinimumDischargePowerL2.Value.EncodeEXI(e)
+		e.Out("EVSEMinimumDischargePower_L2")
 		at = 1
 	}
 	if x.EVSEMinimumDischargePowerL3.Present {
 		e.Event(1-at, 3-at)
-		e.At("EVSEMinimumDischargePower_L3")
 		x.EVSEMinimumDischargePowerL3.Value.EncodeEXI(e)
+		e.Out("EVSEMinimumDischargePower_L3")
 		at = 2
 	}
 	e.Event(2-at, 3-at)
@@ -1721,370 +1550,313 @@ func (*DERACCPDResEnergyTransferMode) ElementName() exi.QName {
 
 // DecodeEXI reads the element's content and end.
 func (x *DERACCPDResEnergyTransferMode) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("EVSEMaximumChargePower")
+	if !d.Begin("EVSEMaximumChargePower", exi.AtStart) {
 		return
 	}
-	d.In("EVSEMaximumChargePower")
 	x.EVSEMaximumChargePower.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(3, 0)
+	d.Out("EVSEMaximumChargePower")
+	ev := d.Event(3, 0)
 	if ev == 0 {
 		x.EVSEMaximumChargePowerL2.Present = true
-		d.In("EVSEMaximumChargePower_L2")
 		x.EVSEMaximumChargePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSEMaximumChargePower_L2")
 		ev = d.Event(2, 0) + 1
 	}
 	if ev == 1 {
 		x.EVSEMaximumChargePowerL3.Present = true
-		d.In("EVSEMaximumChargePower_L3")
 		x.EVSEMaximumChargePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSEMaximumChargePower_L3")
 		ev = d.Event(1, 0) + 2
 	}
 	if ev != 2 {
 		d.Expected("EVSEMinimumChargePower")
 		return
 	}
-	d.In("EVSEMinimumChargePower")
 	x.EVSEMinimumChargePower.DecodeEXI(d)
-	d.Out()
+	d.Out("EVSEMinimumChargePower")
 	ev = d.Event(3, 0)
 	if ev == 0 {
 		x.EVSEMinimumChargePowerL2.Present = true
-		d.In("EVSEMinimumChargePower_L2")
 		x.EVSEMinimumChargePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSEMinimumChargePower_L2")
 		ev = d.Event(2, 0) + 1
 	}
 	if ev == 1 {
 		x.EVSEMinimumChargePowerL3.Present = true
-		d.In("EVSEMinimumChargePower_L3")
 		x.EVSEMinimumChargePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSEMinimumChargePower_L3")
 		ev = d.Event(1, 0) + 2
 	}
 	if ev != 2 {
 		d.Expected("EVSENominalFrequency")
 		return
 	}
-	d.In("EVSENominalFrequency")
 	x.EVSENominalFrequency.DecodeEXI(d)
-	d.Out()
+	d.Out("EVSENominalFrequency")
 	ev = d.Event(6, 0)
 	if ev == 0 {
 		x.MaximumPowerAsymmetry.Present = true
-		d.In("MaximumPowerAsymmetry")
 		x.MaximumPowerAsymmetry.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("MaximumPowerAsymmetry")
 		ev = d.Event(5, 0) + 1
 	}
 	if ev == 1 {
 		x.EVSEPowerRampLimitation.Present = true
-		d.In("EVSEPowerRampLimitation")
 		x.EVSEPowerRampLimitation.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSEPowerRampLimitation")
 		ev = d.Event(4, 0) + 2
 	}
 	if ev == 2 {
 		x.EVSEPresentActivePower.Present = true
-		d.In("EVSEPresentActivePower")
 		x.EVSEPresentActivePower.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSEPresentActivePower")
 		ev = d.Event(3, 0) + 3
 	}
 	if ev == 3 {
 		x.EVSEPresentActivePowerL2.Present = true
-		d.In("EVSEPresentActivePower_L2")
 		x.EVSEPresentActivePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSEPresentActivePower_L2")
 		ev = d.Event(2, 0) + 4
 	}
 	if ev == 4 {
 		x.EVSEPresentActivePowerL3.Present = true
-		d.In("EVSEPresentActivePower_L3")
 		x.EVSEPresentActivePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSEPresentActivePower_L3")
 		ev = d.Event(1, 0) + 5
 	}
 	if ev != 5 {
 		d.Expected("EVSEProcessing")
 		return
 	}
-	d.At("EVSEProcessing")
-	x.EVSEProcessing = common.Processing(d.Enum(3))
+	x.EVSEProcessing = common.Processing(d.Enum("EVSEProcessing", 3))
 	ev = d.Event(2, 0)
 	if ev == 0 {
 		x.EVSEStatus.Present = true
-		d.In("EVSEStatus")
 		x.EVSEStatus.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSEStatus")
 		ev = d.Event(1, 0) + 1
 	}
 	if ev != 1 {
 		d.Expected("DERControlCPDRes")
 		return
 	}
-	d.In("DERControlCPDRes")
 	x.DERControlCPDRes.DecodeEXI(d)
-	d.Out()
+	d.Out("DERControlCPDRes")
 	ev = d.Event(7, 0)
 	if ev == 0 {
 		x.EVSENominalChargePower.Present = true
-		d.In("EVSENominalChargePower")
 		x.EVSENominalChargePower.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSENominalChargePower")
 		ev = d.Event(6, 0) + 1
 	}
 	if ev == 1 {
 		x.EVSENominalChargePowerL2.Present = true
-		d.In("EVSENominalChargePower_L2")
 		x.EVSENominalChargePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSENominalChargePower_L2")
 		ev = d.Event(5, 0) + 2
 	}
 	if ev == 2 {
 		x.EVSENominalChargePowerL3.Present = true
-		d.In("EVSENominalChargePower_L3")
 		x.EVSENominalChargePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSENominalChargePower_L3")
 		ev = d.Event(4, 0) + 3
 	}
 	if ev == 3 {
 		x.EVSENominalDischargePower.Present = true
-		d.In("EVSENominalDischargePower")
 		x.EVSENominalDischargePower.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSENominalDischargePower")
 		ev = d.Event(3, 0) + 4
 	}
 	if ev == 4 {
 		x.EVSENominalDischargePowerL2.Present = true
-		d.In("EVSENominalDischargePower_L2")
 		x.EVSENominalDischargePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSENominalDischargePower_L2")
 		ev = d.Event(2, 0) + 5
 	}
 	if ev == 5 {
 		x.EVSENominalDischargePowerL3.Present = true
-		d.In("EVSENominalDischargePower_L3")
 		x.EVSENominalDischargePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSENominalDischargePower_L3")
 		ev = d.Event(1, 0) + 6
 	}
 	if ev != 6 {
 		d.Expected("EVSEMaximumDischargePower")
 		return
 	}
-	d.In("EVSEMaximumDischargePower")
 	x.EVSEMaximumDischargePower.DecodeEXI(d)
-	d.Out()
+	d.Out("EVSEMaximumDischargePower")
 	ev = d.Event(3, 0)
 	if ev == 0 {
 		x.EVSEMaximumDischargePowerL2.Present = true
-		d.In("EVSEMaximumDischargePower_L2")
 		x.EVSEMaximumDischargePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSEMaximumDischargePower_L2")
 		ev = d.Event(2, 0) + 1
 	}
 	if ev == 1 {
 		x.EVSEMaximumDischargePowerL3.Present = true
-		d.In("EVSEMaximumDischargePower_L3")
 		x.EVSEMaximumDischargePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSEMaximumDischargePower_L3")
 		ev = d.Event(1, 0) + 2
 	}
 	if ev != 2 {
 		d.Expected("EVSEReactivePowerLimits")
 		return
 	}
-	d.In("EVSEReactivePowerLimits")
 	x.EVSEReactivePowerLimits.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("GridLimits")
+	d.Out("EVSEReactivePowerLimits")
+	if !d.Begin("GridLimits", 0) {
 		return
 	}
-	d.In("GridLimits")
 	x.GridLimits.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("RequiredDEROperatingMode")
-		return
-	}
-	d.At("RequiredDEROperatingMode")
-	x.RequiredDEROperatingMode = RequiredDEROperatingMode(d.Enum(2))
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("GridConnectionMode")
-		return
-	}
-	d.At("GridConnectionMode")
-	x.GridConnectionMode = GridConnectionMode(d.Enum(2))
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVSEUpdateTime")
-		return
-	}
-	d.At("EVSEUpdateTime")
-	x.EVSEUpdateTime = d.Unsigned(1<<64 - 1)
-	if d.Event(1, exi.AtEnd) != 0 {
-		d.Expected("end of element")
-	}
+	d.Out("GridLimits")
+	x.RequiredDEROperatingMode = RequiredDEROperatingMode(d.NextEnum("RequiredDEROperatingMode", 2, 0))
+	x.GridConnectionMode = GridConnectionMode(d.NextEnum("GridConnectionMode", 2, 0))
+	x.EVSEUpdateTime = d.NextUnsigned("EVSEUpdateTime", 1<<64-1, 0)
+	d.End(exi.AtEnd)
 }
 
 // EncodeEXI writes the element's content and end.
 func (x *DERACCPDResEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
-	e.At("EVSEMaximumChargePower")
 	x.EVSEMaximumChargePower.EncodeEXI(e)
+	e.Out("EVSEMaximumChargePower")
 	at := uint32(0)
 	if x.EVSEMaximumChargePowerL2.Present {
 		e.Event(0-at, 3-at)
-		e.At("EVSEMaximumChargePower_L2")
 		x.EVSEMaximumChargePowerL2.Value.EncodeEXI(e)
+		e.Out("EVSEMaximumChargePower_L2")
 		at = 1
 	}
 	if x.EVSEMaximumChargePowerL3.Present {
 		e.Event(1-at, 3-at)
-		e.At("EVSEMaximumChargePower_L3")
 		x.EVSEMaximumChargePowerL3.Value.EncodeEXI(e)
+		e.Out("EVSEMaximumChargePower_L3")
 		at = 2
 	}
 	e.Event(2-at, 3-at)
-	e.At("EVSEMinimumChargePower")
 	x.EVSEMinimumChargePower.EncodeEXI(e)
+	e.Out("EVSEMinimumChargePower")
 	at = 0
 	if x.EVSEMinimumChargePowerL2.Present {
 		e.Event(0-at, 3-at)
-		e.At("EVSEMinimumChargePower_L2")
 		x.EVSEMinimumChargePowerL2.Value.EncodeEXI(e)
+		e.Out("EVSEMinimumChargePower_L2")
 		at = 1
 	}
 	if x.EVSEMinimumChargePowerL3.Present {
 		e.Event(1-at, 3-at)
-		e.At("EVSEMinimumChargePower_L3")
 		x.EVSEMinimumChargePowerL3.Value.EncodeEXI(e)
+		e.Out("EVSEMinimumChargePower_L3")
 		at = 2
 	}
 	e.Event(2-at, 3-at)
-	e.At("EVSENominalFrequency")
 	x.EVSENominalFrequency.EncodeEXI(e)
+	e.Out("EVSENominalFrequency")
 	at = 0
 	if x.MaximumPowerAsymmetry.Present {
 		e.Event(0-at, 6-at)
-		e.At("MaximumPowerAsymmetry")
 		x.MaximumPowerAsymmetry.Value.EncodeEXI(e)
+		e.Out("MaximumPowerAsymmetry")
 		at = 1
 	}
 	if x.EVSEPowerRampLimitation.Present {
 		e.Event(1-at, 6-at)
-		e.At("EVSEPowerRampLimitation")
 		x.EVSEPowerRampLimitation.Value.EncodeEXI(e)
+		e.Out("EVSEPowerRampLimitation")
 		at = 2
 	}
 	if x.EVSEPresentActivePower.Present {
 		e.Event(2-at, 6-at)
-		e.At("EVSEPresentActivePower")
 		x.EVSEPresentActivePower.Value.EncodeEXI(e)
+		e.Out("EVSEPresentActivePower")
 		at = 3
 	}
 	if x.EVSEPresentActivePowerL2.Present {
 		e.Event(3-at, 6-at)
-		e.At("EVSEPresentActivePower_L2")
 		x.EVSEPresentActivePowerL2.Value.EncodeEXI(e)
+		e.Out("EVSEPresentActivePower_L2")
 		at = 4
 	}
 	if x.EVSEPresentActivePowerL3.Present {
 		e.Event(4-at, 6-at)
-		e.At("EVSEPresentActivePower_L3")
 		x.EVSEPresentActivePowerL3.Value.EncodeEXI(e)
+		e.Out("EVSEPresentActivePower_L3")
 		at = 5
 	}
 	e.Event(5-at, 6-at)
-	e.At("EVSEProcessing")
-	e.Enum(uint8(x.EVSEProcessing), 3)
+	e.Enum("EVSEProcessing", uint8(x.EVSEProcessing), 3)
 	at = 0
 	if x.EVSEStatus.Present {
 		e.Event(0-at, 2-at)
-		e.At("EVSEStatus")
 		x.EVSEStatus.Value.EncodeEXI(e)
+		e.Out("EVSEStatus")
 		at = 1
 	}
 	e.Event(1-at, 2-at)
-	e.At("DERControlCPDRes")
 	x.DERControlCPDRes.EncodeEXI(e)
+	e.Out("DERControlCPDRes")
 	at = 0
 	if x.EVSENominalChargePower.Present {
 		e.Event(0-at, 7-at)
-		e.At("EVSENominalChargePower")
 		x.EVSENominalChargePower.Value.EncodeEXI(e)
+		e.Out("EVSENominalChargePower")
 		at = 1
 	}
 	if x.EVSENominalChargePowerL2.Present {
 		e.Event(1-at, 7-at)
-		e.At("EVSENominalChargePower_L2")
 		x.EVSENominalChargePowerL2.Value.EncodeEXI(e)
+		e.Out("EVSENominalChargePower_L2")
 		at = 2
 	}
 	if x.EVSENominalChargePowerL3.Present {
 		e.Event(2-at, 7-at)
-		e.At("EVSENominalChargePower_L3")
 		x.EVSENominalChargePowerL3.Value.EncodeEXI(e)
+		e.Out("EVSENominalChargePower_L3")
 		at = 3
 	}
 	if x.EVSENominalDischargePower.Present {
 		e.Event(3-at, 7-at)
-		e.At("EVSENominalDischargePower")
 		x.EVSENominalDischargePower.Value.EncodeEXI(e)
+		e.Out("EVSENominalDischargePower")
 		at = 4
 	}
 	if x.EVSENominalDischargePowerL2.Present {
 		e.Event(4-at, 7-at)
-		e.At("EVSENominalDischargePower_L2")
 		x.EVSENominalDischargePowerL2.Value.EncodeEXI(e)
+		e.Out("EVSENominalDischargePower_L2")
 		at = 5
 	}
 	if x.EVSENominalDischargePowerL3.Present {
 		e.Event(5-at, 7-at)
-		e.At("EVSENominalDischargePower_L3")
 		x.EVSENominalDischargePowerL3.Value.EncodeEXI(e)
+		e.Out("EVSENominalDischargePower_L3")
 		at = 6
 	}
 	e.Event(6-at, 7-at)
-	e.At("EVSEMaximumDischargePower")
 	x.EVSEMaximumDischargePower.EncodeEXI(e)
+	e.Out("EVSEMaximumDischargePower")
 	at = 0
 	if x.EVSEMaximumDischargePowerL2.Present {
 		e.Event(0-at, 3-at)
-		e.At("EVSEMaximumDischargePower_L2")
 		x.EVSEMaximumDischargePowerL2.Value.EncodeEXI(e)
+		e.Out("EVSEMaximumDischargePower_L2")
 		at = 1
 	}
 	if x.EVSEMaximumDischargePowerL3.Present {
 		e.Event(1-at, 3-at)
-		e.At("EVSEMaximumDischargePower_L3")
 		x.EVSEMaximumDischargePowerL3.Value.EncodeEXI(e)
+		e.Out("EVSEMaximumDischargePower_L3")
 		at = 2
 	}
 	e.Event(2-at, 3-at)
-	e.At("EVSEReactivePowerLimits")
 	x.EVSEReactivePowerLimits.EncodeEXI(e)
+	e.Out("EVSEReactivePowerLimits")
 	e.Event(0, 1)
-	e.At("GridLimits")
 	x.GridLimits.EncodeEXI(e)
-	e.Event(0, 1)
-	e.At("RequiredDEROperatingMode")
-	e.Enum(uint8(x.RequiredDEROperatingMode), 2)
-	e.Event(0, 1)
-	e.At("GridConnectionMode")
-	e.Enum(uint8(x.GridConnectionMode), 2)
-	e.Event(0, 1)
-	e.At("EVSEUpdateTime")
-	e.Unsigned(x.EVSEUpdateTime)
+	e.Out("GridLimits")
+	e.NextEnum("RequiredDEROperatingMode", uint8(x.RequiredDEROperatingMode), 2)
+	e.NextEnum("GridConnectionMode", uint8(x.GridConnectionMode), 2)
+	e.NextUnsigned("EVSEUpdateTime", x.EVSEUpdateTime)
 	e.Event(0, 1)
 }
 
@@ -2223,64 +1995,48 @@ func (*ACChargeParameterDiscoveryRes) ElementName() exi.QName {
 
 // DecodeEXI reads the element's content and end.
 func (x *ACChargeParameterDiscoveryRes) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("Header")
+	if !d.Begin("Header", exi.AtStart) {
 		return
 	}
-	d.In("Header")
 	x.Header.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("ResponseCode")
-		return
-	}
-	d.At("ResponseCode")
-	x.ResponseCode = common.ResponseCode(d.Enum(40))
-	ev = d.Event(3, 0)
+	d.Out("Header")
+	x.ResponseCode = common.ResponseCode(d.NextEnum("ResponseCode", 40, 0))
+	ev := d.Event(3, 0)
 	switch ev {
 	case 0:
 		{
 			v := new(ACCPDResEnergyTransferMode)
 			x.ACCPDResEnergyTransferMode = v
-			d.In("AC_CPDResEnergyTransferMode")
 			v.DecodeEXI(d)
-			d.Out()
+			d.Out("AC_CPDResEnergyTransferMode")
 		}
 	case 1:
 		{
 			v := new(BPTACCPDResEnergyTransferMode)
 			x.ACCPDResEnergyTransferMode = v
-			d.In("BPT_AC_CPDResEnergyTransferMode")
 			v.DecodeEXI(d)
-			d.Out()
+			d.Out("BPT_AC_CPDResEnergyTransferMode")
 		}
 	case 2:
 		{
 			v := new(DERACCPDResEnergyTransferMode)
 			x.ACCPDResEnergyTransferMode = v
-			d.In("DER_AC_CPDResEnergyTransferMode")
 			v.DecodeEXI(d)
-			d.Out()
+			d.Out("DER_AC_CPDResEnergyTransferMode")
 		}
 	default:
 		d.Expected("AC_CPDResEnergyTransferMode or BPT_AC_CPDResEnergyTransferMode or DER_AC_CPDResEnergyTransferMode")
 		return
 	}
-	if d.Event(1, exi.AtEnd) != 0 {
-		d.Expected("end of element")
-	}
+	d.End(exi.AtEnd)
 }
 
 // EncodeEXI writes the element's content and end.
 func (x *ACChargeParameterDiscoveryRes) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
-	e.At("Header")
 	x.Header.EncodeEXI(e)
-	e.Event(0, 1)
-	e.At("ResponseCode")
-	e.Enum(uint8(x.ResponseCode), 40)
+	e.Out("Header")
+	e.NextEnum("ResponseCode", uint8(x.ResponseCode), 40)
 	switch v := x.ACCPDResEnergyTransferMode.(type) {
 	case *ACCPDResEnergyTransferMode:
 		e.Event(0, 3)
@@ -2288,24 +2044,24 @@ func (x *ACChargeParameterDiscoveryRes) EncodeEXI(e *exi.Encoder) {
 			e.Missing("AC_CPDResEnergyTransferMode")
 			return
 		}
-		e.At("AC_CPDResEnergyTransferMode")
 		v.EncodeEXI(e)
+		e.Out("AC_CPDResEnergyTransferMode")
 	case *BPTACCPDResEnergyTransferMode:
 		e.Event(1, 3)
 		if v == nil {
 			e.Missing("BPT_AC_CPDResEnergyTransferMode")
 			return
 		}
-		e.At("BPT_AC_CPDResEnergyTransferMode")
 		v.EncodeEXI(e)
+		e.Out("BPT_AC_CPDResEnergyTransferMode")
 	case *DERACCPDResEnergyTransferMode:
 		e.Event(2, 3)
 		if v == nil {
 			e.Missing("DER_AC_CPDResEnergyTransferMode")
 			return
 		}
-		e.At("DER_AC_CPDResEnergyTransferMode")
 		v.EncodeEXI(e)
+		e.Out("DER_AC_CPDResEnergyTransferMode")
 	default:
 		e.Missing("AC_CPDResEnergyTransferMode")
 	}
@@ -2357,93 +2113,79 @@ type EVApparentPowerLimits struct {
 
 // DecodeEXI reads the element's content and end.
 func (x *EVApparentPowerLimits) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("EVMaximumApparentPowerDuringChargingAndVarAbsorption")
+	if !d.Begin("EVMaximumApparentPowerDuringChargingAndVarAbsorption", exi.AtStart) {
 		return
 	}
-	d.In("EVMaximumApparentPowerDuringChargingAndVarAbsorption")
 	x.EVMaximumApparentPowerDuringChargingAndVarAbsorption.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(3, 0)
+	d.Out("EVMaximumApparentPowerDuringChargingAndVarAbsorption")
+	ev := d.Event(3, 0)
 	if ev == 0 {
 		x.EVMaximumApparentPowerDuringChargingAndVarAbsorptionL2.Present = true
-		d.In("EVMaximumApparentPowerDuringChargingAndVarAbsorption_L2")
 		x.EVMaximumApparentPowerDuringChargingAndVarAbsorptionL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMaximumApparentPowerDuringChargingAndVarAbsorption_L2")
 		ev = d.Event(2, 0) + 1
 	}
 	if ev == 1 {
 		x.EVMaximumApparentPowerDuringChargingAndVarAbsorptionL3.Present = true
-		d.In("EVMaximumApparentPowerDuringChargingAndVarAbsorption_L3")
 		x.EVMaximumApparentPowerDuringChargingAndVarAbsorptionL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMaximumApparentPowerDuringChargingAndVarAbsorption_L3")
 		ev = d.Event(1, 0) + 2
 	}
 	if ev != 2 {
 		d.Expected("EVMaximumApparentPowerDuringChargingAndVarInjection")
 		return
 	}
-	d.In("EVMaximumApparentPowerDuringChargingAndVarInjection")
 	x.EVMaximumApparentPowerDuringChargingAndVarInjection.DecodeEXI(d)
-	d.Out()
+	d.Out("EVMaximumApparentPowerDuringChargingAndVarInjection")
 	ev = d.Event(3, 0)
 	if ev == 0 {
 		x.EVMaximumApparentPowerDuringChargingAndVarInjectionL2.Present = true
-		d.In("EVMaximumApparentPowerDuringChargingAndVarInjection_L2")
 		x.EVMaximumApparentPowerDuringChargingAndVarInjectionL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMaximumApparentPowerDuringChargingAndVarInjection_L2")
 		ev = d.Event(2, 0) + 1
 	}
 	if ev == 1 {
 		x.EVMaximumApparentPowerDuringChargingAndVarInjectionL3.Present = true
-		d.In("EVMaximumApparentPowerDuringChargingAndVarInjection_L3")
 		x.EVMaximumApparentPowerDuringChargingAndVarInjectionL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMaximumApparentPowerDuringChargingAndVarInjection_L3")
 		ev = d.Event(1, 0) + 2
 	}
 	if ev != 2 {
 		d.Expected("EVMaximumApparentPowerDuringDischargingAndVarAbsorption")
 		return
 	}
-	d.In("EVMaximumApparentPowerDuringDischargingAndVarAbsorption")
 	x.EVMaximumApparentPowerDuringDischargingAndVarAbsorption.DecodeEXI(d)
-	d.Out()
+	d.Out("EVMaximumApparentPowerDuringDischargingAndVarAbsorption")
 	ev = d.Event(3, 0)
 	if ev == 0 {
 		x.EVMaximumApparentPowerDuringDischargingAndVarAbsorptionL2.Present = true
-		d.In("EVMaximumApparentPowerDuringDischargingAndVarAbsorption_L2")
 		x.EVMaximumApparentPowerDuringDischargingAndVarAbsorptionL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMaximumApparentPowerDuringDischargingAndVarAbsorption_L2")
 		ev = d.Event(2, 0) + 1
 	}
 	if ev == 1 {
 		x.EVMaximumApparentPowerDuringDischargingAndVarAbsorptionL3.Present = true
-		d.In("EVMaximumApparentPowerDuringDischargingAndVarAbsorption_L3")
 		x.EVMaximumApparentPowerDuringDischargingAndVarAbsorptionL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMaximumApparentPowerDuringDischargingAndVarAbsorption_L3")
 		ev = d.Event(1, 0) + 2
 	}
 	if ev != 2 {
 		d.Expected("EVMaximumApparentPowerDuringDischargingAndVarInjection")
 		return
 	}
-	d.In("EVMaximumApparentPowerDuringDischargingAndVarInjection")
 	x.EVMaximumApparentPowerDuringDischargingAndVarInjection.DecodeEXI(d)
-	d.Out()
+	d.Out("EVMaximumApparentPowerDuringDischargingAndVarInjection")
 	ev = d.Event(3, exi.AtEnd)
 	if ev == 0 {
 		x.EVMaximumApparentPowerDuringDischargingAndVarInjectionL2.Present = true
-		d.In("EVMaximumApparentPowerDuringDischargingAndVarInjection_L2")
 		x.EVMaximumApparentPowerDuringDischargingAndVarInjectionL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMaximumApparentPowerDuringDischargingAndVarInjection_L2")
 		ev = d.Event(2, exi.AtEnd) + 1
 	}
 	if ev == 1 {
 		x.EVMaximumApparentPowerDuringDischargingAndVarInjectionL3.Present = true
-		d.In("EVMaximumApparentPowerDuringDischargingAndVarInjection_L3")
 		x.EVMaximumApparentPowerDuringDischargingAndVarInjectionL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMaximumApparentPowerDuringDischargingAndVarInjection_L3")
 		ev = d.Event(1, exi.AtEnd) + 2
 	}
 	if ev != 2 {
@@ -2454,67 +2196,67 @@ func (x *EVApparentPowerLimits) DecodeEXI(d *exi.Decoder) {
 // EncodeEXI writes the element's content and end.
 func (x *EVApparentPowerLimits) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
-	e.At("EVMaximumApparentPowerDuringChargingAndVarAbsorption")
 	x.EVMaximumApparentPowerDuringChargingAndVarAbsorption.EncodeEXI(e)
+	e.Out("EVMaximumApparentPowerDuringChargingAndVarAbsorption")
 	at := uint32(0)
 	if x.EVMaximumApparentPowerDuringChargingAndVarAbsorptionL2.Present {
 		e.Event(0-at, 3-at)
-		e.At("EVMaximumApparentPowerDuringChargingAndVarAbsorption_L2")
 		x.EVMaximumApparentPowerDuringChargingAndVarAbsorptionL2.Value.EncodeEXI(e)
+		e.Out("EVMaximumApparentPowerDuringChargingAndVarAbsorption_L2")
 		at = 1
 	}
 	if x.EVMaximumApparentPowerDuringChargingAndVarAbsorptionL3.Present {
 		e.Event(1-at, 3-at)
-		e.At("EVMaximumApparentPowerDuringChargingAndVarAbsorption_L3")
 		x.EVMaximumApparentPowerDuringChargingAndVarAbsorptionL3.Value.EncodeEXI(e)
+		e.Out("EVMaximumApparentPowerDuringChargingAndVarAbsorption_L3")
 		at = 2
 	}
 	e.Event(2-at, 3-at)
-	e.At("EVMaximumApparentPowerDuringChargingAndVarInjection")
 	x.EVMaximumApparentPowerDuringChargingAndVarInjection.EncodeEXI(e)
+	e.Out("EVMaximumApparentPowerDuringChargingAndVarInjection")
 	at = 0
 	if x.EVMaximumApparentPowerDuringChargingAndVarInjectionL2.Present {
 		e.Event(0-at, 3-at)
-		e.At("EVMaximumApparentPowerDuringChargingAndVarInjection_L2")
 		x.EVMaximumApparentPowerDuringChargingAndVarInjectionL2.Value.EncodeEXI(e)
+		e.Out("EVMaximumApparentPowerDuringChargingAndVarInjection_L2")
 		at = 1
 	}
 	if x.EVMaximumApparentPowerDuringChargingAndVarInjectionL3.Present {
 		e.Event(1-at, 3-at)
-		e.At("EVMaximumApparentPowerDuringChargingAndVarInjection_L3")
 		x.EVMaximumApparentPowerDuringChargingAndVarInjectionL3.Value.EncodeEXI(e)
+		e.Out("EVMaximumApparentPowerDuringChargingAndVarInjection_L3")
 		at = 2
 	}
 	e.Event(2-at, 3-at)
-	e.At("EVMaximumApparentPowerDuringDischargingAndVarAbsorption")
 	x.EVMaximumApparentPowerDuringDischargingAndVarAbsorption.EncodeEXI(e)
+	e.Out("EVMaximumApparentPowerDuringDischargingAndVarAbsorption")
 	at = 0
 	if x.EVMaximumApparentPowerDuringDischargingAndVarAbsorptionL2.Present {
 		e.Event(0-at, 3-at)
-		e.At("EVMaximumApparentPowerDuringDischargingAndVarAbsorption_L2")
 		x.EVMaximumApparentPowerDuringDischargingAndVarAbsorptionL2.Value.EncodeEXI(e)
+		e.Out("EVMaximumApparentPowerDuringDischargingAndVarAbsorption_L2")
 		at = 1
 	}
 	if x.EVMaximumApparentPowerDuringDischargingAndVarAbsorptionL3.Present {
 		e.Event(1-at, 3-at)
-		e.At("EVMaximumApparentPowerDuringDischargingAndVarAbsorption_L3")
 		x.EVMaximumApparentPowerDuringDischargingAndVarAbsorptionL3.Value.EncodeEXI(e)
+		e.Out("EVMaximumApparentPowerDuringDischargingAndVarAbsorption_L3")
 		at = 2
 	}
 	e.Event(2-at, 3-at)
-	e.At("EVMaximumApparentPowerDuringDischargingAndVarInjection")
 	x.EVMaximumApparentPowerDuringDischargingAndVarInjection.EncodeEXI(e)
+	e.Out("EVMaximumApparentPowerDuringDischargingAndVarInjection")
 	at = 0
 	if x.EVMaximumApparentPowerDuringDischargingAndVarInjectionL2.Present {
 		e.Event(0-at, 3-at)
-		e.At("EVMaximumApparentPowerDuringDischargingAndVarInjection_L2")
 		x.EVMaximumApparentPowerDuringDischargingAndVarInjectionL2.Value.EncodeEXI(e)
+		e.Out("EVMaximumApparentPowerDuringDischargingAndVarInjection_L2")
 		at = 1
 	}
 	if x.EVMaximumApparentPowerDuringDischargingAndVarInjectionL3.Present {
 		e.Event(1-at, 3-at)
-		e.At("EVMaximumApparentPowerDuringDischargingAndVarInjection_L3")
 		x.EVMaximumApparentPowerDuringDischargingAndVarInjectionL3.Value.EncodeEXI(e)
+		e.Out("EVMaximumApparentPowerDuringDischargingAndVarInjection_L3")
 		at = 2
 	}
 	e.Event(2-at, 3-at)
@@ -2636,199 +2378,170 @@ type EVReactivePowerLimits struct {
 
 // DecodeEXI reads the element's content and end.
 func (x *EVReactivePowerLimits) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("EVMaximumVarAbsorptionDuringCharging")
+	if !d.Begin("EVMaximumVarAbsorptionDuringCharging", exi.AtStart) {
 		return
 	}
-	d.In("EVMaximumVarAbsorptionDuringCharging")
 	x.EVMaximumVarAbsorptionDuringCharging.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(6, 0)
+	d.Out("EVMaximumVarAbsorptionDuringCharging")
+	ev := d.Event(6, 0)
 	if ev == 0 {
 		x.EVMaximumVarAbsorptionDuringChargingL2.Present = true
-		d.In("EVMaximumVarAbsorptionDuringCharging_L2")
 		x.EVMaximumVarAbsorptionDuringChargingL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMaximumVarAbsorptionDuringCharging_L2")
 		ev = d.Event(5, 0) + 1
 	}
 	if ev == 1 {
 		x.EVMaximumVarAbsorptionDuringChargingL3.Present = true
-		d.In("EVMaximumVarAbsorptionDuringCharging_L3")
 		x.EVMaximumVarAbsorptionDuringChargingL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMaximumVarAbsorptionDuringCharging_L3")
 		ev = d.Event(4, 0) + 2
 	}
 	if ev == 2 {
 		x.EVMinimumVarAbsorptionDuringCharging.Present = true
-		d.In("EVMinimumVarAbsorptionDuringCharging")
 		x.EVMinimumVarAbsorptionDuringCharging.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMinimumVarAbsorptionDuringCharging")
 		ev = d.Event(3, 0) + 3
 	}
 	if ev == 3 {
 		x.EVMinimumVarAbsorptionDuringChargingL2.Present = true
-		d.In("EVMinimumVarAbsorptionDuringCharging_L2")
 		x.EVMinimumVarAbsorptionDuringChargingL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMinimumVarAbsorptionDuringCharging_L2")
 		ev = d.Event(2, 0) + 4
 	}
 	if ev == 4 {
 		x.EVMinimumVarAbsorptionDuringChargingL3.Present = true
-		d.In("EVMinimumVarAbsorptionDuringCharging_L3")
 		x.EVMinimumVarAbsorptionDuringChargingL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMinimumVarAbsorptionDuringCharging_L3")
 		ev = d.Event(1, 0) + 5
 	}
 	if ev != 5 {
 		d.Expected("EVMaximumVarInjectionDuringCharging")
 		return
 	}
-	d.In("EVMaximumVarInjectionDuringCharging")
 	x.EVMaximumVarInjectionDuringCharging.DecodeEXI(d)
-	d.Out()
+	d.Out("EVMaximumVarInjectionDuringCharging")
 	ev = d.Event(6, 0)
 	if ev == 0 {
 		x.EVMaximumVarInjectionDuringChargingL2.Present = true
-		d.In("EVMaximumVarInjectionDuringCharging_L2")
 		x.EVMaximumVarInjectionDuringChargingL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMaximumVarInjectionDuringCharging_L2")
 		ev = d.Event(5, 0) + 1
 	}
 	if ev == 1 {
 		x.EVMaximumVarInjectionDuringChargingL3.Present = true
-		d.In("EVMaximumVarInjectionDuringCharging_L3")
 		x.EVMaximumVarInjectionDuringChargingL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMaximumVarInjectionDuringCharging_L3")
 		ev = d.Event(4, 0) + 2
 	}
 	if ev == 2 {
 		x.EVMinimumVarInjectionDuringCharging.Present = true
-		d.In("EVMinimumVarInjectionDuringCharging")
 		x.EVMinimumVarInjectionDuringCharging.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMinimumVarInjectionDuringCharging")
 		ev = d.Event(3, 0) + 3
 	}
 	if ev == 3 {
 		x.EVMinimumVarInjectionDuringChargingL2.Present = true
-		d.In("EVMinimumVarInjectionDuringCharging_L2")
 		x.EVMinimumVarInjectionDuringChargingL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMinimumVarInjectionDuringCharging_L2")
 		ev = d.Event(2, 0) + 4
 	}
 	if ev == 4 {
 		x.EVMinimumVarInjectionDuringChargingL3.Present = true
-		d.In("EVMinimumVarInjectionDuringCharging_L3")
 		x.EVMinimumVarInjectionDuringChargingL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMinimumVarInjectionDuringCharging_L3")
 		ev = d.Event(1, 0) + 5
 	}
 	if ev != 5 {
 		d.Expected("EVMaximumVarAbsorptionDuringDischarging")
 		return
 	}
-	d.In("EVMaximumVarAbsorptionDuringDischarging")
 	x.EVMaximumVarAbsorptionDuringDischarging.DecodeEXI(d)
-	d.Out()
+	d.Out("EVMaximumVarAbsorptionDuringDischarging")
 	ev = d.Event(6, 0)
 	if ev == 0 {
 		x.EVMaximumVarAbsorptionDuringDischargingL2.Present = true
-		d.In("EVMaximumVarAbsorptionDuringDischarging_L2")
 		x.EVMaximumVarAbsorptionDuringDischargingL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMaximumVarAbsorptionDuringDischarging_L2")
 		ev = d.Event(5, 0) + 1
 	}
 	if ev == 1 {
 		x.EVMaximumVarAbsorptionDuringDischargingL3.Present = true
-		d.In("EVMaximumVarAbsorptionDuringDischarging_L3")
 		x.EVMaximumVarAbsorptionDuringDischargingL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMaximumVarAbsorptionDuringDischarging_L3")
 		ev = d.Event(4, 0) + 2
 	}
 	if ev == 2 {
 		x.EVMinimumVarAbsorptionDuringDischarging.Present = true
-		d.In("EVMinimumVarAbsorptionDuringDischarging")
 		x.EVMinimumVarAbsorptionDuringDischarging.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMinimumVarAbsorptionDuringDischarging")
 		ev = d.Event(3, 0) + 3
 	}
 	if ev == 3 {
 		x.EVMinimumVarAbsorptionDuringDischargingL2.Present = true
-		d.In("EVMinimumVarAbsorptionDuringDischarging_L2")
 		x.EVMinimumVarAbsorptionDuringDischargingL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMinimumVarAbsorptionDuringDischarging_L2")
 		ev = d.Event(2, 0) + 4
 	}
 	if ev == 4 {
 		x.EVMinimumVarAbsorptionDuringDischargingL3.Present = true
-		d.In("EVMinimumVarAbsorptionDuringDischarging_L3")
 		x.EVMinimumVarAbsorptionDuringDischargingL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMinimumVarAbsorptionDuringDischarging_L3")
 		ev = d.Event(1, 0) + 5
 	}
 	if ev != 5 {
 		d.Expected("EVMaximumVarInjectionDuringDischarging")
 		return
 	}
-	d.In("EVMaximumVarInjectionDuringDischarging")
 	x.EVMaximumVarInjectionDuringDischarging.DecodeEXI(d)
-	d.Out()
+	d.Out("EVMaximumVarInjectionDuringDischarging")
 	ev = d.Event(6, 0)
 	if ev == 0 {
 		x.EVMaximumVarInjectionDuringDischargingL2.Present = true
-		d.In("EVMaximumVarInjectionDuringDischarging_L2")
 		x.EVMaximumVarInjectionDuringDischargingL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMaximumVarInjectionDuringDischarging_L2")
 		ev = d.Event(5, 0) + 1
 	}
 	if ev == 1 {
 		x.EVMaximumVarInjectionDuringDischargingL3.Present = true
-		d.In("EVMaximumVarInjectionDuringDischarging_L3")
 		x.EVMaximumVarInjectionDuringDischargingL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMaximumVarInjectionDuringDischarging_L3")
 		ev = d.Event(4, 0) + 2
 	}
 	if ev == 2 {
 		x.EVMinimumVarInjectionDuringDischarging.Present = true
-		d.In("EVMinimumVarInjectionDuringDischarging")
 		x.EVMinimumVarInjectionDuringDischarging.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMinimumVarInjectionDuringDischarging")
 		ev = d.Event(3, 0) + 3
 	}
 	if ev == 3 {
 		x.EVMinimumVarInjectionDuringDischargingL2.Present = true
-		d.In("EVMinimumVarInjectionDuringDischarging_L2")
 		x.EVMinimumVarInjectionDuringDischargingL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMinimumVarInjectionDuringDischarging_L2")
 		ev = d.Event(2, 0) + 4
 	}
 	if ev == 4 {
 		x.EVMinimumVarInjectionDuringDischargingL3.Present = true
-		d.In("EVMinimumVarInjectionDuringDischarging_L3")
 		x.EVMinimumVarInjectionDuringDischargingL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMinimumVarInjectionDuringDischarging_L3")
 		ev = d.Event(1, 0) + 5
 	}
 	if ev != 5 {
 		d.Expected("EVReactiveSusceptance")
 		return
 	}
-	d.In("EVReactiveSusceptance")
 	x.EVReactiveSusceptance.DecodeEXI(d)
-	d.Out()
+	d.Out("EVReactiveSusceptance")
 	ev = d.Event(3, exi.AtEnd)
 	if ev == 0 {
 		x.EVReactiveSusceptanceL2.Present = true
-		d.In("EVReactiveSusceptance_L2")
 		x.EVReactiveSusceptanceL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVReactiveSusceptance_L2")
 		ev = d.Event(2, exi.AtEnd) + 1
 	}
 	if ev == 1 {
 		x.EVReactiveSusceptanceL3.Present = true
-		d.In("EVReactiveSusceptance_L3")
 		x.EVReactiveSusceptanceL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVReactiveSusceptance_L3")
 		ev = d.Event(1, exi.AtEnd) + 2
 	}
 	if ev != 2 {
@@ -2839,155 +2552,155 @@ func (x *EVReactivePowerLimits) DecodeEXI(d *exi.Decoder) {
 // EncodeEXI writes the element's content and end.
 func (x *EVReactivePowerLimits) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
-	e.At("EVMaximumVarAbsorptionDuringCharging")
 	x.EVMaximumVarAbsorptionDuringCharging.EncodeEXI(e)
+	e.Out("EVMaximumVarAbsorptionDuringCharging")
 	at := uint32(0)
 	if x.EVMaximumVarAbsorptionDuringChargingL2.Present {
 		e.Event(0-at, 6-at)
-		e.At("EVMaximumVarAbsorptionDuringCharging_L2")
 		x.EVMaximumVarAbsorptionDuringChargingL2.Value.EncodeEXI(e)
+		e.Out("EVMaximumVarAbsorptionDuringCharging_L2")
 		at = 1
 	}
 	if x.EVMaximumVarAbsorptionDuringChargingL3.Present {
 		e.Event(1-at, 6-at)
-		e.At("EVMaximumVarAbsorptionDuringCharging_L3")
 		x.EVMaximumVarAbsorptionDuringChargingL3.Value.EncodeEXI(e)
+		e.Out("EVMaximumVarAbsorptionDuringCharging_L3")
 		at = 2
 	}
 	if x.EVMinimumVarAbsorptionDuringCharging.Present {
 		e.Event(2-at, 6-at)
-		e.At("EVMinimumVarAbsorptionDuringCharging")
 		x.EVMinimumVarAbsorptionDuringCharging.Value.EncodeEXI(e)
+		e.Out("EVMinimumVarAbsorptionDuringCharging")
 		at = 3
 	}
 	if x.EVMinimumVarAbsorptionDuringChargingL2.Present {
 		e.Event(3-at, 6-at)
-		e.At("EVMinimumVarAbsorptionDuringCharging_L2")
 		x.EVMinimumVarAbsorptionDuringChargingL2.Value.EncodeEXI(e)
+		e.Out("EVMinimumVarAbsorptionDuringCharging_L2")
 		at = 4
 	}
 	if x.EVMinimumVarAbsorptionDuringChargingL3.Present {
 		e.Event(4-at, 6-at)
-		e.At("EVMinimumVarAbsorptionDuringCharging_L3")
 		x.EVMinimumVarAbsorptionDuringChargingL3.Value.EncodeEXI(e)
+		e.Out("EVMinimumVarAbsorptionDuringCharging_L3")
 		at = 5
 	}
 	e.Event(5-at, 6-at)
-	e.At("EVMaximumVarInjectionDuringCharging")
 	x.EVMaximumVarInjectionDuringCharging.EncodeEXI(e)
+	e.Out("EVMaximumVarInjectionDuringCharging")
 	at = 0
 	if x.EVMaximumVarInjectionDuringChargingL2.Present {
 		e.Event(0-at, 6-at)
-		e.At("EVMaximumVarInjectionDuringCharging_L2")
 		x.EVMaximumVarInjectionDuringChargingL2.Value.EncodeEXI(e)
+		e.Out("EVMaximumVarInjectionDuringCharging_L2")
 		at = 1
 	}
 	if x.EVMaximumVarInjectionDuringChargingL3.Present {
 		e.Event(1-at, 6-at)
-		e.At("EVMaximumVarInjectionDuringCharging_L3")
 		x.EVMaximumVarInjectionDuringChargingL3.Value.EncodeEXI(e)
+		e.Out("EVMaximumVarInjectionDuringCharging_L3")
 		at = 2
 	}
 	if x.EVMinimumVarInjectionDuringCharging.Present {
 		e.Event(2-at, 6-at)
-		e.At("EVMinimumVarInjectionDuringCharging")
 		x.EVMinimumVarInjectionDuringCharging.Value.EncodeEXI(e)
+		e.Out("EVMinimumVarInjectionDuringCharging")
 		at = 3
 	}
 	if x.EVMinimumVarInjectionDuringChargingL2.Present {
 		e.Event(3-at, 6-at)
-		e.At("EVMinimumVarInjectionDuringCharging_L2")
 		x.EVMinimumVarInjectionDuringChargingL2.Value.EncodeEXI(e)
+		e.Out("EVMinimumVarInjectionDuringCharging_L2")
 		at = 4
 	}
 	if x.EVMinimumVarInjectionDuringChargingL3.Present {
 		e.Event(4-at, 6-at)
-		e.At("EVMinimumVarInjectionDuringCharging_L3")
 		x.EVMinimumVarInjectionDuringChargingL3.Value.EncodeEXI(e)
+		e.Out("EVMinimumVarInjectionDuringCharging_L3")
 		at = 5
 	}
 	e.Event(5-at, 6-at)
-	e.At("EVMaximumVarAbsorptionDuringDischarging")
 	x.EVMaximumVarAbsorptionDuringDischarging.EncodeEXI(e)
+	e.Out("EVMaximumVarAbsorptionDuringDischarging")
 	at = 0
 	if x.EVMaximumVarAbsorptionDuringDischargingL2.Present {
 		e.Event(0-at, 6-at)
-		e.At("EVMaximumVarAbsorptionDuringDischarging_L2")
 		x.EVMaximumVarAbsorptionDuringDischargingL2.Value.EncodeEXI(e)
+		e.Out("EVMaximumVarAbsorptionDuringDischarging_L2")
 		at = 1
 	}
 	if x.EVMaximumVarAbsorptionDuringDischargingL3.Present {
 		e.Event(1-at, 6-at)
-		e.At("EVMaximumVarAbsorptionDuringDischarging_L3")
 		x.EVMaximumVarAbsorptionDuringDischargingL3.Value.EncodeEXI(e)
+		e.Out("EVMaximumVarAbsorptionDuringDischarging_L3")
 		at = 2
 	}
 	if x.EVMinimumVarAbsorptionDuringDischarging.Present {
 		e.Event(2-at, 6-at)
-		e.At("EVMinimumVarAbsorptionDuringDischarging")
 		x.EVMinimumVarAbsorptionDuringDischarging.Value.EncodeEXI(e)
+		e.Out("EVMinimumVarAbsorptionDuringDischarging")
 		at = 3
 	}
 	if x.EVMinimumVarAbsorptionDuringDischargingL2.Present {
 		e.Event(3-at, 6-at)
-		e.At("EVMinimumVarAbsorptionDuringDischarging_L2")
 		x.EVMinimumVarAbsorptionDuringDischargingL2.Value.EncodeEXI(e)
+		e.Out("EVMinimumVarAbsorptionDuringDischarging_L2")
 		at = 4
 	}
 	if x.EVMinimumVarAbsorptionDuringDischargingL3.Present {
 		e.Event(4-at, 6-at)
-		e.At("EVMinimumVarAbsorptionDuringDischarging_L3")
 		x.EVMinimumVarAbsorptionDuringDischargingL3.Value.EncodeEXI(e)
+		e.Out("EVMinimumVarAbsorptionDuringDischarging_L3")
 		at = 5
 	}
 	e.Event(5-at, 6-at)
-	e.At("EVMaximumVarInjectionDuringDischarging")
 	x.EVMaximumVarInjectionDuringDischarging.EncodeEXI(e)
+	e.Out("EVMaximumVarInjectionDuringDischarging")
 	at = 0
 	if x.EVMaximumVarInjectionDuringDischargingL2.Present {
 		e.Event(0-at, 6-at)
-		e.At("EVMaximumVarInjectionDuringDischarging_L2")
 		x.EVMaximumVarInjectionDuringDischargingL2.Value.EncodeEXI(e)
+		e.Out("EVMaximumVarInjectionDuringDischarging_L2")
 		at = 1
 	}
 	if x.EVMaximumVarInjectionDuringDischargingL3.Present {
 		e.Event(1-at, 6-at)
-		e.At("EVMaximumVarInjectionDuringDischarging_L3")
 		x.EVMaximumVarInjectionDuringDischargingL3.Value.EncodeEXI(e)
+		e.Out("EVMaximumVarInjectionDuringDischarging_L3")
 		at = 2
 	}
 	if x.EVMinimumVarInjectionDuringDischarging.Present {
 		e.Event(2-at, 6-at)
-		e.At("EVMinimumVarInjectionDuringDischarging")
 		x.EVMinimumVarInjectionDuringDischarging.Value.EncodeEXI(e)
+		e.Out("EVMinimumVarInjectionDuringDischarging")
 		at = 3
 	}
 	if x.EVMinimumVarInjectionDuringDischargingL2.Present {
 		e.Event(3-at, 6-at)
-		e.At("EVMinimumVarInjectionDuringDischarging_L2")
 		x.EVMinimumVarInjectionDuringDischargingL2.Value.EncodeEXI(e)
+		e.Out("EVMinimumVarInjectionDuringDischarging_L2")
 		at = 4
 	}
 	if x.EVMinimumVarInjectionDuringDischargingL3.Present {
 		e.Event(4-at, 6-at)
-		e.At("EVMinimumVarInjectionDuringDischarging_L3")
 		x.EVMinimumVarInjectionDuringDischargingL3.Value.EncodeEXI(e)
+		e.Out("EVMinimumVarInjectionDuringDischarging_L3")
 		at = 5
 	}
 	e.Event(5-at, 6-at)
-	e.At("EVReactiveSusceptance")
 	x.EVReactiveSusceptance.EncodeEXI(e)
+	e.Out("EVReactiveSusceptance")
 	at = 0
 	if x.EVReactiveSusceptanceL2.Present {
 		e.Event(0-at, 3-at)
-		e.At("EVReactiveSusceptance_L2")
 		x.EVReactiveSusceptanceL2.Value.EncodeEXI(e)
+		e.Out("EVReactiveSusceptance_L2")
 		at = 1
 	}
 	if x.EVReactiveSusceptanceL3.Present {
 		e.Event(1-at, 3-at)
-		e.At("EVReactiveSusceptance_L3")
 		x.EVReactiveSusceptanceL3.Value.EncodeEXI(e)
+		e.Out("EVReactiveSusceptance_L3")
 		at = 2
 	}
 	e.Event(2-at, 3-at)
@@ -3152,93 +2865,79 @@ type EVExcitationLimits struct {
 
 // DecodeEXI reads the element's content and end.
 func (x *EVExcitationLimits) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("EVSpecifiedOverExcitedPowerFactor")
+	if !d.Begin("EVSpecifiedOverExcitedPowerFactor", exi.AtStart) {
 		return
 	}
-	d.In("EVSpecifiedOverExcitedPowerFactor")
 	x.EVSpecifiedOverExcitedPowerFactor.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(3, 0)
+	d.Out("EVSpecifiedOverExcitedPowerFactor")
+	ev := d.Event(3, 0)
 	if ev == 0 {
 		x.EVSpecifiedOverExcitedPowerFactorL2.Present = true
-		d.In("EVSpecifiedOverExcitedPowerFactor_L2")
 		x.EVSpecifiedOverExcitedPowerFactorL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSpecifiedOverExcitedPowerFactor_L2")
 		ev = d.Event(2, 0) + 1
 	}
 	if ev == 1 {
 		x.EVSpecifiedOverExcitedPowerFactorL3.Present = true
-		d.In("EVSpecifiedOverExcitedPowerFactor_L3")
 		x.EVSpecifiedOverExcitedPowerFactorL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSpecifiedOverExcitedPowerFactor_L3")
 		ev = d.Event(1, 0) + 2
 	}
 	if ev != 2 {
 		d.Expected("EVSpecifiedOverExcitedDischargePower")
 		return
 	}
-	d.In("EVSpecifiedOverExcitedDischargePower")
 	x.EVSpecifiedOverExcitedDischargePower.DecodeEXI(d)
-	d.Out()
+	d.Out("EVSpecifiedOverExcitedDischargePower")
 	ev = d.Event(3, 0)
 	if ev == 0 {
 		x.EVSpecifiedOverExcitedDischargePowerL2.Present = true
-		d.In("EVSpecifiedOverExcitedDischargePower_L2")
 		x.EVSpecifiedOverExcitedDischargePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSpecifiedOverExcitedDischargePower_L2")
 		ev = d.Event(2, 0) + 1
 	}
 	if ev == 1 {
 		x.EVSpecifiedOverExcitedDischargePowerL3.Present = true
-		d.In("EVSpecifiedOverExcitedDischargePower_L3")
 		x.EVSpecifiedOverExcitedDischargePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSpecifiedOverExcitedDischargePower_L3")
 		ev = d.Event(1, 0) + 2
 	}
 	if ev != 2 {
 		d.Expected("EVSpecifiedUnderExcitedPowerFactor")
 		return
 	}
-	d.In("EVSpecifiedUnderExcitedPowerFactor")
 	x.EVSpecifiedUnderExcitedPowerFactor.DecodeEXI(d)
-	d.Out()
+	d.Out("EVSpecifiedUnderExcitedPowerFactor")
 	ev = d.Event(3, 0)
 	if ev == 0 {
 		x.EVSpecifiedUnderExcitedPowerFactorL2.Present = true
-		d.In("EVSpecifiedUnderExcitedPowerFactor_L2")
 		x.EVSpecifiedUnderExcitedPowerFactorL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSpecifiedUnderExcitedPowerFactor_L2")
 		ev = d.Event(2, 0) + 1
 	}
 	if ev == 1 {
 		x.EVSpecifiedUnderExcitedPowerFactorL3.Present = true
-		d.In("EVSpecifiedUnderExcitedPowerFactor_L3")
 		x.EVSpecifiedUnderExcitedPowerFactorL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSpecifiedUnderExcitedPowerFactor_L3")
 		ev = d.Event(1, 0) + 2
 	}
 	if ev != 2 {
 		d.Expected("EVSpecifiedUnderExcitedDischargePower")
 		return
 	}
-	d.In("EVSpecifiedUnderExcitedDischargePower")
 	x.EVSpecifiedUnderExcitedDischargePower.DecodeEXI(d)
-	d.Out()
+	d.Out("EVSpecifiedUnderExcitedDischargePower")
 	ev = d.Event(3, exi.AtEnd)
 	if ev == 0 {
 		x.EVSpecifiedUnderExcitedDischargePowerL2.Present = true
-		d.In("EVSpecifiedUnderExcitedDischargePower_L2")
 		x.EVSpecifiedUnderExcitedDischargePowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSpecifiedUnderExcitedDischargePower_L2")
 		ev = d.Event(2, exi.AtEnd) + 1
 	}
 	if ev == 1 {
 		x.EVSpecifiedUnderExcitedDischargePowerL3.Present = true
-		d.In("EVSpecifiedUnderExcitedDischargePower_L3")
 		x.EVSpecifiedUnderExcitedDischargePowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSpecifiedUnderExcitedDischargePower_L3")
 		ev = d.Event(1, exi.AtEnd) + 2
 	}
 	if ev != 2 {
@@ -3249,67 +2948,67 @@ func (x *EVExcitationLimits) DecodeEXI(d *exi.Decoder) {
 // EncodeEXI writes the element's content and end.
 func (x *EVExcitationLimits) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
-	e.At("EVSpecifiedOverExcitedPowerFactor")
 	x.EVSpecifiedOverExcitedPowerFactor.EncodeEXI(e)
+	e.Out("EVSpecifiedOverExcitedPowerFactor")
 	at := uint32(0)
 	if x.EVSpecifiedOverExcitedPowerFactorL2.Present {
 		e.Event(0-at, 3-at)
-		e.At("EVSpecifiedOverExcitedPowerFactor_L2")
 		x.EVSpecifiedOverExcitedPowerFactorL2.Value.EncodeEXI(e)
+		e.Out("EVSpecifiedOverExcitedPowerFactor_L2")
 		at = 1
 	}
 	if x.EVSpecifiedOverExcitedPowerFactorL3.Present {
 		e.Event(1-at, 3-at)
-		e.At("EVSpecifiedOverExcitedPowerFactor_L3")
 		x.EVSpecifiedOverExcitedPowerFactorL3.Value.EncodeEXI(e)
+		e.Out("EVSpecifiedOverExcitedPowerFactor_L3")
 		at = 2
 	}
 	e.Event(2-at, 3-at)
-	e.At("EVSpecifiedOverExcitedDischargePower")
 	x.EVSpecifiedOverExcitedDischargePower.EncodeEXI(e)
+	e.Out("EVSpecifiedOverExcitedDischargePower")
 	at = 0
 	if x.EVSpecifiedOverExcitedDischargePowerL2.Present {
 		e.Event(0-at, 3-at)
-		e.At("EVSpecifiedOverExcitedDischargePower_L2")
 		x.EVSpecifiedOverExcitedDischargePowerL2.Value.EncodeEXI(e)
+		e.Out("EVSpecifiedOverExcitedDischargePower_L2")
 		at = 1
 	}
 	if x.EVSpecifiedOverExcitedDischargePowerL3.Present {
 		e.Event(1-at, 3-at)
-		e.At("EVSpecifiedOverExcitedDischargePower_L3")
 		x.EVSpecifiedOverExcitedDischargePowerL3.Value.EncodeEXI(e)
+		e.Out("EVSpecifiedOverExcitedDischargePower_L3")
 		at = 2
 	}
 	e.Event(2-at, 3-at)
-	e.At("EVSpecifiedUnderExcitedPowerFactor")
 	x.EVSpecifiedUnderExcitedPowerFactor.EncodeEXI(e)
+	e.Out("EVSpecifiedUnderExcitedPowerFactor")
 	at = 0
 	if x.EVSpecifiedUnderExcitedPowerFactorL2.Present {
 		e.Event(0-at, 3-at)
-		e.At("EVSpecifiedUnderExcitedPowerFactor_L2")
 		x.EVSpecifiedUnderExcitedPowerFactorL2.Value.EncodeEXI(e)
+		e.Out("EVSpecifiedUnderExcitedPowerFactor_L2")
 		at = 1
 	}
 	if x.EVSpecifiedUnderExcitedPowerFactorL3.Present {
 		e.Event(1-at, 3-at)
-		e.At("EVSpecifiedUnderExcitedPowerFactor_L3")
 		x.EVSpecifiedUnderExcitedPowerFactorL3.Value.EncodeEXI(e)
+		e.Out("EVSpecifiedUnderExcitedPowerFactor_L3")
 		at = 2
 	}
 	e.Event(2-at, 3-at)
-	e.At("EVSpecifiedUnderExcitedDischargePower")
 	x.EVSpecifiedUnderExcitedDischargePower.EncodeEXI(e)
+	e.Out("EVSpecifiedUnderExcitedDischargePower")
 	at = 0
 	if x.EVSpecifiedUnderExcitedDischargePowerL2.Present {
 		e.Event(0-at, 3-at)
-		e.At("EVSpecifiedUnderExcitedDischargePower_L2")
 		x.EVSpecifiedUnderExcitedDischargePowerL2.Value.EncodeEXI(e)
+		e.Out("EVSpecifiedUnderExcitedDischargePower_L2")
 		at = 1
 	}
 	if x.EVSpecifiedUnderExcitedDischargePowerL3.Present {
 		e.Event(1-at, 3-at)
-		e.At("EVSpecifiedUnderExcitedDischargePower_L3")
 		x.EVSpecifiedUnderExcitedDischargePowerL3.Value.EncodeEXI(e)
+		e.Out("EVSpecifiedUnderExcitedDischargePower_L3")
 		at = 2
 	}
 	e.Event(2-at, 3-at)
@@ -3387,65 +3086,38 @@ type EVInverterDetails struct {
 
 // DecodeEXI reads the element's content and end.
 func (x *EVInverterDetails) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("EVInverterSwVersion")
-		return
-	}
-	d.At("EVInverterSwVersion")
-	x.EVInverterSwVersion = d.Text()
-	ev = d.Event(2, 0)
+	x.EVInverterSwVersion = d.NextText("EVInverterSwVersion", exi.AtStart)
+	ev := d.Event(2, 0)
 	if ev == 0 {
-		d.At("EVInverterHwVersion")
-		x.EVInverterHwVersion.Set(d.Text())
+		x.EVInverterHwVersion.Set(d.Text("EVInverterHwVersion"))
 		ev = d.Event(1, 0) + 1
 	}
 	if ev != 1 {
 		d.Expected("EVInverterManufacturer")
 		return
 	}
-	d.At("EVInverterManufacturer")
-	x.EVInverterManufacturer = d.Text()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVInverterModel")
-		return
-	}
-	d.At("EVInverterModel")
-	x.EVInverterModel = d.Text()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVInverterSerialNumber")
-		return
-	}
-	d.At("EVInverterSerialNumber")
-	x.EVInverterSerialNumber = d.Text()
-	if d.Event(1, exi.AtEnd) != 0 {
-		d.Expected("end of element")
-	}
+	x.EVInverterManufacturer = d.Text("EVInverterManufacturer")
+	x.EVInverterModel = d.NextText("EVInverterModel", 0)
+	x.EVInverterSerialNumber = d.NextText("EVInverterSerialNumber", 0)
+	d.End(exi.AtEnd)
 }
 
 // EncodeEXI writes the element's content and end.
 func (x *EVInverterDetails) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
-	e.At("EVInverterSwVersion")
-	e.Text(x.EVInverterSwVersion)
+	e.Text("EVInverterSwVersion", x.EVInverterSwVersion)
 	at := uint32(0)
 	if x.EVInverterHwVersion.Present {
 		e.Event(0-at, 2-at)
-		e.At("EVInverterHwVersion")
-		e.Text(x.EVInverterHwVersion.Value)
+		e.Text("EVInverterHwVersion", x.EVInverterHwVersion.Value)
 		at = 1
 	}
 	e.Event(1-at, 2-at)
-	e.At("EVInverterManufacturer")
-	e.Text(x.EVInverterManufacturer)
+	e.Text("EVInverterManufacturer", x.EVInverterManufacturer)
 	e.Event(0, 1)
-	e.At("EVInverterModel")
-	e.Text(x.EVInverterModel)
+	e.Text("EVInverterModel", x.EVInverterModel)
 	e.Event(0, 1)
-	e.At("EVInverterSerialNumber")
-	e.Text(x.EVInverterSerialNumber)
+	e.Text("EVInverterSerialNumber", x.EVInverterSerialNumber)
 	e.Event(0, 1)
 }
 
@@ -3482,65 +3154,44 @@ type EnterServiceCPDRes struct {
 
 // DecodeEXI reads the element's content and end.
 func (x *EnterServiceCPDRes) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("PermitService")
+	x.PermitService = d.NextBool("PermitService", exi.AtStart)
+	if !d.Begin("EnterServiceVoltageHigh", 0) {
 		return
 	}
-	d.At("PermitService")
-	x.PermitService = d.Bool()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EnterServiceVoltageHigh")
-		return
-	}
-	d.In("EnterServiceVoltageHigh")
 	x.EnterServiceVoltageHigh.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EnterServiceVoltageLow")
+	d.Out("EnterServiceVoltageHigh")
+	if !d.Begin("EnterServiceVoltageLow", 0) {
 		return
 	}
-	d.In("EnterServiceVoltageLow")
 	x.EnterServiceVoltageLow.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EnterServiceFrequencyHigh")
+	d.Out("EnterServiceVoltageLow")
+	if !d.Begin("EnterServiceFrequencyHigh", 0) {
 		return
 	}
-	d.In("EnterServiceFrequencyHigh")
 	x.EnterServiceFrequencyHigh.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EnterServiceFrequencyLow")
+	d.Out("EnterServiceFrequencyHigh")
+	if !d.Begin("EnterServiceFrequencyLow", 0) {
 		return
 	}
-	d.In("EnterServiceFrequencyLow")
 	x.EnterServiceFrequencyLow.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(4, exi.AtEnd)
+	d.Out("EnterServiceFrequencyLow")
+	ev := d.Event(4, exi.AtEnd)
 	if ev == 0 {
 		x.EnterServiceDelay.Present = true
-		d.In("EnterServiceDelay")
 		x.EnterServiceDelay.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EnterServiceDelay")
 		ev = d.Event(3, exi.AtEnd) + 1
 	}
 	if ev == 1 {
 		x.EnterServiceRandomizedDelay.Present = true
-		d.In("EnterServiceRandomizedDelay")
 		x.EnterServiceRandomizedDelay.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EnterServiceRandomizedDelay")
 		ev = d.Event(2, exi.AtEnd) + 2
 	}
 	if ev == 2 {
 		x.EnterServiceRampTime.Present = true
-		d.In("EnterServiceRampTime")
 		x.EnterServiceRampTime.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EnterServiceRampTime")
 		ev = d.Event(1, exi.AtEnd) + 3
 	}
 	if ev != 3 {
@@ -3550,38 +3201,36 @@ func (x *EnterServiceCPDRes) DecodeEXI(d *exi.Decoder) {
 
 // EncodeEXI writes the element's content and end.
 func (x *EnterServiceCPDRes) EncodeEXI(e *exi.Encoder) {
+	e.NextBool("PermitService", x.PermitService)
 	e.Event(0, 1)
-	e.At("PermitService")
-	e.Bool(x.PermitService)
-	e.Event(0, 1)
-	e.At("EnterServiceVoltageHigh")
 	x.EnterServiceVoltageHigh.EncodeEXI(e)
+	e.Out("EnterServiceVoltageHigh")
 	e.Event(0, 1)
-	e.At("EnterServiceVoltageLow")
 	x.EnterServiceVoltageLow.EncodeEXI(e)
+	e.Out("EnterServiceVoltageLow")
 	e.Event(0, 1)
-	e.At("EnterServiceFrequencyHigh")
 	x.EnterServiceFrequencyHigh.EncodeEXI(e)
+	e.Out("EnterServiceFrequencyHigh")
 	e.Event(0, 1)
-	e.At("EnterServiceFrequencyLow")
 	x.EnterServiceFrequencyLow.EncodeEXI(e)
+	e.Out("EnterServiceFrequencyLow")
 	at := uint32(0)
 	if x.EnterServiceDelay.Present {
 		e.Event(0-at, 4-at)
-		e.At("EnterServiceDelay")
 		x.EnterServiceDelay.Value.EncodeEXI(e)
+		e.Out("EnterServiceDelay")
 		at = 1
 	}
 	if x.EnterServiceRandomizedDelay.Present {
 		e.Event(1-at, 4-at)
-		e.At("EnterServiceRandomizedDelay")
 		x.EnterServiceRandomizedDelay.Value.EncodeEXI(e)
+		e.Out("EnterServiceRandomizedDelay")
 		at = 2
 	}
 	if x.EnterServiceRampTime.Present {
 		e.Event(2-at, 4-at)
-		e.At("EnterServiceRampTime")
 		x.EnterServiceRampTime.Value.EncodeEXI(e)
+		e.Out("EnterServiceRampTime")
 		at = 3
 	}
 	e.Event(3-at, 4-at)
@@ -3632,57 +3281,43 @@ type ReactivePowerSupportCPDRes struct {
 
 // DecodeEXI reads the element's content and end.
 func (x *ReactivePowerSupportCPDRes) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("ConstantPowerFactor")
+	if !d.Begin("ConstantPowerFactor", exi.AtStart) {
 		return
 	}
-	d.In("ConstantPowerFactor")
 	x.ConstantPowerFactor.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("VoltVar")
+	d.Out("ConstantPowerFactor")
+	if !d.Begin("VoltVar", 0) {
 		return
 	}
-	d.In("VoltVar")
 	x.VoltVar.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("WattVar")
+	d.Out("VoltVar")
+	if !d.Begin("WattVar", 0) {
 		return
 	}
-	d.In("WattVar")
 	x.WattVar.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("ConstantVar")
+	d.Out("WattVar")
+	if !d.Begin("ConstantVar", 0) {
 		return
 	}
-	d.In("ConstantVar")
 	x.ConstantVar.DecodeEXI(d)
-	d.Out()
-	if d.Event(1, exi.AtEnd) != 0 {
-		d.Expected("end of element")
-	}
+	d.Out("ConstantVar")
+	d.End(exi.AtEnd)
 }
 
 // EncodeEXI writes the element's content and end.
 func (x *ReactivePowerSupportCPDRes) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
-	e.At("ConstantPowerFactor")
 	x.ConstantPowerFactor.EncodeEXI(e)
+	e.Out("ConstantPowerFactor")
 	e.Event(0, 1)
-	e.At("VoltVar")
 	x.VoltVar.EncodeEXI(e)
+	e.Out("VoltVar")
 	e.Event(0, 1)
-	e.At("WattVar")
 	x.WattVar.EncodeEXI(e)
+	e.Out("WattVar")
 	e.Event(0, 1)
-	e.At("ConstantVar")
 	x.ConstantVar.EncodeEXI(e)
+	e.Out("ConstantVar")
 	e.Event(0, 1)
 }
 
@@ -3716,57 +3351,43 @@ type ActivePowerSupportCPDRes struct {
 
 // DecodeEXI reads the element's content and end.
 func (x *ActivePowerSupportCPDRes) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("FrequencyDroop")
+	if !d.Begin("FrequencyDroop", exi.AtStart) {
 		return
 	}
-	d.In("FrequencyDroop")
 	x.FrequencyDroop.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("VoltWatt")
+	d.Out("FrequencyDroop")
+	if !d.Begin("VoltWatt", 0) {
 		return
 	}
-	d.In("VoltWatt")
 	x.VoltWatt.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("ConstantWatt")
+	d.Out("VoltWatt")
+	if !d.Begin("ConstantWatt", 0) {
 		return
 	}
-	d.In("ConstantWatt")
 	x.ConstantWatt.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("LimitMaxDischargePower")
+	d.Out("ConstantWatt")
+	if !d.Begin("LimitMaxDischargePower", 0) {
 		return
 	}
-	d.In("LimitMaxDischargePower")
 	x.LimitMaxDischargePower.DecodeEXI(d)
-	d.Out()
-	if d.Event(1, exi.AtEnd) != 0 {
-		d.Expected("end of element")
-	}
+	d.Out("LimitMaxDischargePower")
+	d.End(exi.AtEnd)
 }
 
 // EncodeEXI writes the element's content and end.
 func (x *ActivePowerSupportCPDRes) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
-	e.At("FrequencyDroop")
 	x.FrequencyDroop.EncodeEXI(e)
+	e.Out("FrequencyDroop")
 	e.Event(0, 1)
-	e.At("VoltWatt")
 	x.VoltWatt.EncodeEXI(e)
+	e.Out("VoltWatt")
 	e.Event(0, 1)
-	e.At("ConstantWatt")
 	x.ConstantWatt.EncodeEXI(e)
+	e.Out("ConstantWatt")
 	e.Event(0, 1)
-	e.At("LimitMaxDischargePower")
 	x.LimitMaxDischargePower.EncodeEXI(e)
+	e.Out("LimitMaxDischargePower")
 	e.Event(0, 1)
 }
 
@@ -3802,68 +3423,51 @@ type DERControlCPDRes struct {
 
 // DecodeEXI reads the element's content and end.
 func (x *DERControlCPDRes) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("VoltageTrip")
+	if !d.Begin("VoltageTrip", exi.AtStart) {
 		return
 	}
-	d.In("VoltageTrip")
 	x.VoltageTrip.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("FrequencyTrip")
+	d.Out("VoltageTrip")
+	if !d.Begin("FrequencyTrip", 0) {
 		return
 	}
-	d.In("FrequencyTrip")
 	x.FrequencyTrip.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EnterServiceCPDRes")
+	d.Out("FrequencyTrip")
+	if !d.Begin("EnterServiceCPDRes", 0) {
 		return
 	}
-	d.In("EnterServiceCPDRes")
 	x.EnterServiceCPDRes.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("ReactivePowerSupportCPDRes")
+	d.Out("EnterServiceCPDRes")
+	if !d.Begin("ReactivePowerSupportCPDRes", 0) {
 		return
 	}
-	d.In("ReactivePowerSupportCPDRes")
 	x.ReactivePowerSupportCPDRes.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("ActivePowerSupportCPDRes")
+	d.Out("ReactivePowerSupportCPDRes")
+	if !d.Begin("ActivePowerSupportCPDRes", 0) {
 		return
 	}
-	d.In("ActivePowerSupportCPDRes")
 	x.ActivePowerSupportCPDRes.DecodeEXI(d)
-	d.Out()
-	if d.Event(1, exi.AtEnd) != 0 {
-		d.Expected("end of element")
-	}
+	d.Out("ActivePowerSupportCPDRes")
+	d.End(exi.AtEnd)
 }
 
 // EncodeEXI writes the element's content and end.
 func (x *DERControlCPDRes) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
-	e.At("VoltageTrip")
 	x.VoltageTrip.EncodeEXI(e)
+	e.Out("VoltageTrip")
 	e.Event(0, 1)
-	e.At("FrequencyTrip")
 	x.FrequencyTrip.EncodeEXI(e)
+	e.Out("FrequencyTrip")
 	e.Event(0, 1)
-	e.At("EnterServiceCPDRes")
 	x.EnterServiceCPDRes.EncodeEXI(e)
+	e.Out("EnterServiceCPDRes")
 	e.Event(0, 1)
-	e.At("ReactivePowerSupportCPDRes")
 	x.ReactivePowerSupportCPDRes.EncodeEXI(e)
+	e.Out("ReactivePowerSupportCPDRes")
 	e.Event(0, 1)
-	e.At("ActivePowerSupportCPDRes")
 	x.ActivePowerSupportCPDRes.EncodeEXI(e)
+	e.Out("ActivePowerSupportCPDRes")
 	e.Event(0, 1)
 }
 
@@ -3916,93 +3520,79 @@ type EVSEReactivePowerLimits struct {
 
 // DecodeEXI reads the element's content and end.
 func (x *EVSEReactivePowerLimits) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("EVSEMaximumVarAbsorptionDuringCharging")
+	if !d.Begin("EVSEMaximumVarAbsorptionDuringCharging", exi.AtStart) {
 		return
 	}
-	d.In("EVSEMaximumVarAbsorptionDuringCharging")
 	x.EVSEMaximumVarAbsorptionDuringCharging.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(3, 0)
+	d.Out("EVSEMaximumVarAbsorptionDuringCharging")
+	ev := d.Event(3, 0)
 	if ev == 0 {
 		x.EVSEMaximumVarAbsorptionDuringChargingL2.Present = true
-		d.In("EVSEMaximumVarAbsorptionDuringCharging_L2")
 		x.EVSEMaximumVarAbsorptionDuringChargingL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSEMaximumVarAbsorptionDuringCharging_L2")
 		ev = d.Event(2, 0) + 1
 	}
 	if ev == 1 {
 		x.EVSEMaximumVarAbsorptionDuringChargingL3.Present = true
-		d.In("EVSEMaximumVarAbsorptionDuringCharging_L3")
 		x.EVSEMaximumVarAbsorptionDuringChargingL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSEMaximumVarAbsorptionDuringCharging_L3")
 		ev = d.Event(1, 0) + 2
 	}
 	if ev != 2 {
 		d.Expected("EVSEMaximumVarInjectionDuringCharging")
 		return
 	}
-	d.In("EVSEMaximumVarInjectionDuringCharging")
 	x.EVSEMaximumVarInjectionDuringCharging.DecodeEXI(d)
-	d.Out()
+	d.Out("EVSEMaximumVarInjectionDuringCharging")
 	ev = d.Event(3, 0)
 	if ev == 0 {
 		x.EVSEMaximumVarInjectionDuringChargingL2.Present = true
-		d.In("EVSEMaximumVarInjectionDuringCharging_L2")
 		x.EVSEMaximumVarInjectionDuringChargingL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSEMaximumVarInjectionDuringCharging_L2")
 		ev = d.Event(2, 0) + 1
 	}
 	if ev == 1 {
 		x.EVSEMaximumVarInjectionDuringChargingL3.Present = true
-		d.In("EVSEMaximumVarInjectionDuringCharging_L3")
 		x.EVSEMaximumVarInjectionDuringChargingL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSEMaximumVarInjectionDuringCharging_L3")
 		ev = d.Event(1, 0) + 2
 	}
 	if ev != 2 {
 		d.Expected("EVSEMaximumVarAbsorptionDuringDischarging")
 		return
 	}
-	d.In("EVSEMaximumVarAbsorptionDuringDischarging")
 	x.EVSEMaximumVarAbsorptionDuringDischarging.DecodeEXI(d)
-	d.Out()
+	d.Out("EVSEMaximumVarAbsorptionDuringDischarging")
 	ev = d.Event(3, 0)
 	if ev == 0 {
 		x.EVSEMaximumVarAbsorptionDuringDischargingL2.Present = true
-		d.In("EVSEMaximumVarAbsorptionDuringDischarging_L2")
 		x.EVSEMaximumVarAbsorptionDuringDischargingL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSEMaximumVarAbsorptionDuringDischarging_L2")
 		ev = d.Event(2, 0) + 1
 	}
 	if ev == 1 {
 		x.EVSEMaximumVarAbsorptionDuringDischargingL3.Present = true
-		d.In("EVSEMaximumVarAbsorptionDuringDischarging_L3")
 		x.EVSEMaximumVarAbsorptionDuringDischargingL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSEMaximumVarAbsorptionDuringDischarging_L3")
 		ev = d.Event(1, 0) + 2
 	}
 	if ev != 2 {
 		d.Expected("EVSEMaximumVarInjectionDuringDischarging")
 		return
 	}
-	d.In("EVSEMaximumVarInjectionDuringDischarging")
 	x.EVSEMaximumVarInjectionDuringDischarging.DecodeEXI(d)
-	d.Out()
+	d.Out("EVSEMaximumVarInjectionDuringDischarging")
 	ev = d.Event(3, exi.AtEnd)
 	if ev == 0 {
 		x.EVSEMaximumVarInjectionDuringDischargingL2.Present = true
-		d.In("EVSEMaximumVarInjectionDuringDischarging_L2")
 		x.EVSEMaximumVarInjectionDuringDischargingL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSEMaximumVarInjectionDuringDischarging_L2")
 		ev = d.Event(2, exi.AtEnd) + 1
 	}
 	if ev == 1 {
 		x.EVSEMaximumVarInjectionDuringDischargingL3.Present = true
-		d.In("EVSEMaximumVarInjectionDuringDischarging_L3")
 		x.EVSEMaximumVarInjectionDuringDischargingL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSEMaximumVarInjectionDuringDischarging_L3")
 		ev = d.Event(1, exi.AtEnd) + 2
 	}
 	if ev != 2 {
@@ -4013,67 +3603,67 @@ func (x *EVSEReactivePowerLimits) DecodeEXI(d *exi.Decoder) {
 // EncodeEXI writes the element's content and end.
 func (x *EVSEReactivePowerLimits) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
-	e.At("EVSEMaximumVarAbsorptionDuringCharging")
 	x.EVSEMaximumVarAbsorptionDuringCharging.EncodeEXI(e)
+	e.Out("EVSEMaximumVarAbsorptionDuringCharging")
 	at := uint32(0)
 	if x.EVSEMaximumVarAbsorptionDuringChargingL2.Present {
 		e.Event(0-at, 3-at)
-		e.At("EVSEMaximumVarAbsorptionDuringCharging_L2")
 		x.EVSEMaximumVarAbsorptionDuringChargingL2.Value.EncodeEXI(e)
+		e.Out("EVSEMaximumVarAbsorptionDuringCharging_L2")
 		at = 1
 	}
 	if x.EVSEMaximumVarAbsorptionDuringChargingL3.Present {
 		e.Event(1-at, 3-at)
-		e.At("EVSEMaximumVarAbsorptionDuringCharging_L3")
 		x.EVSEMaximumVarAbsorptionDuringChargingL3.Value.EncodeEXI(e)
+		e.Out("EVSEMaximumVarAbsorptionDuringCharging_L3")
 		at = 2
 	}
 	e.Event(2-at, 3-at)
-	e.At("EVSEMaximumVarInjectionDuringCharging")
 	x.EVSEMaximumVarInjectionDuringCharging.EncodeEXI(e)
+	e.Out("EVSEMaximumVarInjectionDuringCharging")
 	at = 0
 	if x.EVSEMaximumVarInjectionDuringChargingL2.Present {
 		e.Event(0-at, 3-at)
-		e.At("EVSEMaximumVarInjectionDuringCharging_L2")
 		x.EVSEMaximumVarInjectionDuringChargingL2.Value.EncodeEXI(e)
+		e.Out("EVSEMaximumVarInjectionDuringCharging_L2")
 		at = 1
 	}
 	if x.EVSEMaximumVarInjectionDuringChargingL3.Present {
 		e.Event(1-at, 3-at)
-		e.At("EVSEMaximumVarInjectionDuringCharging_L3")
 		x.EVSEMaximumVarInjectionDuringChargingL3.Value.EncodeEXI(e)
+		e.Out("EVSEMaximumVarInjectionDuringCharging_L3")
 		at = 2
 	}
 	e.Event(2-at, 3-at)
-	e.At("EVSEMaximumVarAbsorptionDuringDischarging")
 	x.EVSEMaximumVarAbsorptionDuringDischarging.EncodeEXI(e)
+	e.Out("EVSEMaximumVarAbsorptionDuringDischarging")
 	at = 0
 	if x.EVSEMaximumVarAbsorptionDuringDischargingL2.Present {
 		e.Event(0-at, 3-at)
-		e.At("EVSEMaximumVarAbsorptionDuringDischarging_L2")
 		x.EVSEMaximumVarAbsorptionDuringDischargingL2.Value.EncodeEXI(e)
+		e.Out("EVSEMaximumVarAbsorptionDuringDischarging_L2")
 		at = 1
 	}
 	if x.EVSEMaximumVarAbsorptionDuringDischargingL3.Present {
 		e.Event(1-at, 3-at)
-		e.At("EVSEMaximumVarAbsorptionDuringDischarging_L3")
 		x.EVSEMaximumVarAbsorptionDuringDischargingL3.Value.EncodeEXI(e)
+		e.Out("EVSEMaximumVarAbsorptionDuringDischarging_L3")
 		at = 2
 	}
 	e.Event(2-at, 3-at)
-	e.At("EVSEMaximumVarInjectionDuringDischarging")
 	x.EVSEMaximumVarInjectionDuringDischarging.EncodeEXI(e)
+	e.Out("EVSEMaximumVarInjectionDuringDischarging")
 	at = 0
 	if x.EVSEMaximumVarInjectionDuringDischargingL2.Present {
 		e.Event(0-at, 3-at)
-		e.At("EVSEMaximumVarInjectionDuringDischarging_L2")
 		x.EVSEMaximumVarInjectionDuringDischargingL2.Value.EncodeEXI(e)
+		e.Out("EVSEMaximumVarInjectionDuringDischarging_L2")
 		at = 1
 	}
 	if x.EVSEMaximumVarInjectionDuringDischargingL3.Present {
 		e.Event(1-at, 3-at)
-		e.At("EVSEMaximumVarInjectionDuringDischarging_L3")
 		x.EVSEMaximumVarInjectionDuringDischargingL3.Value.EncodeEXI(e)
+		e.Out("EVSEMaximumVarInjectionDuringDischarging_L3")
 		at = 2
 	}
 	e.Event(2-at, 3-at)
@@ -4155,95 +3745,78 @@ type GridLimits struct {
 
 // DecodeEXI reads the element's content and end.
 func (x *GridLimits) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("GridNominalFrequency")
+	if !d.Begin("GridNominalFrequency", exi.AtStart) {
 		return
 	}
-	d.In("GridNominalFrequency")
 	x.GridNominalFrequency.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("GridNominalVoltage")
+	d.Out("GridNominalFrequency")
+	if !d.Begin("GridNominalVoltage", 0) {
 		return
 	}
-	d.In("GridNominalVoltage")
 	x.GridNominalVoltage.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("GridNominalVoltageOffset")
+	d.Out("GridNominalVoltage")
+	if !d.Begin("GridNominalVoltageOffset", 0) {
 		return
 	}
-	d.In("GridNominalVoltageOffset")
 	x.GridNominalVoltageOffset.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(3, 0)
+	d.Out("GridNominalVoltageOffset")
+	ev := d.Event(3, 0)
 	if ev == 0 {
 		x.GridMinFrequency.Present = true
-		d.In("GridMinFrequency")
 		x.GridMinFrequency.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("GridMinFrequency")
 		ev = d.Event(2, 0) + 1
 	}
 	if ev == 1 {
 		x.GridMaxFrequency.Present = true
-		d.In("GridMaxFrequency")
 		x.GridMaxFrequency.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("GridMaxFrequency")
 		ev = d.Event(1, 0) + 2
 	}
 	if ev != 2 {
 		d.Expected("GridMaximumVoltage")
 		return
 	}
-	d.In("GridMaximumVoltage")
 	x.GridMaximumVoltage.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("GridMinimumVoltage")
+	d.Out("GridMaximumVoltage")
+	if !d.Begin("GridMinimumVoltage", 0) {
 		return
 	}
-	d.In("GridMinimumVoltage")
 	x.GridMinimumVoltage.DecodeEXI(d)
-	d.Out()
-	if d.Event(1, exi.AtEnd) != 0 {
-		d.Expected("end of element")
-	}
+	d.Out("GridMinimumVoltage")
+	d.End(exi.AtEnd)
 }
 
 // EncodeEXI writes the element's content and end.
 func (x *GridLimits) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
-	e.At("GridNominalFrequency")
 	x.GridNominalFrequency.EncodeEXI(e)
+	e.Out("GridNominalFrequency")
 	e.Event(0, 1)
-	e.At("GridNominalVoltage")
 	x.GridNominalVoltage.EncodeEXI(e)
+	e.Out("GridNominalVoltage")
 	e.Event(0, 1)
-	e.At("GridNominalVoltageOffset")
 	x.GridNominalVoltageOffset.EncodeEXI(e)
+	e.Out("GridNominalVoltageOffset")
 	at := uint32(0)
 	if x.GridMinFrequency.Present {
 		e.Event(0-at, 3-at)
-		e.At("GridMinFrequency")
 		x.GridMinFrequency.Value.EncodeEXI(e)
+		e.Out("GridMinFrequency")
 		at = 1
 	}
 	if x.GridMaxFrequency.Present {
 		e.Event(1-at, 3-at)
-		e.At("GridMaxFrequency")
 		x.GridMaxFrequency.Value.EncodeEXI(e)
+		e.Out("GridMaxFrequency")
 		at = 2
 	}
 	e.Event(2-at, 3-at)
-	e.At("GridMaximumVoltage")
 	x.GridMaximumVoltage.EncodeEXI(e)
+	e.Out("GridMaximumVoltage")
 	e.Event(0, 1)
-	e.At("GridMinimumVoltage")
 	x.GridMinimumVoltage.EncodeEXI(e)
+	e.Out("GridMinimumVoltage")
 	e.Event(0, 1)
 }
 

@@ -29,56 +29,43 @@ type ConstantPowerFactor struct {
 
 // DecodeEXI reads the element's content and end.
 func (x *ConstantPowerFactor) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("Enable")
-		return
-	}
-	d.At("Enable")
-	x.Enable = d.Bool()
-	ev = d.Event(2, 0)
+	x.Enable = d.NextBool("Enable", exi.AtStart)
+	ev := d.Event(2, 0)
 	if ev == 0 {
-		d.At("Priority")
-		x.Priority.Set(uint16(d.Unsigned(1<<16 - 1)))
+		x.Priority.Set(uint16(d.Unsigned("Priority", 1<<16-1)))
 		ev = d.Event(1, 0) + 1
 	}
 	if ev != 1 {
 		d.Expected("PowerFactorValue")
 		return
 	}
-	d.In("PowerFactorValue")
 	x.PowerFactorValue.DecodeEXI(d)
-	d.Out()
+	d.Out("PowerFactorValue")
 	ev = d.Event(3, 0)
 	if ev == 0 {
 		x.PowerFactorValueL2.Present = true
-		d.In("PowerFactorValue_L2")
 		x.PowerFactorValueL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("PowerFactorValue_L2")
 		ev = d.Event(2, 0) + 1
 	}
 	if ev == 1 {
 		x.PowerFactorValueL3.Present = true
-		d.In("PowerFactorValue_L3")
 		x.PowerFactorValueL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("PowerFactorValue_L3")
 		ev = d.Event(1, 0) + 2
 	}
 	if ev != 2 {
 		d.Expected("PowerFactorExcitation")
 		return
 	}
-	d.At("PowerFactorExcitation")
-	x.PowerFactorExcitation = PowerFactorExcitation(d.Enum(2))
+	x.PowerFactorExcitation = PowerFactorExcitation(d.Enum("PowerFactorExcitation", 2))
 	ev = d.Event(3, exi.AtEnd)
 	if ev == 0 {
-		d.At("PowerFactorExcitation_L2")
-		x.PowerFactorExcitationL2.Set(PowerFactorExcitation(d.Enum(2)))
+		x.PowerFactorExcitationL2.Set(PowerFactorExcitation(d.Enum("PowerFactorExcitation_L2", 2)))
 		ev = d.Event(2, exi.AtEnd) + 1
 	}
 	if ev == 1 {
-		d.At("PowerFactorExcitation_L3")
-		x.PowerFactorExcitationL3.Set(PowerFactorExcitation(d.Enum(2)))
+		x.PowerFactorExcitationL3.Set(PowerFactorExcitation(d.Enum("PowerFactorExcitation_L3", 2)))
 		ev = d.Event(1, exi.AtEnd) + 2
 	}
 	if ev != 2 {
@@ -88,46 +75,40 @@ func (x *ConstantPowerFactor) DecodeEXI(d *exi.Decoder) {
 
 // EncodeEXI writes the element's content and end.
 func (x *ConstantPowerFactor) EncodeEXI(e *exi.Encoder) {
-	e.Event(0, 1)
-	e.At("Enable")
-	e.Bool(x.Enable)
+	e.NextBool("Enable", x.Enable)
 	at := uint32(0)
 	if x.Priority.Present {
 		e.Event(0-at, 2-at)
-		e.At("Priority")
-		e.Unsigned(uint64(x.Priority.Value))
+		e.Unsigned("Priority", uint64(x.Priority.Value))
 		at = 1
 	}
 	e.Event(1-at, 2-at)
-	e.At("PowerFactorValue")
 	x.PowerFactorValue.EncodeEXI(e)
+	e.Out("PowerFactorValue")
 	at = 0
 	if x.PowerFactorValueL2.Present {
 		e.Event(0-at, 3-at)
-		e.At("PowerFactorValue_L2")
 		x.PowerFactorValueL2.Value.EncodeEXI(e)
+		e.Out("PowerFactorValue_L2")
 		at = 1
 	}
 	if x.PowerFactorValueL3.Present {
 		e.Event(1-at, 3-at)
-		e.At("PowerFactorValue_L3")
 		x.PowerFactorValueL3.Value.EncodeEXI(e)
+		e.Out("PowerFactorValue_L3")
 		at = 2
 	}
 	e.Event(2-at, 3-at)
-	e.At("PowerFactorExcitation")
-	e.Enum(uint8(x.PowerFactorExcitation), 2)
+	e.Enum("PowerFactorExcitation", uint8(x.PowerFactorExcitation), 2)
 	at = 0
 	if x.PowerFactorExcitationL2.Present {
 		e.Event(0-at, 3-at)
-		e.At("PowerFactorExcitation_L2")
-		e.Enum(uint8(x.PowerFactorExcitationL2.Value), 2)
+		e.Enum("PowerFactorExcitation_L2", uint8(x.PowerFactorExcitationL2.Value), 2)
 		at = 1
 	}
 	if x.PowerFactorExcitationL3.Present {
 		e.Event(1-at, 3-at)
-		e.At("PowerFactorExcitation_L3")
-		e.Enum(uint8(x.PowerFactorExcitationL3.Value), 2)
+		e.Enum("PowerFactorExcitation_L3", uint8(x.PowerFactorExcitationL3.Value), 2)
 		at = 2
 	}
 	e.Event(2-at, 3-at)

@@ -25,83 +25,66 @@ type ConstantWatt struct {
 
 // DecodeEXI reads the element's content and end.
 func (x *ConstantWatt) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("Enable")
-		return
-	}
-	d.At("Enable")
-	x.Enable = d.Bool()
-	ev = d.Event(2, 0)
+	x.Enable = d.NextBool("Enable", exi.AtStart)
+	ev := d.Event(2, 0)
 	if ev == 0 {
-		d.At("Priority")
-		x.Priority.Set(uint16(d.Unsigned(1<<16 - 1)))
+		x.Priority.Set(uint16(d.Unsigned("Priority", 1<<16-1)))
 		ev = d.Event(1, 0) + 1
 	}
 	if ev != 1 {
 		d.Expected("WattSetpoint")
 		return
 	}
-	d.In("WattSetpoint")
 	x.WattSetpoint.DecodeEXI(d)
-	d.Out()
+	d.Out("WattSetpoint")
 	ev = d.Event(3, 0)
 	if ev == 0 {
 		x.WattSetpointL2.Present = true
-		d.In("WattSetpoint_L2")
 		x.WattSetpointL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("WattSetpoint_L2")
 		ev = d.Event(2, 0) + 1
 	}
 	if ev == 1 {
 		x.WattSetpointL3.Present = true
-		d.In("WattSetpoint_L3")
 		x.WattSetpointL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("WattSetpoint_L3")
 		ev = d.Event(1, 0) + 2
 	}
 	if ev != 2 {
 		d.Expected("Unit")
 		return
 	}
-	d.At("Unit")
-	x.Unit = DerUnit(d.Enum(11))
-	if d.Event(1, exi.AtEnd) != 0 {
-		d.Expected("end of element")
-	}
+	x.Unit = DerUnit(d.Enum("Unit", 11))
+	d.End(exi.AtEnd)
 }
 
 // EncodeEXI writes the element's content and end.
 func (x *ConstantWatt) EncodeEXI(e *exi.Encoder) {
-	e.Event(0, 1)
-	e.At("Enable")
-	e.Bool(x.Enable)
+	e.NextBool("Enable", x.Enable)
 	at := uint32(0)
 	if x.Priority.Present {
 		e.Event(0-at, 2-at)
-		e.At("Priority")
-		e.Unsigned(uint64(x.Priority.Value))
+		e.Unsigned("Priority", uint64(x.Priority.Value))
 		at = 1
 	}
 	e.Event(1-at, 2-at)
-	e.At("WattSetpoint")
 	x.WattSetpoint.EncodeEXI(e)
+	e.Out("WattSetpoint")
 	at = 0
 	if x.WattSetpointL2.Present {
 		e.Event(0-at, 3-at)
-		e.At("WattSetpoint_L2")
 		x.WattSetpointL2.Value.EncodeEXI(e)
+		e.Out("WattSetpoint_L2")
 		at = 1
 	}
 	if x.WattSetpointL3.Present {
 		e.Event(1-at, 3-at)
-		e.At("WattSetpoint_L3")
 		x.WattSetpointL3.Value.EncodeEXI(e)
+		e.Out("WattSetpoint_L3")
 		at = 2
 	}
 	e.Event(2-at, 3-at)
-	e.At("Unit")
-	e.Enum(uint8(x.Unit), 11)
+	e.Enum("Unit", uint8(x.Unit), 11)
 	e.Event(0, 1)
 }
 

@@ -20,9 +20,8 @@ func (x *CurveDataPointsList) DecodeEXI(d *exi.Decoder) {
 		return
 	}
 	x.CurveDataPoint = append(x.CurveDataPoint, DataTuple{})
-	d.In("CurveDataPoint")
 	x.CurveDataPoint[len(x.CurveDataPoint)-1].DecodeEXI(d)
-	d.Out()
+	d.Out("CurveDataPoint")
 	for len(x.CurveDataPoint) < 2 {
 		ev = d.Event(1, 0)
 		if ev != 0 {
@@ -30,9 +29,8 @@ func (x *CurveDataPointsList) DecodeEXI(d *exi.Decoder) {
 			return
 		}
 		x.CurveDataPoint = append(x.CurveDataPoint, DataTuple{})
-		d.In("CurveDataPoint")
 		x.CurveDataPoint[len(x.CurveDataPoint)-1].DecodeEXI(d)
-		d.Out()
+		d.Out("CurveDataPoint")
 	}
 	for {
 		if len(x.CurveDataPoint) == 10 {
@@ -43,9 +41,8 @@ func (x *CurveDataPointsList) DecodeEXI(d *exi.Decoder) {
 			break
 		}
 		x.CurveDataPoint = append(x.CurveDataPoint, DataTuple{})
-		d.In("CurveDataPoint")
 		x.CurveDataPoint[len(x.CurveDataPoint)-1].DecodeEXI(d)
-		d.Out()
+		d.Out("CurveDataPoint")
 	}
 	if ev != 1 {
 		d.Expected("end of element")
@@ -59,11 +56,11 @@ func (x *CurveDataPointsList) EncodeEXI(e *exi.Encoder) {
 		return
 	}
 	e.Event(0, 1)
-	e.At("CurveDataPoint")
 	x.CurveDataPoint[0].EncodeEXI(e)
+	e.Out("CurveDataPoint")
 	e.Event(0, 1)
-	e.At("CurveDataPoint")
 	x.CurveDataPoint[1].EncodeEXI(e)
+	e.Out("CurveDataPoint")
 	at := uint32(0)
 	if len(x.CurveDataPoint) > 10 {
 		e.TooMany("CurveDataPoint", 10)
@@ -71,8 +68,8 @@ func (x *CurveDataPointsList) EncodeEXI(e *exi.Encoder) {
 	}
 	for i := range x.CurveDataPoint[2:] {
 		e.Event(0-at, 2-at)
-		e.At("CurveDataPoint")
 		x.CurveDataPoint[i+2].EncodeEXI(e)
+		e.Out("CurveDataPoint")
 	}
 	if len(x.CurveDataPoint) == 10 {
 		at = 1

@@ -17,35 +17,27 @@ type DataTuple struct {
 
 // DecodeEXI reads the element's content and end.
 func (x *DataTuple) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("xValue")
+	if !d.Begin("xValue", exi.AtStart) {
 		return
 	}
-	d.In("xValue")
 	x.XValue.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("yValue")
+	d.Out("xValue")
+	if !d.Begin("yValue", 0) {
 		return
 	}
-	d.In("yValue")
 	x.YValue.DecodeEXI(d)
-	d.Out()
-	if d.Event(1, exi.AtEnd) != 0 {
-		d.Expected("end of element")
-	}
+	d.Out("yValue")
+	d.End(exi.AtEnd)
 }
 
 // EncodeEXI writes the element's content and end.
 func (x *DataTuple) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
-	e.At("xValue")
 	x.XValue.EncodeEXI(e)
+	e.Out("xValue")
 	e.Event(0, 1)
-	e.At("yValue")
 	x.YValue.EncodeEXI(e)
+	e.Out("yValue")
 	e.Event(0, 1)
 }
 

@@ -26,53 +26,34 @@ type DERCurve struct {
 
 // DecodeEXI reads the element's content and end.
 func (x *DERCurve) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("Enable")
-		return
-	}
-	d.At("Enable")
-	x.Enable = d.Bool()
-	ev = d.Event(2, 0)
+	x.Enable = d.NextBool("Enable", exi.AtStart)
+	ev := d.Event(2, 0)
 	if ev == 0 {
-		d.At("Priority")
-		x.Priority.Set(uint16(d.Unsigned(1<<16 - 1)))
+		x.Priority.Set(uint16(d.Unsigned("Priority", 1<<16-1)))
 		ev = d.Event(1, 0) + 1
 	}
 	if ev != 1 {
 		d.Expected("xUnit")
 		return
 	}
-	d.At("xUnit")
-	x.XUnit = DerUnit(d.Enum(11))
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("yUnit")
+	x.XUnit = DerUnit(d.Enum("xUnit", 11))
+	x.YUnit = DerUnit(d.NextEnum("yUnit", 11, 0))
+	if !d.Begin("CurveDataPoints", 0) {
 		return
 	}
-	d.At("yUnit")
-	x.YUnit = DerUnit(d.Enum(11))
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("CurveDataPoints")
-		return
-	}
-	d.In("CurveDataPoints")
 	x.CurveDataPoints.DecodeEXI(d)
-	d.Out()
+	d.Out("CurveDataPoints")
 	ev = d.Event(3, exi.AtEnd)
 	if ev == 0 {
 		x.CurveDataPointsL2.Present = true
-		d.In("CurveDataPoints_L2")
 		x.CurveDataPointsL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("CurveDataPoints_L2")
 		ev = d.Event(2, exi.AtEnd) + 1
 	}
 	if ev == 1 {
 		x.CurveDataPointsL3.Present = true
-		d.In("CurveDataPoints_L3")
 		x.CurveDataPointsL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("CurveDataPoints_L3")
 		ev = d.Event(1, exi.AtEnd) + 2
 	}
 	if ev != 2 {
@@ -82,36 +63,30 @@ func (x *DERCurve) DecodeEXI(d *exi.Decoder) {
 
 // EncodeEXI writes the element's content and end.
 func (x *DERCurve) EncodeEXI(e *exi.Encoder) {
-	e.Event(0, 1)
-	e.At("Enable")
-	e.Bool(x.Enable)
+	e.NextBool("Enable", x.Enable)
 	at := uint32(0)
 	if x.Priority.Present {
 		e.Event(0-at, 2-at)
-		e.At("Priority")
-		e.Unsigned(uint64(x.Priority.Value))
+		e.Unsigned("Priority", uint64(x.Priority.Value))
 		at = 1
 	}
 	e.Event(1-at, 2-at)
-	e.At("xUnit")
-	e.Enum(uint8(x.XUnit), 11)
+	e.Enum("xUnit", uint8(x.XUnit), 11)
+	e.NextEnum("yUnit", uint8(x.YUnit), 11)
 	e.Event(0, 1)
-	e.At("yUnit")
-	e.Enum(uint8(x.YUnit), 11)
-	e.Event(0, 1)
-	e.At("CurveDataPoints")
 	x.CurveDataPoints.EncodeEXI(e)
+	e.Out("CurveDataPoints")
 	at = 0
 	if x.CurveDataPointsL2.Present {
 		e.Event(0-at, 3-at)
-		e.At("CurveDataPoints_L2")
 		x.CurveDataPointsL2.Value.EncodeEXI(e)
+		e.Out("CurveDataPoints_L2")
 		at = 1
 	}
 	if x.CurveDataPointsL3.Present {
 		e.Event(1-at, 3-at)
-		e.At("CurveDataPoints_L3")
 		x.CurveDataPointsL3.Value.EncodeEXI(e)
+		e.Out("CurveDataPoints_L3")
 		at = 2
 	}
 	e.Event(2-at, 3-at)

@@ -63,27 +63,23 @@ func decodeDocument(d *exi.Decoder) Message {
 	switch ev := d.Bits(6); ev {
 	case 2:
 		m := new(ACChargeLoopReq)
-		d.In("AC_ChargeLoopReq")
 		m.DecodeEXI(d)
-		d.Out()
+		d.Out("AC_ChargeLoopReq")
 		return m
 	case 3:
 		m := new(ACChargeLoopRes)
-		d.In("AC_ChargeLoopRes")
 		m.DecodeEXI(d)
-		d.Out()
+		d.Out("AC_ChargeLoopRes")
 		return m
 	case 4:
 		m := new(ACChargeParameterDiscoveryReq)
-		d.In("AC_ChargeParameterDiscoveryReq")
 		m.DecodeEXI(d)
-		d.Out()
+		d.Out("AC_ChargeParameterDiscoveryReq")
 		return m
 	case 5:
 		m := new(ACChargeParameterDiscoveryRes)
-		d.In("AC_ChargeParameterDiscoveryRes")
 		m.DecodeEXI(d)
-		d.Out()
+		d.Out("AC_ChargeParameterDiscoveryRes")
 		return m
 	default:
 		d.BadDocument(ev, &SchemaSet)
@@ -97,6 +93,7 @@ func (m *ACChargeLoopReq) AppendEXI(dst []byte) ([]byte, error) {
 	e.Reset(dst)
 	e.Bits(2, 6)
 	m.EncodeEXI(&e)
+	e.Out("AC_ChargeLoopReq")
 	return e.Finish()
 }
 
@@ -114,6 +111,7 @@ func (m *ACChargeLoopRes) AppendEXI(dst []byte) ([]byte, error) {
 	e.Reset(dst)
 	e.Bits(3, 6)
 	m.EncodeEXI(&e)
+	e.Out("AC_ChargeLoopRes")
 	return e.Finish()
 }
 
@@ -131,6 +129,7 @@ func (m *ACChargeParameterDiscoveryReq) AppendEXI(dst []byte) ([]byte, error) {
 	e.Reset(dst)
 	e.Bits(4, 6)
 	m.EncodeEXI(&e)
+	e.Out("AC_ChargeParameterDiscoveryReq")
 	return e.Finish()
 }
 
@@ -148,6 +147,7 @@ func (m *ACChargeParameterDiscoveryRes) AppendEXI(dst []byte) ([]byte, error) {
 	e.Reset(dst)
 	e.Bits(5, 6)
 	m.EncodeEXI(&e)
+	e.Out("AC_ChargeParameterDiscoveryRes")
 	return e.Finish()
 }
 

@@ -80,27 +80,23 @@ func decodeFragment(d *exi.Decoder) (f Fragment) {
 	case 2:
 		v := new(ACChargeLoopReq)
 		f = Fragment{exi.QName{Space: "urn:iso:std:iso:15118:-20:AC", Local: "AC_ChargeLoopReq"}, v}
-		d.In("AC_ChargeLoopReq")
 		v.DecodeEXI(d)
-		d.Out()
+		d.Out("AC_ChargeLoopReq")
 	case 3:
 		v := new(ACChargeLoopRes)
 		f = Fragment{exi.QName{Space: "urn:iso:std:iso:15118:-20:AC", Local: "AC_ChargeLoopRes"}, v}
-		d.In("AC_ChargeLoopRes")
 		v.DecodeEXI(d)
-		d.Out()
+		d.Out("AC_ChargeLoopRes")
 	case 4:
 		v := new(ACChargeParameterDiscoveryReq)
 		f = Fragment{exi.QName{Space: "urn:iso:std:iso:15118:-20:AC", Local: "AC_ChargeParameterDiscoveryReq"}, v}
-		d.In("AC_ChargeParameterDiscoveryReq")
 		v.DecodeEXI(d)
-		d.Out()
+		d.Out("AC_ChargeParameterDiscoveryReq")
 	case 5:
 		v := new(ACChargeParameterDiscoveryRes)
 		f = Fragment{exi.QName{Space: "urn:iso:std:iso:15118:-20:AC", Local: "AC_ChargeParameterDiscoveryRes"}, v}
-		d.In("AC_ChargeParameterDiscoveryRes")
 		v.DecodeEXI(d)
-		d.Out()
+		d.Out("AC_ChargeParameterDiscoveryRes")
 	default:
 		d.BadFragment(ev)
 		return f
@@ -117,6 +113,7 @@ func AppendACChargeLoopReqFragment(dst []byte, v *ACChargeLoopReq) ([]byte, erro
 	e.Reset(dst)
 	e.Bits(2, 9)
 	v.EncodeEXI(&e)
+	e.Out("AC_ChargeLoopReq")
 	e.Bits(368, 9)
 	return e.Finish()
 }
@@ -127,6 +124,7 @@ func AppendACChargeLoopResFragment(dst []byte, v *ACChargeLoopRes) ([]byte, erro
 	e.Reset(dst)
 	e.Bits(3, 9)
 	v.EncodeEXI(&e)
+	e.Out("AC_ChargeLoopRes")
 	e.Bits(368, 9)
 	return e.Finish()
 }
@@ -137,6 +135,7 @@ func AppendACChargeParameterDiscoveryReqFragment(dst []byte, v *ACChargeParamete
 	e.Reset(dst)
 	e.Bits(4, 9)
 	v.EncodeEXI(&e)
+	e.Out("AC_ChargeParameterDiscoveryReq")
 	e.Bits(368, 9)
 	return e.Finish()
 }
@@ -147,6 +146,7 @@ func AppendACChargeParameterDiscoveryResFragment(dst []byte, v *ACChargeParamete
 	e.Reset(dst)
 	e.Bits(5, 9)
 	v.EncodeEXI(&e)
+	e.Out("AC_ChargeParameterDiscoveryRes")
 	e.Bits(368, 9)
 	return e.Finish()
 }

@@ -25,31 +25,22 @@ func (*FrequencyDroop) ElementName() exi.QName {
 
 // DecodeEXI reads the element's content and end.
 func (x *FrequencyDroop) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("Enable")
-		return
-	}
-	d.At("Enable")
-	x.Enable = d.Bool()
-	ev = d.Event(4, exi.AtEnd)
+	x.Enable = d.NextBool("Enable", exi.AtStart)
+	ev := d.Event(4, exi.AtEnd)
 	if ev == 0 {
-		d.At("Priority")
-		x.Priority.Set(uint16(d.Unsigned(1<<16 - 1)))
+		x.Priority.Set(uint16(d.Unsigned("Priority", 1<<16-1)))
 		ev = d.Event(3, exi.AtEnd) + 1
 	}
 	if ev == 1 {
 		x.OverFrequencyDroop.Present = true
-		d.In("OverFrequencyDroop")
 		x.OverFrequencyDroop.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("OverFrequencyDroop")
 		ev = d.Event(2, exi.AtEnd) + 2
 	}
 	if ev == 2 {
 		x.UnderFrequencyDroop.Present = true
-		d.In("UnderFrequencyDroop")
 		x.UnderFrequencyDroop.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("UnderFrequencyDroop")
 		ev = d.Event(1, exi.AtEnd) + 3
 	}
 	if ev != 3 {
@@ -59,26 +50,23 @@ func (x *FrequencyDroop) DecodeEXI(d *exi.Decoder) {
 
 // EncodeEXI writes the element's content and end.
 func (x *FrequencyDroop) EncodeEXI(e *exi.Encoder) {
-	e.Event(0, 1)
-	e.At("Enable")
-	e.Bool(x.Enable)
+	e.NextBool("Enable", x.Enable)
 	at := uint32(0)
 	if x.Priority.Present {
 		e.Event(0-at, 4-at)
-		e.At("Priority")
-		e.Unsigned(uint64(x.Priority.Value))
+		e.Unsigned("Priority", uint64(x.Priority.Value))
 		at = 1
 	}
 	if x.OverFrequencyDroop.Present {
 		e.Event(1-at, 4-at)
-		e.At("OverFrequencyDroop")
 		x.OverFrequencyDroop.Value.EncodeEXI(e)
+		e.Out("OverFrequencyDroop")
 		at = 2
 	}
 	if x.UnderFrequencyDroop.Present {
 		e.Event(2-at, 4-at)
-		e.At("UnderFrequencyDroop")
 		x.UnderFrequencyDroop.Value.EncodeEXI(e)
+		e.Out("UnderFrequencyDroop")
 		at = 3
 	}
 	e.Event(3-at, 4-at)

@@ -29,106 +29,89 @@ type FrequencyDroopSettings struct {
 
 // DecodeEXI reads the element's content and end.
 func (x *FrequencyDroopSettings) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("db")
+	if !d.Begin("db", exi.AtStart) {
 		return
 	}
-	d.In("db")
 	x.Db.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("DroopFactor")
+	d.Out("db")
+	if !d.Begin("DroopFactor", 0) {
 		return
 	}
-	d.In("DroopFactor")
 	x.DroopFactor.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(3, 0)
+	d.Out("DroopFactor")
+	ev := d.Event(3, 0)
 	if ev == 0 {
 		x.DroopFactorL2.Present = true
-		d.In("DroopFactor_L2")
 		x.DroopFactorL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("DroopFactor_L2")
 		ev = d.Event(2, 0) + 1
 	}
 	if ev == 1 {
 		x.DroopFactorL3.Present = true
-		d.In("DroopFactor_L3")
 		x.DroopFactorL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("DroopFactor_L3")
 		ev = d.Event(1, 0) + 2
 	}
 	if ev != 2 {
 		d.Expected("PowerReference")
 		return
 	}
-	d.At("PowerReference")
-	x.PowerReference = PowerReference(d.Enum(2))
+	x.PowerReference = PowerReference(d.Enum("PowerReference", 2))
 	ev = d.Event(3, 0)
 	if ev == 0 {
-		d.At("PowerReference_L2")
-		x.PowerReferenceL2.Set(PowerReference(d.Enum(2)))
+		x.PowerReferenceL2.Set(PowerReference(d.Enum("PowerReference_L2", 2)))
 		ev = d.Event(2, 0) + 1
 	}
 	if ev == 1 {
-		d.At("PowerReference_L3")
-		x.PowerReferenceL3.Set(PowerReference(d.Enum(2)))
+		x.PowerReferenceL3.Set(PowerReference(d.Enum("PowerReference_L3", 2)))
 		ev = d.Event(1, 0) + 2
 	}
 	if ev != 2 {
 		d.Expected("OpenLoopResponseTime")
 		return
 	}
-	d.In("OpenLoopResponseTime")
 	x.OpenLoopResponseTime.DecodeEXI(d)
-	d.Out()
-	if d.Event(1, exi.AtEnd) != 0 {
-		d.Expected("end of element")
-	}
+	d.Out("OpenLoopResponseTime")
+	d.End(exi.AtEnd)
 }
 
 // EncodeEXI writes the element's content and end.
 func (x *FrequencyDroopSettings) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
-	e.At("db")
 	x.Db.EncodeEXI(e)
+	e.Out("db")
 	e.Event(0, 1)
-	e.At("DroopFactor")
 	x.DroopFactor.EncodeEXI(e)
+	e.Out("DroopFactor")
 	at := uint32(0)
 	if x.DroopFactorL2.Present {
 		e.Event(0-at, 3-at)
-		e.At("DroopFactor_L2")
 		x.DroopFactorL2.Value.EncodeEXI(e)
+		e.Out("DroopFactor_L2")
 		at = 1
 	}
 	if x.DroopFactorL3.Present {
 		e.Event(1-at, 3-at)
-		e.At("DroopFactor_L3")
 		x.DroopFactorL3.Value.EncodeEXI(e)
+		e.Out("DroopFactor_L3")
 		at = 2
 	}
 	e.Event(2-at, 3-at)
-	e.At("PowerReference")
-	e.Enum(uint8(x.PowerReference), 2)
+	e.Enum("PowerReference", uint8(x.PowerReference), 2)
 	at = 0
 	if x.PowerReferenceL2.Present {
 		e.Event(0-at, 3-at)
-		e.At("PowerReference_L2")
-		e.Enum(uint8(x.PowerReferenceL2.Value), 2)
+		e.Enum("PowerReference_L2", uint8(x.PowerReferenceL2.Value), 2)
 		at = 1
 	}
 	if x.PowerReferenceL3.Present {
 		e.Event(1-at, 3-at)
-		e.At("PowerReference_L3")
-		e.Enum(uint8(x.PowerReferenceL3.Value), 2)
+		e.Enum("PowerReference_L3", uint8(x.PowerReferenceL3.Value), 2)
 		at = 2
 	}
 	e.Event(2-at, 3-at)
-	e.At("OpenLoopResponseTime")
 	x.OpenLoopResponseTime.EncodeEXI(e)
+	e.Out("OpenLoopResponseTime")
 	e.Event(0, 1)
 }
 

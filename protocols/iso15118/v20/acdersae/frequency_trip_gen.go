@@ -20,35 +20,27 @@ type FrequencyTrip struct {
 
 // DecodeEXI reads the element's content and end.
 func (x *FrequencyTrip) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("OverFrequencyMustTripCurve")
+	if !d.Begin("OverFrequencyMustTripCurve", exi.AtStart) {
 		return
 	}
-	d.In("OverFrequencyMustTripCurve")
 	x.OverFrequencyMustTripCurve.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("UnderFrequencyMustTripCurve")
+	d.Out("OverFrequencyMustTripCurve")
+	if !d.Begin("UnderFrequencyMustTripCurve", 0) {
 		return
 	}
-	d.In("UnderFrequencyMustTripCurve")
 	x.UnderFrequencyMustTripCurve.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(3, exi.AtEnd)
+	d.Out("UnderFrequencyMustTripCurve")
+	ev := d.Event(3, exi.AtEnd)
 	if ev == 0 {
 		x.OverFrequencyMayTripCurve.Present = true
-		d.In("OverFrequencyMayTripCurve")
 		x.OverFrequencyMayTripCurve.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("OverFrequencyMayTripCurve")
 		ev = d.Event(2, exi.AtEnd) + 1
 	}
 	if ev == 1 {
 		x.UnderFrequencyMayTripCurve.Present = true
-		d.In("UnderFrequencyMayTripCurve")
 		x.UnderFrequencyMayTripCurve.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("UnderFrequencyMayTripCurve")
 		ev = d.Event(1, exi.AtEnd) + 2
 	}
 	if ev != 2 {
@@ -59,22 +51,22 @@ func (x *FrequencyTrip) DecodeEXI(d *exi.Decoder) {
 // EncodeEXI writes the element's content and end.
 func (x *FrequencyTrip) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
-	e.At("OverFrequencyMustTripCurve")
 	x.OverFrequencyMustTripCurve.EncodeEXI(e)
+	e.Out("OverFrequencyMustTripCurve")
 	e.Event(0, 1)
-	e.At("UnderFrequencyMustTripCurve")
 	x.UnderFrequencyMustTripCurve.EncodeEXI(e)
+	e.Out("UnderFrequencyMustTripCurve")
 	at := uint32(0)
 	if x.OverFrequencyMayTripCurve.Present {
 		e.Event(0-at, 3-at)
-		e.At("OverFrequencyMayTripCurve")
 		x.OverFrequencyMayTripCurve.Value.EncodeEXI(e)
+		e.Out("OverFrequencyMayTripCurve")
 		at = 1
 	}
 	if x.UnderFrequencyMayTripCurve.Present {
 		e.Event(1-at, 3-at)
-		e.At("UnderFrequencyMayTripCurve")
 		x.UnderFrequencyMayTripCurve.Value.EncodeEXI(e)
+		e.Out("UnderFrequencyMayTripCurve")
 		at = 2
 	}
 	e.Event(2-at, 3-at)

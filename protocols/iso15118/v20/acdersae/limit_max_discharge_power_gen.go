@@ -25,41 +25,30 @@ type LimitMaxDischargePower struct {
 
 // DecodeEXI reads the element's content and end.
 func (x *LimitMaxDischargePower) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("Enable")
-		return
-	}
-	d.At("Enable")
-	x.Enable = d.Bool()
-	ev = d.Event(2, 0)
+	x.Enable = d.NextBool("Enable", exi.AtStart)
+	ev := d.Event(2, 0)
 	if ev == 0 {
-		d.At("Priority")
-		x.Priority.Set(uint16(d.Unsigned(1<<16 - 1)))
+		x.Priority.Set(uint16(d.Unsigned("Priority", 1<<16-1)))
 		ev = d.Event(1, 0) + 1
 	}
 	if ev != 1 {
 		d.Expected("PercentageValue")
 		return
 	}
-	d.At("PercentageValue")
-	x.PercentageValue = uint16(d.Unsigned(1<<16 - 1))
+	x.PercentageValue = uint16(d.Unsigned("PercentageValue", 1<<16-1))
 	ev = d.Event(4, exi.AtEnd)
 	if ev == 0 {
-		d.At("PercentageValue_L2")
-		x.PercentageValueL2.Set(uint16(d.Unsigned(1<<16 - 1)))
+		x.PercentageValueL2.Set(uint16(d.Unsigned("PercentageValue_L2", 1<<16-1)))
 		ev = d.Event(3, exi.AtEnd) + 1
 	}
 	if ev == 1 {
-		d.At("PercentageValue_L3")
-		x.PercentageValueL3.Set(uint16(d.Unsigned(1<<16 - 1)))
+		x.PercentageValueL3.Set(uint16(d.Unsigned("PercentageValue_L3", 1<<16-1)))
 		ev = d.Event(2, exi.AtEnd) + 2
 	}
 	if ev == 2 {
 		x.OpenLoopResponseTime.Present = true
-		d.In("OpenLoopResponseTime")
 		x.OpenLoopResponseTime.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("OpenLoopResponseTime")
 		ev = d.Event(1, exi.AtEnd) + 3
 	}
 	if ev != 3 {
@@ -69,36 +58,30 @@ func (x *LimitMaxDischargePower) DecodeEXI(d *exi.Decoder) {
 
 // EncodeEXI writes the element's content and end.
 func (x *LimitMaxDischargePower) EncodeEXI(e *exi.Encoder) {
-	e.Event(0, 1)
-	e.At("Enable")
-	e.Bool(x.Enable)
+	e.NextBool("Enable", x.Enable)
 	at := uint32(0)
 	if x.Priority.Present {
 		e.Event(0-at, 2-at)
-		e.At("Priority")
-		e.Unsigned(uint64(x.Priority.Value))
+		e.Unsigned("Priority", uint64(x.Priority.Value))
 		at = 1
 	}
 	e.Event(1-at, 2-at)
-	e.At("PercentageValue")
-	e.Unsigned(uint64(x.PercentageValue))
+	e.Unsigned("PercentageValue", uint64(x.PercentageValue))
 	at = 0
 	if x.PercentageValueL2.Present {
 		e.Event(0-at, 4-at)
-		e.At("PercentageValue_L2")
-		e.Unsigned(uint64(x.PercentageValueL2.Value))
+		e.Unsigned("PercentageValue_L2", uint64(x.PercentageValueL2.Value))
 		at = 1
 	}
 	if x.PercentageValueL3.Present {
 		e.Event(1-at, 4-at)
-		e.At("PercentageValue_L3")
-		e.Unsigned(uint64(x.PercentageValueL3.Value))
+		e.Unsigned("PercentageValue_L3", uint64(x.PercentageValueL3.Value))
 		at = 2
 	}
 	if x.OpenLoopResponseTime.Present {
 		e.Event(2-at, 4-at)
-		e.At("OpenLoopResponseTime")
 		x.OpenLoopResponseTime.Value.EncodeEXI(e)
+		e.Out("OpenLoopResponseTime")
 		at = 3
 	}
 	e.Event(3-at, 4-at)

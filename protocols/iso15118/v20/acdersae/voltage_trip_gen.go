@@ -24,49 +24,39 @@ type VoltageTrip struct {
 
 // DecodeEXI reads the element's content and end.
 func (x *VoltageTrip) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("OverVoltageMustTripCurve")
+	if !d.Begin("OverVoltageMustTripCurve", exi.AtStart) {
 		return
 	}
-	d.In("OverVoltageMustTripCurve")
 	x.OverVoltageMustTripCurve.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("UnderVoltageMustTripCurve")
+	d.Out("OverVoltageMustTripCurve")
+	if !d.Begin("UnderVoltageMustTripCurve", 0) {
 		return
 	}
-	d.In("UnderVoltageMustTripCurve")
 	x.UnderVoltageMustTripCurve.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(5, exi.AtEnd)
+	d.Out("UnderVoltageMustTripCurve")
+	ev := d.Event(5, exi.AtEnd)
 	if ev == 0 {
 		x.OverVoltageMomentaryCessationTripCurve.Present = true
-		d.In("OverVoltageMomentaryCessationTripCurve")
 		x.OverVoltageMomentaryCessationTripCurve.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("OverVoltageMomentaryCessationTripCurve")
 		ev = d.Event(4, exi.AtEnd) + 1
 	}
 	if ev == 1 {
 		x.UnderVoltageMomentaryCessationTripCurve.Present = true
-		d.In("UnderVoltageMomentaryCessationTripCurve")
 		x.UnderVoltageMomentaryCessationTripCurve.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("UnderVoltageMomentaryCessationTripCurve")
 		ev = d.Event(3, exi.AtEnd) + 2
 	}
 	if ev == 2 {
 		x.OverVoltageMayTripCurve.Present = true
-		d.In("OverVoltageMayTripCurve")
 		x.OverVoltageMayTripCurve.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("OverVoltageMayTripCurve")
 		ev = d.Event(2, exi.AtEnd) + 3
 	}
 	if ev == 3 {
 		x.UnderVoltageMayTripCurve.Present = true
-		d.In("UnderVoltageMayTripCurve")
 		x.UnderVoltageMayTripCurve.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("UnderVoltageMayTripCurve")
 		ev = d.Event(1, exi.AtEnd) + 4
 	}
 	if ev != 4 {
@@ -77,34 +67,34 @@ func (x *VoltageTrip) DecodeEXI(d *exi.Decoder) {
 // EncodeEXI writes the element's content and end.
 func (x *VoltageTrip) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
-	e.At("OverVoltageMustTripCurve")
 	x.OverVoltageMustTripCurve.EncodeEXI(e)
+	e.Out("OverVoltageMustTripCurve")
 	e.Event(0, 1)
-	e.At("UnderVoltageMustTripCurve")
 	x.UnderVoltageMustTripCurve.EncodeEXI(e)
+	e.Out("UnderVoltageMustTripCurve")
 	at := uint32(0)
 	if x.OverVoltageMomentaryCessationTripCurve.Present {
 		e.Event(0-at, 5-at)
-		e.At("OverVoltageMomentaryCessationTripCurve")
 		x.OverVoltageMomentaryCessationTripCurve.Value.EncodeEXI(e)
+		e.Out("OverVoltageMomentaryCessationTripCurve")
 		at = 1
 	}
 	if x.UnderVoltageMomentaryCessationTripCurve.Present {
 		e.Event(1-at, 5-at)
-		e.At("UnderVoltageMomentaryCessationTripCurve")
 		x.UnderVoltageMomentaryCessationTripCurve.Value.EncodeEXI(e)
+		e.Out("UnderVoltageMomentaryCessationTripCurve")
 		at = 2
 	}
 	if x.OverVoltageMayTripCurve.Present {
 		e.Event(2-at, 5-at)
-		e.At("OverVoltageMayTripCurve")
 		x.OverVoltageMayTripCurve.Value.EncodeEXI(e)
+		e.Out("OverVoltageMayTripCurve")
 		at = 3
 	}
 	if x.UnderVoltageMayTripCurve.Present {
 		e.Event(3-at, 5-at)
-		e.At("UnderVoltageMayTripCurve")
 		x.UnderVoltageMayTripCurve.Value.EncodeEXI(e)
+		e.Out("UnderVoltageMayTripCurve")
 		at = 4
 	}
 	e.Event(4-at, 5-at)

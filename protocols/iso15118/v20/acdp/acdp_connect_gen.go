@@ -22,34 +22,21 @@ func (*ACDPConnectReq) ElementName() exi.QName {
 
 // DecodeEXI reads the element's content and end.
 func (x *ACDPConnectReq) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("Header")
+	if !d.Begin("Header", exi.AtStart) {
 		return
 	}
-	d.In("Header")
 	x.Header.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVElectricalChargingDeviceStatus")
-		return
-	}
-	d.At("EVElectricalChargingDeviceStatus")
-	x.EVElectricalChargingDeviceStatus = ElectricalChargingDeviceStatus(d.Enum(4))
-	if d.Event(1, exi.AtEnd) != 0 {
-		d.Expected("end of element")
-	}
+	d.Out("Header")
+	x.EVElectricalChargingDeviceStatus = ElectricalChargingDeviceStatus(d.NextEnum("EVElectricalChargingDeviceStatus", 4, 0))
+	d.End(exi.AtEnd)
 }
 
 // EncodeEXI writes the element's content and end.
 func (x *ACDPConnectReq) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
-	e.At("Header")
 	x.Header.EncodeEXI(e)
-	e.Event(0, 1)
-	e.At("EVElectricalChargingDeviceStatus")
-	e.Enum(uint8(x.EVElectricalChargingDeviceStatus), 4)
+	e.Out("Header")
+	e.NextEnum("EVElectricalChargingDeviceStatus", uint8(x.EVElectricalChargingDeviceStatus), 4)
 	e.Event(0, 1)
 }
 
@@ -82,64 +69,27 @@ func (*ACDPConnectRes) ElementName() exi.QName {
 
 // DecodeEXI reads the element's content and end.
 func (x *ACDPConnectRes) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("Header")
+	if !d.Begin("Header", exi.AtStart) {
 		return
 	}
-	d.In("Header")
 	x.Header.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("ResponseCode")
-		return
-	}
-	d.At("ResponseCode")
-	x.ResponseCode = common.ResponseCode(d.Enum(40))
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVSEProcessing")
-		return
-	}
-	d.At("EVSEProcessing")
-	x.EVSEProcessing = common.Processing(d.Enum(3))
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVSEElectricalChargingDeviceStatus")
-		return
-	}
-	d.At("EVSEElectricalChargingDeviceStatus")
-	x.EVSEElectricalChargingDeviceStatus = ElectricalChargingDeviceStatus(d.Enum(4))
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVSEMechanicalChargingDeviceStatus")
-		return
-	}
-	d.At("EVSEMechanicalChargingDeviceStatus")
-	x.EVSEMechanicalChargingDeviceStatus = MechanicalChargingDeviceStatus(d.Enum(3))
-	if d.Event(1, exi.AtEnd) != 0 {
-		d.Expected("end of element")
-	}
+	d.Out("Header")
+	x.ResponseCode = common.ResponseCode(d.NextEnum("ResponseCode", 40, 0))
+	x.EVSEProcessing = common.Processing(d.NextEnum("EVSEProcessing", 3, 0))
+	x.EVSEElectricalChargingDeviceStatus = ElectricalChargingDeviceStatus(d.NextEnum("EVSEElectricalChargingDeviceStatus", 4, 0))
+	x.EVSEMechanicalChargingDeviceStatus = MechanicalChargingDeviceStatus(d.NextEnum("EVSEMechanicalChargingDeviceStatus", 3, 0))
+	d.End(exi.AtEnd)
 }
 
 // EncodeEXI writes the element's content and end.
 func (x *ACDPConnectRes) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
-	e.At("Header")
 	x.Header.EncodeEXI(e)
-	e.Event(0, 1)
-	e.At("ResponseCode")
-	e.Enum(uint8(x.ResponseCode), 40)
-	e.Event(0, 1)
-	e.At("EVSEProcessing")
-	e.Enum(uint8(x.EVSEProcessing), 3)
-	e.Event(0, 1)
-	e.At("EVSEElectricalChargingDeviceStatus")
-	e.Enum(uint8(x.EVSEElectricalChargingDeviceStatus), 4)
-	e.Event(0, 1)
-	e.At("EVSEMechanicalChargingDeviceStatus")
-	e.Enum(uint8(x.EVSEMechanicalChargingDeviceStatus), 3)
+	e.Out("Header")
+	e.NextEnum("ResponseCode", uint8(x.ResponseCode), 40)
+	e.NextEnum("EVSEProcessing", uint8(x.EVSEProcessing), 3)
+	e.NextEnum("EVSEElectricalChargingDeviceStatus", uint8(x.EVSEElectricalChargingDeviceStatus), 4)
+	e.NextEnum("EVSEMechanicalChargingDeviceStatus", uint8(x.EVSEMechanicalChargingDeviceStatus), 3)
 	e.Event(0, 1)
 }
 

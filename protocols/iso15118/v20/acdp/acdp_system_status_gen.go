@@ -22,35 +22,27 @@ func (*ACDPSystemStatusReq) ElementName() exi.QName {
 
 // DecodeEXI reads the element's content and end.
 func (x *ACDPSystemStatusReq) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("Header")
+	if !d.Begin("Header", exi.AtStart) {
 		return
 	}
-	d.In("Header")
 	x.Header.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVTechnicalStatus")
+	d.Out("Header")
+	if !d.Begin("EVTechnicalStatus", 0) {
 		return
 	}
-	d.In("EVTechnicalStatus")
 	x.EVTechnicalStatus.DecodeEXI(d)
-	d.Out()
-	if d.Event(1, exi.AtEnd) != 0 {
-		d.Expected("end of element")
-	}
+	d.Out("EVTechnicalStatus")
+	d.End(exi.AtEnd)
 }
 
 // EncodeEXI writes the element's content and end.
 func (x *ACDPSystemStatusReq) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
-	e.At("Header")
 	x.Header.EncodeEXI(e)
+	e.Out("Header")
 	e.Event(0, 1)
-	e.At("EVTechnicalStatus")
 	x.EVTechnicalStatus.EncodeEXI(e)
+	e.Out("EVTechnicalStatus")
 	e.Event(0, 1)
 }
 
@@ -97,124 +89,39 @@ func (*ACDPSystemStatusRes) ElementName() exi.QName {
 
 // DecodeEXI reads the element's content and end.
 func (x *ACDPSystemStatusRes) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("Header")
+	if !d.Begin("Header", exi.AtStart) {
 		return
 	}
-	d.In("Header")
 	x.Header.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("ResponseCode")
-		return
-	}
-	d.At("ResponseCode")
-	x.ResponseCode = common.ResponseCode(d.Enum(40))
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVSEMechanicalChargingDeviceStatus")
-		return
-	}
-	d.At("EVSEMechanicalChargingDeviceStatus")
-	x.EVSEMechanicalChargingDeviceStatus = MechanicalChargingDeviceStatus(d.Enum(3))
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVSEReadyToCharge")
-		return
-	}
-	d.At("EVSEReadyToCharge")
-	x.EVSEReadyToCharge = d.Bool()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVSEIsolationStatus")
-		return
-	}
-	d.At("EVSEIsolationStatus")
-	x.EVSEIsolationStatus = IsolationStatus(d.Enum(4))
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVSEDisabled")
-		return
-	}
-	d.At("EVSEDisabled")
-	x.EVSEDisabled = d.Bool()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVSEUtilityInterruptEvent")
-		return
-	}
-	d.At("EVSEUtilityInterruptEvent")
-	x.EVSEUtilityInterruptEvent = d.Bool()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVSEEmergencyShutdown")
-		return
-	}
-	d.At("EVSEEmergencyShutdown")
-	x.EVSEEmergencyShutdown = d.Bool()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVSEMalfunction")
-		return
-	}
-	d.At("EVSEMalfunction")
-	x.EVSEMalfunction = d.Bool()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVInChargePosition")
-		return
-	}
-	d.At("EVInChargePosition")
-	x.EVInChargePosition = d.Bool()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVAssociationStatus")
-		return
-	}
-	d.At("EVAssociationStatus")
-	x.EVAssociationStatus = d.Bool()
-	if d.Event(1, exi.AtEnd) != 0 {
-		d.Expected("end of element")
-	}
+	d.Out("Header")
+	x.ResponseCode = common.ResponseCode(d.NextEnum("ResponseCode", 40, 0))
+	x.EVSEMechanicalChargingDeviceStatus = MechanicalChargingDeviceStatus(d.NextEnum("EVSEMechanicalChargingDeviceStatus", 3, 0))
+	x.EVSEReadyToCharge = d.NextBool("EVSEReadyToCharge", 0)
+	x.EVSEIsolationStatus = IsolationStatus(d.NextEnum("EVSEIsolationStatus", 4, 0))
+	x.EVSEDisabled = d.NextBool("EVSEDisabled", 0)
+	x.EVSEUtilityInterruptEvent = d.NextBool("EVSEUtilityInterruptEvent", 0)
+	x.EVSEEmergencyShutdown = d.NextBool("EVSEEmergencyShutdown", 0)
+	x.EVSEMalfunction = d.NextBool("EVSEMalfunction", 0)
+	x.EVInChargePosition = d.NextBool("EVInChargePosition", 0)
+	x.EVAssociationStatus = d.NextBool("EVAssociationStatus", 0)
+	d.End(exi.AtEnd)
 }
 
 // EncodeEXI writes the element's content and end.
 func (x *ACDPSystemStatusRes) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
-	e.At("Header")
 	x.Header.EncodeEXI(e)
-	e.Event(0, 1)
-	e.At("ResponseCode")
-	e.Enum(uint8(x.ResponseCode), 40)
-	e.Event(0, 1)
-	e.At("EVSEMechanicalChargingDeviceStatus")
-	e.Enum(uint8(x.EVSEMechanicalChargingDeviceStatus), 3)
-	e.Event(0, 1)
-	e.At("EVSEReadyToCharge")
-	e.Bool(x.EVSEReadyToCharge)
-	e.Event(0, 1)
-	e.At("EVSEIsolationStatus")
-	e.Enum(uint8(x.EVSEIsolationStatus), 4)
-	e.Event(0, 1)
-	e.At("EVSEDisabled")
-	e.Bool(x.EVSEDisabled)
-	e.Event(0, 1)
-	e.At("EVSEUtilityInterruptEvent")
-	e.Bool(x.EVSEUtilityInterruptEvent)
-	e.Event(0, 1)
-	e.At("EVSEEmergencyShutdown")
-	e.Bool(x.EVSEEmergencyShutdown)
-	e.Event(0, 1)
-	e.At("EVSEMalfunction")
-	e.Bool(x.EVSEMalfunction)
-	e.Event(0, 1)
-	e.At("EVInChargePosition")
-	e.Bool(x.EVInChargePosition)
-	e.Event(0, 1)
-	e.At("EVAssociationStatus")
-	e.Bool(x.EVAssociationStatus)
+	e.Out("Header")
+	e.NextEnum("ResponseCode", uint8(x.ResponseCode), 40)
+	e.NextEnum("EVSEMechanicalChargingDeviceStatus", uint8(x.EVSEMechanicalChargingDeviceStatus), 3)
+	e.NextBool("EVSEReadyToCharge", x.EVSEReadyToCharge)
+	e.NextEnum("EVSEIsolationStatus", uint8(x.EVSEIsolationStatus), 4)
+	e.NextBool("EVSEDisabled", x.EVSEDisabled)
+	e.NextBool("EVSEUtilityInterruptEvent", x.EVSEUtilityInterruptEvent)
+	e.NextBool("EVSEEmergencyShutdown", x.EVSEEmergencyShutdown)
+	e.NextBool("EVSEMalfunction", x.EVSEMalfunction)
+	e.NextBool("EVInChargePosition", x.EVInChargePosition)
+	e.NextBool("EVAssociationStatus", x.EVAssociationStatus)
 	e.Event(0, 1)
 }
 
@@ -250,51 +157,33 @@ type EVTechnicalStatus struct {
 
 // DecodeEXI reads the element's content and end.
 func (x *EVTechnicalStatus) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("EVReadyToCharge")
-		return
-	}
-	d.At("EVReadyToCharge")
-	x.EVReadyToCharge = d.Bool()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVImmobilizationRequest")
-		return
-	}
-	d.At("EVImmobilizationRequest")
-	x.EVImmobilizationRequest = d.Bool()
-	ev = d.Event(7, exi.AtEnd)
+	x.EVReadyToCharge = d.NextBool("EVReadyToCharge", exi.AtStart)
+	x.EVImmobilizationRequest = d.NextBool("EVImmobilizationRequest", 0)
+	ev := d.Event(7, exi.AtEnd)
 	if ev == 0 {
-		d.At("EVImmobilized")
-		x.EVImmobilized.Set(d.Bool())
+		x.EVImmobilized.Set(d.Bool("EVImmobilized"))
 		ev = d.Event(6, exi.AtEnd) + 1
 	}
 	if ev == 1 {
 		x.EVWLANStrength.Present = true
-		d.In("EVWLANStrength")
 		x.EVWLANStrength.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVWLANStrength")
 		ev = d.Event(5, exi.AtEnd) + 2
 	}
 	if ev == 2 {
-		d.At("EVCPStatus")
-		x.EVCPStatus.Set(CpStatus(d.Enum(5)))
+		x.EVCPStatus.Set(CpStatus(d.Enum("EVCPStatus", 5)))
 		ev = d.Event(4, exi.AtEnd) + 3
 	}
 	if ev == 3 {
-		d.At("EVSOC")
-		x.EVSOC.Set(int8(d.Ranged(0, 100)))
+		x.EVSOC.Set(int8(d.Ranged("EVSOC", 0, 100)))
 		ev = d.Event(3, exi.AtEnd) + 4
 	}
 	if ev == 4 {
-		d.At("EVErrorCode")
-		x.EVErrorCode.Set(ErrorCode(d.Enum(10)))
+		x.EVErrorCode.Set(ErrorCode(d.Enum("EVErrorCode", 10)))
 		ev = d.Event(2, exi.AtEnd) + 5
 	}
 	if ev == 5 {
-		d.At("EVTimeout")
-		x.EVTimeout.Set(d.Bool())
+		x.EVTimeout.Set(d.Bool("EVTimeout"))
 		ev = d.Event(1, exi.AtEnd) + 6
 	}
 	if ev != 6 {
@@ -304,47 +193,38 @@ func (x *EVTechnicalStatus) DecodeEXI(d *exi.Decoder) {
 
 // EncodeEXI writes the element's content and end.
 func (x *EVTechnicalStatus) EncodeEXI(e *exi.Encoder) {
-	e.Event(0, 1)
-	e.At("EVReadyToCharge")
-	e.Bool(x.EVReadyToCharge)
-	e.Event(0, 1)
-	e.At("EVImmobilizationRequest")
-	e.Bool(x.EVImmobilizationRequest)
+	e.NextBool("EVReadyToCharge", x.EVReadyToCharge)
+	e.NextBool("EVImmobilizationRequest", x.EVImmobilizationRequest)
 	at := uint32(0)
 	if x.EVImmobilized.Present {
 		e.Event(0-at, 7-at)
-		e.At("EVImmobilized")
-		e.Bool(x.EVImmobilized.Value)
+		e.Bool("EVImmobilized", x.EVImmobilized.Value)
 		at = 1
 	}
 	if x.EVWLANStrength.Present {
 		e.Event(1-at, 7-at)
-		e.At("EVWLANStrength")
 		x.EVWLANStrength.Value.EncodeEXI(e)
+		e.Out("EVWLANStrength")
 		at = 2
 	}
 	if x.EVCPStatus.Present {
 		e.Event(2-at, 7-at)
-		e.At("EVCPStatus")
-		e.Enum(uint8(x.EVCPStatus.Value), 5)
+		e.Enum("EVCPStatus", uint8(x.EVCPStatus.Value), 5)
 		at = 3
 	}
 	if x.EVSOC.Present {
 		e.Event(3-at, 7-at)
-		e.At("EVSOC")
-		e.Ranged(int(x.EVSOC.Value), 0, 100)
+		e.Ranged("EVSOC", int(x.EVSOC.Value), 0, 100)
 		at = 4
 	}
 	if x.EVErrorCode.Present {
 		e.Event(4-at, 7-at)
-		e.At("EVErrorCode")
-		e.Enum(uint8(x.EVErrorCode.Value), 10)
+		e.Enum("EVErrorCode", uint8(x.EVErrorCode.Value), 10)
 		at = 5
 	}
 	if x.EVTimeout.Present {
 		e.Event(5-at, 7-at)
-		e.At("EVTimeout")
-		e.Bool(x.EVTimeout.Value)
+		e.Bool("EVTimeout", x.EVTimeout.Value)
 		at = 6
 	}
 	e.Event(6-at, 7-at)

@@ -24,44 +24,23 @@ func (*ACDPVehiclePositioningReq) ElementName() exi.QName {
 
 // DecodeEXI reads the element's content and end.
 func (x *ACDPVehiclePositioningReq) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("Header")
+	if !d.Begin("Header", exi.AtStart) {
 		return
 	}
-	d.In("Header")
 	x.Header.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVMobilityStatus")
-		return
-	}
-	d.At("EVMobilityStatus")
-	x.EVMobilityStatus = d.Bool()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVPositioningSupport")
-		return
-	}
-	d.At("EVPositioningSupport")
-	x.EVPositioningSupport = d.Bool()
-	if d.Event(1, exi.AtEnd) != 0 {
-		d.Expected("end of element")
-	}
+	d.Out("Header")
+	x.EVMobilityStatus = d.NextBool("EVMobilityStatus", 0)
+	x.EVPositioningSupport = d.NextBool("EVPositioningSupport", 0)
+	d.End(exi.AtEnd)
 }
 
 // EncodeEXI writes the element's content and end.
 func (x *ACDPVehiclePositioningReq) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
-	e.At("Header")
 	x.Header.EncodeEXI(e)
-	e.Event(0, 1)
-	e.At("EVMobilityStatus")
-	e.Bool(x.EVMobilityStatus)
-	e.Event(0, 1)
-	e.At("EVPositioningSupport")
-	e.Bool(x.EVPositioningSupport)
+	e.Out("Header")
+	e.NextBool("EVMobilityStatus", x.EVMobilityStatus)
+	e.NextBool("EVPositioningSupport", x.EVPositioningSupport)
 	e.Event(0, 1)
 }
 
@@ -101,104 +80,35 @@ func (*ACDPVehiclePositioningRes) ElementName() exi.QName {
 
 // DecodeEXI reads the element's content and end.
 func (x *ACDPVehiclePositioningRes) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("Header")
+	if !d.Begin("Header", exi.AtStart) {
 		return
 	}
-	d.In("Header")
 	x.Header.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("ResponseCode")
-		return
-	}
-	d.At("ResponseCode")
-	x.ResponseCode = common.ResponseCode(d.Enum(40))
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVSEProcessing")
-		return
-	}
-	d.At("EVSEProcessing")
-	x.EVSEProcessing = common.Processing(d.Enum(3))
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVSEPositioningSupport")
-		return
-	}
-	d.At("EVSEPositioningSupport")
-	x.EVSEPositioningSupport = d.Bool()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVRelativeXDeviation")
-		return
-	}
-	d.At("EVRelativeXDeviation")
-	x.EVRelativeXDeviation = int16(d.Signed(-1<<15, 1<<15-1))
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVRelativeYDeviation")
-		return
-	}
-	d.At("EVRelativeYDeviation")
-	x.EVRelativeYDeviation = int16(d.Signed(-1<<15, 1<<15-1))
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("ContactWindowXc")
-		return
-	}
-	d.At("ContactWindowXc")
-	x.ContactWindowXc = int16(d.Signed(-1<<15, 1<<15-1))
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("ContactWindowYc")
-		return
-	}
-	d.At("ContactWindowYc")
-	x.ContactWindowYc = int16(d.Signed(-1<<15, 1<<15-1))
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVInChargePosition")
-		return
-	}
-	d.At("EVInChargePosition")
-	x.EVInChargePosition = d.Bool()
-	if d.Event(1, exi.AtEnd) != 0 {
-		d.Expected("end of element")
-	}
+	d.Out("Header")
+	x.ResponseCode = common.ResponseCode(d.NextEnum("ResponseCode", 40, 0))
+	x.EVSEProcessing = common.Processing(d.NextEnum("EVSEProcessing", 3, 0))
+	x.EVSEPositioningSupport = d.NextBool("EVSEPositioningSupport", 0)
+	x.EVRelativeXDeviation = int16(d.NextSigned("EVRelativeXDeviation", -1<<15, 1<<15-1, 0))
+	x.EVRelativeYDeviation = int16(d.NextSigned("EVRelativeYDeviation", -1<<15, 1<<15-1, 0))
+	x.ContactWindowXc = int16(d.NextSigned("ContactWindowXc", -1<<15, 1<<15-1, 0))
+	x.ContactWindowYc = int16(d.NextSigned("ContactWindowYc", -1<<15, 1<<15-1, 0))
+	x.EVInChargePosition = d.NextBool("EVInChargePosition", 0)
+	d.End(exi.AtEnd)
 }
 
 // EncodeEXI writes the element's content and end.
 func (x *ACDPVehiclePositioningRes) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
-	e.At("Header")
 	x.Header.EncodeEXI(e)
-	e.Event(0, 1)
-	e.At("ResponseCode")
-	e.Enum(uint8(x.ResponseCode), 40)
-	e.Event(0, 1)
-	e.At("EVSEProcessing")
-	e.Enum(uint8(x.EVSEProcessing), 3)
-	e.Event(0, 1)
-	e.At("EVSEPositioningSupport")
-	e.Bool(x.EVSEPositioningSupport)
-	e.Event(0, 1)
-	e.At("EVRelativeXDeviation")
-	e.Signed(int64(x.EVRelativeXDeviation))
-	e.Event(0, 1)
-	e.At("EVRelativeYDeviation")
-	e.Signed(int64(x.EVRelativeYDeviation))
-	e.Event(0, 1)
-	e.At("ContactWindowXc")
-	e.Signed(int64(x.ContactWindowXc))
-	e.Event(0, 1)
-	e.At("ContactWindowYc")
-	e.Signed(int64(x.ContactWindowYc))
-	e.Event(0, 1)
-	e.At("EVInChargePosition")
-	e.Bool(x.EVInChargePosition)
+	e.Out("Header")
+	e.NextEnum("ResponseCode", uint8(x.ResponseCode), 40)
+	e.NextEnum("EVSEProcessing", uint8(x.EVSEProcessing), 3)
+	e.NextBool("EVSEPositioningSupport", x.EVSEPositioningSupport)
+	e.NextSigned("EVRelativeXDeviation", int64(x.EVRelativeXDeviation))
+	e.NextSigned("EVRelativeYDeviation", int64(x.EVRelativeYDeviation))
+	e.NextSigned("ContactWindowXc", int64(x.ContactWindowXc))
+	e.NextSigned("ContactWindowYc", int64(x.ContactWindowYc))
+	e.NextBool("EVInChargePosition", x.EVInChargePosition)
 	e.Event(0, 1)
 }
 

@@ -76,51 +76,43 @@ func decodeDocument(d *exi.Decoder) Message {
 	switch ev := d.Bits(6); ev {
 	case 0:
 		m := new(ACDPConnectReq)
-		d.In("ACDP_ConnectReq")
 		m.DecodeEXI(d)
-		d.Out()
+		d.Out("ACDP_ConnectReq")
 		return m
 	case 1:
 		m := new(ACDPConnectRes)
-		d.In("ACDP_ConnectRes")
 		m.DecodeEXI(d)
-		d.Out()
+		d.Out("ACDP_ConnectRes")
 		return m
 	case 2:
 		m := new(ACDPDisconnectReq)
-		d.In("ACDP_DisconnectReq")
 		m.DecodeEXI(d)
-		d.Out()
+		d.Out("ACDP_DisconnectReq")
 		return m
 	case 3:
 		m := new(ACDPDisconnectRes)
-		d.In("ACDP_DisconnectRes")
 		m.DecodeEXI(d)
-		d.Out()
+		d.Out("ACDP_DisconnectRes")
 		return m
 	case 4:
 		m := new(ACDPSystemStatusReq)
-		d.In("ACDP_SystemStatusReq")
 		m.DecodeEXI(d)
-		d.Out()
+		d.Out("ACDP_SystemStatusReq")
 		return m
 	case 5:
 		m := new(ACDPSystemStatusRes)
-		d.In("ACDP_SystemStatusRes")
 		m.DecodeEXI(d)
-		d.Out()
+		d.Out("ACDP_SystemStatusRes")
 		return m
 	case 6:
 		m := new(ACDPVehiclePositioningReq)
-		d.In("ACDP_VehiclePositioningReq")
 		m.DecodeEXI(d)
-		d.Out()
+		d.Out("ACDP_VehiclePositioningReq")
 		return m
 	case 7:
 		m := new(ACDPVehiclePositioningRes)
-		d.In("ACDP_VehiclePositioningRes")
 		m.DecodeEXI(d)
-		d.Out()
+		d.Out("ACDP_VehiclePositioningRes")
 		return m
 	default:
 		d.BadDocument(ev, &SchemaSet)
@@ -134,6 +126,7 @@ func (m *ACDPConnectReq) AppendEXI(dst []byte) ([]byte, error) {
 	e.Reset(dst)
 	e.Bits(0, 6)
 	m.EncodeEXI(&e)
+	e.Out("ACDP_ConnectReq")
 	return e.Finish()
 }
 
@@ -151,6 +144,7 @@ func (m *ACDPConnectRes) AppendEXI(dst []byte) ([]byte, error) {
 	e.Reset(dst)
 	e.Bits(1, 6)
 	m.EncodeEXI(&e)
+	e.Out("ACDP_ConnectRes")
 	return e.Finish()
 }
 
@@ -176,6 +170,7 @@ func (m *ACDPDisconnectReq) AppendEXI(dst []byte) ([]byte, error) {
 	e.Reset(dst)
 	e.Bits(2, 6)
 	m.EncodeEXI(&e)
+	e.Out("ACDP_DisconnectReq")
 	return e.Finish()
 }
 
@@ -201,6 +196,7 @@ func (m *ACDPDisconnectRes) AppendEXI(dst []byte) ([]byte, error) {
 	e.Reset(dst)
 	e.Bits(3, 6)
 	m.EncodeEXI(&e)
+	e.Out("ACDP_DisconnectRes")
 	return e.Finish()
 }
 
@@ -218,6 +214,7 @@ func (m *ACDPSystemStatusReq) AppendEXI(dst []byte) ([]byte, error) {
 	e.Reset(dst)
 	e.Bits(4, 6)
 	m.EncodeEXI(&e)
+	e.Out("ACDP_SystemStatusReq")
 	return e.Finish()
 }
 
@@ -235,6 +232,7 @@ func (m *ACDPSystemStatusRes) AppendEXI(dst []byte) ([]byte, error) {
 	e.Reset(dst)
 	e.Bits(5, 6)
 	m.EncodeEXI(&e)
+	e.Out("ACDP_SystemStatusRes")
 	return e.Finish()
 }
 
@@ -252,6 +250,7 @@ func (m *ACDPVehiclePositioningReq) AppendEXI(dst []byte) ([]byte, error) {
 	e.Reset(dst)
 	e.Bits(6, 6)
 	m.EncodeEXI(&e)
+	e.Out("ACDP_VehiclePositioningReq")
 	return e.Finish()
 }
 
@@ -269,6 +268,7 @@ func (m *ACDPVehiclePositioningRes) AppendEXI(dst []byte) ([]byte, error) {
 	e.Reset(dst)
 	e.Bits(7, 6)
 	m.EncodeEXI(&e)
+	e.Out("ACDP_VehiclePositioningRes")
 	return e.Finish()
 }
 

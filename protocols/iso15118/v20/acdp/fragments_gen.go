@@ -104,51 +104,43 @@ func decodeFragment(d *exi.Decoder) (f Fragment) {
 	case 0:
 		v := new(ACDPConnectReq)
 		f = Fragment{exi.QName{Space: "urn:iso:std:iso:15118:-20:ACDP", Local: "ACDP_ConnectReq"}, v}
-		d.In("ACDP_ConnectReq")
 		v.DecodeEXI(d)
-		d.Out()
+		d.Out("ACDP_ConnectReq")
 	case 1:
 		v := new(ACDPConnectRes)
 		f = Fragment{exi.QName{Space: "urn:iso:std:iso:15118:-20:ACDP", Local: "ACDP_ConnectRes"}, v}
-		d.In("ACDP_ConnectRes")
 		v.DecodeEXI(d)
-		d.Out()
+		d.Out("ACDP_ConnectRes")
 	case 2:
 		v := new(ACDPDisconnectReq)
 		f = Fragment{exi.QName{Space: "urn:iso:std:iso:15118:-20:ACDP", Local: "ACDP_DisconnectReq"}, v}
-		d.In("ACDP_DisconnectReq")
 		v.DecodeEXI(d)
-		d.Out()
+		d.Out("ACDP_DisconnectReq")
 	case 3:
 		v := new(ACDPDisconnectRes)
 		f = Fragment{exi.QName{Space: "urn:iso:std:iso:15118:-20:ACDP", Local: "ACDP_DisconnectRes"}, v}
-		d.In("ACDP_DisconnectRes")
 		v.DecodeEXI(d)
-		d.Out()
+		d.Out("ACDP_DisconnectRes")
 	case 4:
 		v := new(ACDPSystemStatusReq)
 		f = Fragment{exi.QName{Space: "urn:iso:std:iso:15118:-20:ACDP", Local: "ACDP_SystemStatusReq"}, v}
-		d.In("ACDP_SystemStatusReq")
 		v.DecodeEXI(d)
-		d.Out()
+		d.Out("ACDP_SystemStatusReq")
 	case 5:
 		v := new(ACDPSystemStatusRes)
 		f = Fragment{exi.QName{Space: "urn:iso:std:iso:15118:-20:ACDP", Local: "ACDP_SystemStatusRes"}, v}
-		d.In("ACDP_SystemStatusRes")
 		v.DecodeEXI(d)
-		d.Out()
+		d.Out("ACDP_SystemStatusRes")
 	case 6:
 		v := new(ACDPVehiclePositioningReq)
 		f = Fragment{exi.QName{Space: "urn:iso:std:iso:15118:-20:ACDP", Local: "ACDP_VehiclePositioningReq"}, v}
-		d.In("ACDP_VehiclePositioningReq")
 		v.DecodeEXI(d)
-		d.Out()
+		d.Out("ACDP_VehiclePositioningReq")
 	case 7:
 		v := new(ACDPVehiclePositioningRes)
 		f = Fragment{exi.QName{Space: "urn:iso:std:iso:15118:-20:ACDP", Local: "ACDP_VehiclePositioningRes"}, v}
-		d.In("ACDP_VehiclePositioningRes")
 		v.DecodeEXI(d)
-		d.Out()
+		d.Out("ACDP_VehiclePositioningRes")
 	default:
 		d.BadFragment(ev)
 		return f
@@ -165,6 +157,7 @@ func AppendACDPConnectReqFragment(dst []byte, v *ACDPConnectReq) ([]byte, error)
 	e.Reset(dst)
 	e.Bits(0, 8)
 	v.EncodeEXI(&e)
+	e.Out("ACDP_ConnectReq")
 	e.Bits(130, 8)
 	return e.Finish()
 }
@@ -175,6 +168,7 @@ func AppendACDPConnectResFragment(dst []byte, v *ACDPConnectRes) ([]byte, error)
 	e.Reset(dst)
 	e.Bits(1, 8)
 	v.EncodeEXI(&e)
+	e.Out("ACDP_ConnectRes")
 	e.Bits(130, 8)
 	return e.Finish()
 }
@@ -185,6 +179,7 @@ func AppendACDPDisconnectReqFragment(dst []byte, v *ACDPDisconnectReq) ([]byte, 
 	e.Reset(dst)
 	e.Bits(2, 8)
 	v.EncodeEXI(&e)
+	e.Out("ACDP_DisconnectReq")
 	e.Bits(130, 8)
 	return e.Finish()
 }
@@ -195,6 +190,7 @@ func AppendACDPDisconnectResFragment(dst []byte, v *ACDPDisconnectRes) ([]byte, 
 	e.Reset(dst)
 	e.Bits(3, 8)
 	v.EncodeEXI(&e)
+	e.Out("ACDP_DisconnectRes")
 	e.Bits(130, 8)
 	return e.Finish()
 }
@@ -205,6 +201,7 @@ func AppendACDPSystemStatusReqFragment(dst []byte, v *ACDPSystemStatusReq) ([]by
 	e.Reset(dst)
 	e.Bits(4, 8)
 	v.EncodeEXI(&e)
+	e.Out("ACDP_SystemStatusReq")
 	e.Bits(130, 8)
 	return e.Finish()
 }
@@ -215,6 +212,7 @@ func AppendACDPSystemStatusResFragment(dst []byte, v *ACDPSystemStatusRes) ([]by
 	e.Reset(dst)
 	e.Bits(5, 8)
 	v.EncodeEXI(&e)
+	e.Out("ACDP_SystemStatusRes")
 	e.Bits(130, 8)
 	return e.Finish()
 }
@@ -225,6 +223,7 @@ func AppendACDPVehiclePositioningReqFragment(dst []byte, v *ACDPVehiclePositioni
 	e.Reset(dst)
 	e.Bits(6, 8)
 	v.EncodeEXI(&e)
+	e.Out("ACDP_VehiclePositioningReq")
 	e.Bits(130, 8)
 	return e.Finish()
 }
@@ -235,6 +234,7 @@ func AppendACDPVehiclePositioningResFragment(dst []byte, v *ACDPVehiclePositioni
 	e.Reset(dst)
 	e.Bits(7, 8)
 	v.EncodeEXI(&e)
+	e.Out("ACDP_VehiclePositioningRes")
 	e.Bits(130, 8)
 	return e.Finish()
 }

@@ -40,91 +40,63 @@ type AbsolutePriceSchedule struct {
 func (x *AbsolutePriceSchedule) DecodeEXI(d *exi.Decoder) {
 	ev := d.Event(2, exi.AtStart|1<<8)
 	if ev == 0 {
-		d.At("@cm:Id")
-		x.ID.Set(d.TextAttr())
+		x.ID.Set(d.TextAttr("@cm:Id"))
 		ev = d.Event(1, exi.AtAttributes) + 1
 	}
 	if ev != 1 {
 		d.Expected("TimeAnchor")
 		return
 	}
-	d.At("TimeAnchor")
-	x.TimeAnchor = d.Unsigned(1<<64 - 1)
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("PriceScheduleID")
-		return
-	}
-	d.At("PriceScheduleID")
-	x.PriceScheduleID = uint32(d.Unsigned(1<<32 - 1))
+	x.TimeAnchor = d.Unsigned("TimeAnchor", 1<<64-1)
+	x.PriceScheduleID = uint32(d.NextUnsigned("PriceScheduleID", 1<<32-1, 0))
 	ev = d.Event(2, 0)
 	if ev == 0 {
-		d.At("PriceScheduleDescription")
-		x.PriceScheduleDescription.Set(d.Text())
+		x.PriceScheduleDescription.Set(d.Text("PriceScheduleDescription"))
 		ev = d.Event(1, 0) + 1
 	}
 	if ev != 1 {
 		d.Expected("Currency")
 		return
 	}
-	d.At("Currency")
-	x.Currency = d.Text()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("Language")
-		return
-	}
-	d.At("Language")
-	x.Language = d.Text()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("PriceAlgorithm")
-		return
-	}
-	d.At("PriceAlgorithm")
-	x.PriceAlgorithm = d.Text()
+	x.Currency = d.Text("Currency")
+	x.Language = d.NextText("Language", 0)
+	x.PriceAlgorithm = d.NextText("PriceAlgorithm", 0)
 	ev = d.Event(4, 0)
 	if ev == 0 {
 		x.MinimumCost.Present = true
-		d.In("MinimumCost")
 		x.MinimumCost.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("MinimumCost")
 		ev = d.Event(3, 0) + 1
 	}
 	if ev == 1 {
 		x.MaximumCost.Present = true
-		d.In("MaximumCost")
 		x.MaximumCost.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("MaximumCost")
 		ev = d.Event(2, 0) + 2
 	}
 	if ev == 2 {
 		x.TaxRules.Present = true
-		d.In("TaxRules")
 		x.TaxRules.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("TaxRules")
 		ev = d.Event(1, 0) + 3
 	}
 	if ev != 3 {
 		d.Expected("PriceRuleStacks")
 		return
 	}
-	d.In("PriceRuleStacks")
 	x.PriceRuleStacks.DecodeEXI(d)
-	d.Out()
+	d.Out("PriceRuleStacks")
 	ev = d.Event(3, exi.AtEnd)
 	if ev == 0 {
 		x.OverstayRules.Present = true
-		d.In("OverstayRules")
 		x.OverstayRules.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("OverstayRules")
 		ev = d.Event(2, exi.AtEnd) + 1
 	}
 	if ev == 1 {
 		x.AdditionalSelectedServices.Present = true
-		d.In("AdditionalSelectedServices")
 		x.AdditionalSelectedServices.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("AdditionalSelectedServices")
 		ev = d.Event(1, exi.AtEnd) + 2
 	}
 	if ev != 2 {
@@ -137,65 +109,57 @@ func (x *AbsolutePriceSchedule) EncodeEXI(e *exi.Encoder) {
 	at := uint32(0)
 	if x.ID.Present {
 		e.Event(0-at, 2-at)
-		e.At("@Id")
-		e.TextAttr(x.ID.Value)
+		e.TextAttr("@Id", x.ID.Value)
 		at = 1
 	}
 	e.Event(1-at, 2-at)
-	e.At("TimeAnchor")
-	e.Unsigned(x.TimeAnchor)
-	e.Event(0, 1)
-	e.At("PriceScheduleID")
-	e.Unsigned(uint64(x.PriceScheduleID))
+	e.Unsigned("TimeAnchor", x.TimeAnchor)
+	e.NextUnsigned("PriceScheduleID", uint64(x.PriceScheduleID))
 	at = 0
 	if x.PriceScheduleDescription.Present {
 		e.Event(0-at, 2-at)
-		e.At("PriceScheduleDescription")
-		e.Text(x.PriceScheduleDescription.Value)
+		e.Text("PriceScheduleDescription", x.PriceScheduleDescription.Value)
 		at = 1
 	}
 	e.Event(1-at, 2-at)
-	e.At("Currency")
-	e.Text(x.Currency)
+	e.Text("Currency", x.Currency)
 	e.Event(0, 1)
-	e.At("Language")
-	e.Text(x.Language)
+	e.Text("Language", x.Language)
 	e.Event(0, 1)
-	e.At("PriceAlgorithm")
-	e.Text(x.PriceAlgorithm)
+	e.Text("PriceAlgorithm", x.PriceAlgorithm)
 	at = 0
 	if x.MinimumCost.Present {
 		e.Event(0-at, 4-at)
-		e.At("MinimumCost")
 		x.MinimumCost.Value.EncodeEXI(e)
+		e.Out("MinimumCost")
 		at = 1
 	}
 	if x.MaximumCost.Present {
 		e.Event(1-at, 4-at)
-		e.At("MaximumCost")
 		x.MaximumCost.Value.EncodeEXI(e)
+		e.Out("MaximumCost")
 		at = 2
 	}
 	if x.TaxRules.Present {
 		e.Event(2-at, 4-at)
-		e.At("TaxRules")
 		x.TaxRules.Value.EncodeEXI(e)
+		e.Out("TaxRules")
 		at = 3
 	}
 	e.Event(3-at, 4-at)
-	e.At("PriceRuleStacks")
 	x.PriceRuleStacks.EncodeEXI(e)
+	e.Out("PriceRuleStacks")
 	at = 0
 	if x.OverstayRules.Present {
 		e.Event(0-at, 3-at)
-		e.At("OverstayRules")
 		x.OverstayRules.Value.EncodeEXI(e)
+		e.Out("OverstayRules")
 		at = 1
 	}
 	if x.AdditionalSelectedServices.Present {
 		e.Event(1-at, 3-at)
-		e.At("AdditionalSelectedServices")
 		x.AdditionalSelectedServices.Value.EncodeEXI(e)
+		e.Out("AdditionalSelectedServices")
 		at = 2
 	}
 	e.Event(2-at, 3-at)

@@ -16,34 +16,22 @@ type AdditionalService struct {
 
 // DecodeEXI reads the element's content and end.
 func (x *AdditionalService) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("ServiceName")
+	x.ServiceName = d.NextText("ServiceName", exi.AtStart)
+	if !d.Begin("ServiceFee", 0) {
 		return
 	}
-	d.At("ServiceName")
-	x.ServiceName = d.Text()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("ServiceFee")
-		return
-	}
-	d.In("ServiceFee")
 	x.ServiceFee.DecodeEXI(d)
-	d.Out()
-	if d.Event(1, exi.AtEnd) != 0 {
-		d.Expected("end of element")
-	}
+	d.Out("ServiceFee")
+	d.End(exi.AtEnd)
 }
 
 // EncodeEXI writes the element's content and end.
 func (x *AdditionalService) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
-	e.At("ServiceName")
-	e.Text(x.ServiceName)
+	e.Text("ServiceName", x.ServiceName)
 	e.Event(0, 1)
-	e.At("ServiceFee")
 	x.ServiceFee.EncodeEXI(e)
+	e.Out("ServiceFee")
 	e.Event(0, 1)
 }
 

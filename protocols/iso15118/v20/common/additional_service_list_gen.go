@@ -20,9 +20,8 @@ func (x *AdditionalServiceList) DecodeEXI(d *exi.Decoder) {
 		return
 	}
 	x.AdditionalService = append(x.AdditionalService, AdditionalService{})
-	d.In("AdditionalService")
 	x.AdditionalService[len(x.AdditionalService)-1].DecodeEXI(d)
-	d.Out()
+	d.Out("AdditionalService")
 	for {
 		if len(x.AdditionalService) == 5 {
 			ev = d.Event(1, exi.AtEnd) + 1
@@ -32,9 +31,8 @@ func (x *AdditionalServiceList) DecodeEXI(d *exi.Decoder) {
 			break
 		}
 		x.AdditionalService = append(x.AdditionalService, AdditionalService{})
-		d.In("AdditionalService")
 		x.AdditionalService[len(x.AdditionalService)-1].DecodeEXI(d)
-		d.Out()
+		d.Out("AdditionalService")
 	}
 	if ev != 1 {
 		d.Expected("end of element")
@@ -48,8 +46,8 @@ func (x *AdditionalServiceList) EncodeEXI(e *exi.Encoder) {
 		return
 	}
 	e.Event(0, 1)
-	e.At("AdditionalService")
 	x.AdditionalService[0].EncodeEXI(e)
+	e.Out("AdditionalService")
 	at := uint32(0)
 	if len(x.AdditionalService) > 5 {
 		e.TooMany("AdditionalService", 5)
@@ -57,8 +55,8 @@ func (x *AdditionalServiceList) EncodeEXI(e *exi.Encoder) {
 	}
 	for i := range x.AdditionalService[1:] {
 		e.Event(0-at, 2-at)
-		e.At("AdditionalService")
 		x.AdditionalService[i+1].EncodeEXI(e)
+		e.Out("AdditionalService")
 	}
 	if len(x.AdditionalService) == 5 {
 		at = 1

@@ -25,59 +25,44 @@ func (*AuthorizationReq) ElementName() exi.QName {
 
 // DecodeEXI reads the element's content and end.
 func (x *AuthorizationReq) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("Header")
+	if !d.Begin("Header", exi.AtStart) {
 		return
 	}
-	d.In("Header")
 	x.Header.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("SelectedAuthorizationService")
-		return
-	}
-	d.At("SelectedAuthorizationService")
-	x.SelectedAuthorizationService = Authorization(d.Enum(2))
-	ev = d.Event(2, 0)
+	d.Out("Header")
+	x.SelectedAuthorizationService = Authorization(d.NextEnum("SelectedAuthorizationService", 2, 0))
+	ev := d.Event(2, 0)
 	switch ev {
 	case 0:
 		x.EIMAReqAuthorizationMode.Present = true
-		d.In("EIM_AReqAuthorizationMode")
 		x.EIMAReqAuthorizationMode.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EIM_AReqAuthorizationMode")
 	case 1:
 		x.PnCAReqAuthorizationMode.Present = true
-		d.In("PnC_AReqAuthorizationMode")
 		x.PnCAReqAuthorizationMode.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("PnC_AReqAuthorizationMode")
 	default:
 		d.Expected("EIM_AReqAuthorizationMode or PnC_AReqAuthorizationMode")
 		return
 	}
-	if d.Event(1, exi.AtEnd) != 0 {
-		d.Expected("end of element")
-	}
+	d.End(exi.AtEnd)
 }
 
 // EncodeEXI writes the element's content and end.
 func (x *AuthorizationReq) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
-	e.At("Header")
 	x.Header.EncodeEXI(e)
-	e.Event(0, 1)
-	e.At("SelectedAuthorizationService")
-	e.Enum(uint8(x.SelectedAuthorizationService), 2)
+	e.Out("Header")
+	e.NextEnum("SelectedAuthorizationService", uint8(x.SelectedAuthorizationService), 2)
 	switch {
 	case x.EIMAReqAuthorizationMode.Present:
 		e.Event(0, 2)
-		e.At("EIM_AReqAuthorizationMode")
 		x.EIMAReqAuthorizationMode.Value.EncodeEXI(e)
+		e.Out("EIM_AReqAuthorizationMode")
 	case x.PnCAReqAuthorizationMode.Present:
 		e.Event(1, 2)
-		e.At("PnC_AReqAuthorizationMode")
 		x.PnCAReqAuthorizationMode.Value.EncodeEXI(e)
+		e.Out("PnC_AReqAuthorizationMode")
 	default:
 		e.Missing("EIM_AReqAuthorizationMode or PnC_AReqAuthorizationMode")
 	}
@@ -129,44 +114,23 @@ func (*AuthorizationRes) ElementName() exi.QName {
 
 // DecodeEXI reads the element's content and end.
 func (x *AuthorizationRes) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("Header")
+	if !d.Begin("Header", exi.AtStart) {
 		return
 	}
-	d.In("Header")
 	x.Header.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("ResponseCode")
-		return
-	}
-	d.At("ResponseCode")
-	x.ResponseCode = ResponseCode(d.Enum(40))
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVSEProcessing")
-		return
-	}
-	d.At("EVSEProcessing")
-	x.EVSEProcessing = Processing(d.Enum(3))
-	if d.Event(1, exi.AtEnd) != 0 {
-		d.Expected("end of element")
-	}
+	d.Out("Header")
+	x.ResponseCode = ResponseCode(d.NextEnum("ResponseCode", 40, 0))
+	x.EVSEProcessing = Processing(d.NextEnum("EVSEProcessing", 3, 0))
+	d.End(exi.AtEnd)
 }
 
 // EncodeEXI writes the element's content and end.
 func (x *AuthorizationRes) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
-	e.At("Header")
 	x.Header.EncodeEXI(e)
-	e.Event(0, 1)
-	e.At("ResponseCode")
-	e.Enum(uint8(x.ResponseCode), 40)
-	e.Event(0, 1)
-	e.At("EVSEProcessing")
-	e.Enum(uint8(x.EVSEProcessing), 3)
+	e.Out("Header")
+	e.NextEnum("ResponseCode", uint8(x.ResponseCode), 40)
+	e.NextEnum("EVSEProcessing", uint8(x.EVSEProcessing), 3)
 	e.Event(0, 1)
 }
 
@@ -185,9 +149,7 @@ type EIMAReqAuthorizationMode struct {
 
 // DecodeEXI reads the element's content and end.
 func (x *EIMAReqAuthorizationMode) DecodeEXI(d *exi.Decoder) {
-	if d.Event(1, exi.AtStart|exi.AtEnd) != 0 {
-		d.Expected("end of element")
-	}
+	d.End(exi.AtStart | exi.AtEnd)
 }
 
 // EncodeEXI writes the element's content and end.

@@ -19,24 +19,19 @@ func (*AuthorizationSetupReq) ElementName() exi.QName {
 
 // DecodeEXI reads the element's content and end.
 func (x *AuthorizationSetupReq) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("Header")
+	if !d.Begin("Header", exi.AtStart) {
 		return
 	}
-	d.In("Header")
 	x.Header.DecodeEXI(d)
-	d.Out()
-	if d.Event(1, exi.AtEnd) != 0 {
-		d.Expected("end of element")
-	}
+	d.Out("Header")
+	d.End(exi.AtEnd)
 }
 
 // EncodeEXI writes the element's content and end.
 func (x *AuthorizationSetupReq) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
-	e.At("Header")
 	x.Header.EncodeEXI(e)
+	e.Out("Header")
 	e.Event(0, 1)
 }
 
@@ -70,28 +65,18 @@ func (*AuthorizationSetupRes) ElementName() exi.QName {
 
 // DecodeEXI reads the element's content and end.
 func (x *AuthorizationSetupRes) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("Header")
+	if !d.Begin("Header", exi.AtStart) {
 		return
 	}
-	d.In("Header")
 	x.Header.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("ResponseCode")
-		return
-	}
-	d.At("ResponseCode")
-	x.ResponseCode = ResponseCode(d.Enum(40))
-	ev = d.Event(1, 0)
+	d.Out("Header")
+	x.ResponseCode = ResponseCode(d.NextEnum("ResponseCode", 40, 0))
+	ev := d.Event(1, 0)
 	if ev != 0 {
 		d.Expected("AuthorizationServices")
 		return
 	}
-	d.At("AuthorizationServices")
-	x.AuthorizationServices = append(x.AuthorizationServices, Authorization(d.Enum(2)))
+	x.AuthorizationServices = append(x.AuthorizationServices, Authorization(d.Enum("AuthorizationServices", 2)))
 	for {
 		if len(x.AuthorizationServices) == 2 {
 			ev = d.Event(1, 0) + 1
@@ -100,51 +85,42 @@ func (x *AuthorizationSetupRes) DecodeEXI(d *exi.Decoder) {
 		if ev = d.Event(2, 0); ev != 0 {
 			break
 		}
-		d.At("AuthorizationServices")
-		x.AuthorizationServices = append(x.AuthorizationServices, Authorization(d.Enum(2)))
+		x.AuthorizationServices = append(x.AuthorizationServices, Authorization(d.Enum("AuthorizationServices", 2)))
 	}
 	if ev != 1 {
 		d.Expected("CertificateInstallationService")
 		return
 	}
-	d.At("CertificateInstallationService")
-	x.CertificateInstallationService = d.Bool()
+	x.CertificateInstallationService = d.Bool("CertificateInstallationService")
 	ev = d.Event(2, 0)
 	switch ev {
 	case 0:
 		x.EIMASResAuthorizationMode.Present = true
-		d.In("EIM_ASResAuthorizationMode")
 		x.EIMASResAuthorizationMode.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EIM_ASResAuthorizationMode")
 	case 1:
 		x.PnCASResAuthorizationMode.Present = true
-		d.In("PnC_ASResAuthorizationMode")
 		x.PnCASResAuthorizationMode.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("PnC_ASResAuthorizationMode")
 	default:
 		d.Expected("EIM_ASResAuthorizationMode or PnC_ASResAuthorizationMode")
 		return
 	}
-	if d.Event(1, exi.AtEnd) != 0 {
-		d.Expected("end of element")
-	}
+	d.End(exi.AtEnd)
 }
 
 // EncodeEXI writes the element's content and end.
 func (x *AuthorizationSetupRes) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
-	e.At("Header")
 	x.Header.EncodeEXI(e)
-	e.Event(0, 1)
-	e.At("ResponseCode")
-	e.Enum(uint8(x.ResponseCode), 40)
+	e.Out("Header")
+	e.NextEnum("ResponseCode", uint8(x.ResponseCode), 40)
 	if len(x.AuthorizationServices) < 1 {
 		e.Missing("AuthorizationServices")
 		return
 	}
 	e.Event(0, 1)
-	e.At("AuthorizationServices")
-	e.Enum(uint8(x.AuthorizationServices[0]), 2)
+	e.Enum("AuthorizationServices", uint8(x.AuthorizationServices[0]), 2)
 	at := uint32(0)
 	if len(x.AuthorizationServices) > 2 {
 		e.TooMany("AuthorizationServices", 2)
@@ -152,24 +128,22 @@ func (x *AuthorizationSetupRes) EncodeEXI(e *exi.Encoder) {
 	}
 	for i := range x.AuthorizationServices[1:] {
 		e.Event(0-at, 2-at)
-		e.At("AuthorizationServices")
-		e.Enum(uint8(x.AuthorizationServices[i+1]), 2)
+		e.Enum("AuthorizationServices", uint8(x.AuthorizationServices[i+1]), 2)
 	}
 	if len(x.AuthorizationServices) == 2 {
 		at = 1
 	}
 	e.Event(1-at, 2-at)
-	e.At("CertificateInstallationService")
-	e.Bool(x.CertificateInstallationService)
+	e.Bool("CertificateInstallationService", x.CertificateInstallationService)
 	switch {
 	case x.EIMASResAuthorizationMode.Present:
 		e.Event(0, 2)
-		e.At("EIM_ASResAuthorizationMode")
 		x.EIMASResAuthorizationMode.Value.EncodeEXI(e)
+		e.Out("EIM_ASResAuthorizationMode")
 	case x.PnCASResAuthorizationMode.Present:
 		e.Event(1, 2)
-		e.At("PnC_ASResAuthorizationMode")
 		x.PnCASResAuthorizationMode.Value.EncodeEXI(e)
+		e.Out("PnC_ASResAuthorizationMode")
 	default:
 		e.Missing("EIM_ASResAuthorizationMode or PnC_ASResAuthorizationMode")
 	}
@@ -214,9 +188,7 @@ type EIMASResAuthorizationMode struct {
 
 // DecodeEXI reads the element's content and end.
 func (x *EIMASResAuthorizationMode) DecodeEXI(d *exi.Decoder) {
-	if d.Event(1, exi.AtStart|exi.AtEnd) != 0 {
-		d.Expected("end of element")
-	}
+	d.End(exi.AtStart | exi.AtEnd)
 }
 
 // EncodeEXI writes the element's content and end.
@@ -241,8 +213,7 @@ func (x *SupportedProvidersList) DecodeEXI(d *exi.Decoder) {
 		d.Expected("ProviderID")
 		return
 	}
-	d.At("ProviderID")
-	x.ProviderID = append(x.ProviderID, d.Text())
+	x.ProviderID = append(x.ProviderID, d.Text("ProviderID"))
 	for {
 		if len(x.ProviderID) == 128 {
 			ev = d.Event(1, exi.AtEnd) + 1
@@ -251,8 +222,7 @@ func (x *SupportedProvidersList) DecodeEXI(d *exi.Decoder) {
 		if ev = d.Event(2, exi.AtEnd); ev != 0 {
 			break
 		}
-		d.At("ProviderID")
-		x.ProviderID = append(x.ProviderID, d.Text())
+		x.ProviderID = append(x.ProviderID, d.Text("ProviderID"))
 	}
 	if ev != 1 {
 		d.Expected("end of element")
@@ -266,8 +236,7 @@ func (x *SupportedProvidersList) EncodeEXI(e *exi.Encoder) {
 		return
 	}
 	e.Event(0, 1)
-	e.At("ProviderID")
-	e.Text(x.ProviderID[0])
+	e.Text("ProviderID", x.ProviderID[0])
 	at := uint32(0)
 	if len(x.ProviderID) > 128 {
 		e.TooMany("ProviderID", 128)
@@ -275,8 +244,7 @@ func (x *SupportedProvidersList) EncodeEXI(e *exi.Encoder) {
 	}
 	for i := range x.ProviderID[1:] {
 		e.Event(0-at, 2-at)
-		e.At("ProviderID")
-		e.Text(x.ProviderID[i+1])
+		e.Text("ProviderID", x.ProviderID[i+1])
 	}
 	if len(x.ProviderID) == 128 {
 		at = 1
@@ -302,19 +270,12 @@ type PnCASResAuthorizationMode struct {
 
 // DecodeEXI reads the element's content and end.
 func (x *PnCASResAuthorizationMode) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("GenChallenge")
-		return
-	}
-	d.At("GenChallenge")
-	x.GenChallenge = d.Binary()
-	ev = d.Event(2, exi.AtEnd)
+	x.GenChallenge = d.NextBinary("GenChallenge", exi.AtStart)
+	ev := d.Event(2, exi.AtEnd)
 	if ev == 0 {
 		x.SupportedProviders.Present = true
-		d.In("SupportedProviders")
 		x.SupportedProviders.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("SupportedProviders")
 		ev = d.Event(1, exi.AtEnd) + 1
 	}
 	if ev != 1 {
@@ -325,13 +286,12 @@ func (x *PnCASResAuthorizationMode) DecodeEXI(d *exi.Decoder) {
 // EncodeEXI writes the element's content and end.
 func (x *PnCASResAuthorizationMode) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
-	e.At("GenChallenge")
-	e.Binary(x.GenChallenge)
+	e.Binary("GenChallenge", x.GenChallenge)
 	at := uint32(0)
 	if x.SupportedProviders.Present {
 		e.Event(0-at, 2-at)
-		e.At("SupportedProviders")
 		x.SupportedProviders.Value.EncodeEXI(e)
+		e.Out("SupportedProviders")
 		at = 1
 	}
 	e.Event(1-at, 2-at)

@@ -4,7 +4,6 @@ package common
 
 import (
 	"github.com/voltyard/voltyard/protocols/exi"
-	"github.com/voltyard/voltyard/protocols/iso15118/xmldsig"
 )
 
 // CertificateInstallationReq is the complex type CertificateInstallationReqType of urn:iso:std:iso:15118:-20:CommonMessages.
@@ -28,43 +27,27 @@ func (*CertificateInstallationReq) ElementName() exi.QName {
 
 // DecodeEXI reads the element's content and end.
 func (x *CertificateInstallationReq) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("Header")
+	if !d.Begin("Header", exi.AtStart) {
 		return
 	}
-	d.In("Header")
 	x.Header.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("OEMProvisioningCertificateChain")
+	d.Out("Header")
+	if !d.Begin("OEMProvisioningCertificateChain", 0) {
 		return
 	}
-	d.In("OEMProvisioningCertificateChain")
 	x.OEMProvisioningCertificateChain.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("ListOfRootCertificateIDs")
+	d.Out("OEMProvisioningCertificateChain")
+	if !d.Begin("ListOfRootCertificateIDs", 0) {
 		return
 	}
-	d.In("ListOfRootCertificateIDs")
 	x.ListOfRootCertificateIDs.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("MaximumContractCertificateChains")
-		return
-	}
-	d.At("MaximumContractCertificateChains")
-	x.MaximumContractCertificateChains = uint8(d.Ranged(0, 255))
-	ev = d.Event(2, exi.AtEnd)
+	d.Out("ListOfRootCertificateIDs")
+	x.MaximumContractCertificateChains = uint8(d.NextRanged("MaximumContractCertificateChains", 0, 255, 0))
+	ev := d.Event(2, exi.AtEnd)
 	if ev == 0 {
 		x.PrioritizedEMAIDs.Present = true
-		d.In("PrioritizedEMAIDs")
 		x.PrioritizedEMAIDs.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("PrioritizedEMAIDs")
 		ev = d.Event(1, exi.AtEnd) + 1
 	}
 	if ev != 1 {
@@ -75,22 +58,20 @@ func (x *CertificateInstallationReq) DecodeEXI(d *exi.Decoder) {
 // EncodeEXI writes the element's content and end.
 func (x *CertificateInstallationReq) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
-	e.At("Header")
 	x.Header.EncodeEXI(e)
+	e.Out("Header")
 	e.Event(0, 1)
-	e.At("OEMProvisioningCertificateChain")
 	x.OEMProvisioningCertificateChain.EncodeEXI(e)
+	e.Out("OEMProvisioningCertificateChain")
 	e.Event(0, 1)
-	e.At("ListOfRootCertificateIDs")
 	x.ListOfRootCertificateIDs.EncodeEXI(e)
-	e.Event(0, 1)
-	e.At("MaximumContractCertificateChains")
-	e.Ranged(int(x.MaximumContractCertificateChains), 0, 255)
+	e.Out("ListOfRootCertificateIDs")
+	e.NextRanged("MaximumContractCertificateChains", int(x.MaximumContractCertificateChains), 0, 255)
 	at := uint32(0)
 	if x.PrioritizedEMAIDs.Present {
 		e.Event(0-at, 2-at)
-		e.At("PrioritizedEMAIDs")
 		x.PrioritizedEMAIDs.Value.EncodeEXI(e)
+		e.Out("PrioritizedEMAIDs")
 		at = 1
 	}
 	e.Event(1-at, 2-at)
@@ -137,76 +118,41 @@ func (*CertificateInstallationRes) ElementName() exi.QName {
 
 // DecodeEXI reads the element's content and end.
 func (x *CertificateInstallationRes) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("Header")
+	if !d.Begin("Header", exi.AtStart) {
 		return
 	}
-	d.In("Header")
 	x.Header.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("ResponseCode")
+	d.Out("Header")
+	x.ResponseCode = ResponseCode(d.NextEnum("ResponseCode", 40, 0))
+	x.EVSEProcessing = Processing(d.NextEnum("EVSEProcessing", 3, 0))
+	if !d.Begin("CPSCertificateChain", 0) {
 		return
 	}
-	d.At("ResponseCode")
-	x.ResponseCode = ResponseCode(d.Enum(40))
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVSEProcessing")
-		return
-	}
-	d.At("EVSEProcessing")
-	x.EVSEProcessing = Processing(d.Enum(3))
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("CPSCertificateChain")
-		return
-	}
-	d.In("CPSCertificateChain")
 	x.CPSCertificateChain.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("SignedInstallationData")
+	d.Out("CPSCertificateChain")
+	if !d.Begin("SignedInstallationData", 0) {
 		return
 	}
-	d.In("SignedInstallationData")
 	x.SignedInstallationData.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("RemainingContractCertificateChains")
-		return
-	}
-	d.At("RemainingContractCertificateChains")
-	x.RemainingContractCertificateChains = uint8(d.Ranged(0, 255))
-	if d.Event(1, exi.AtEnd) != 0 {
-		d.Expected("end of element")
-	}
+	d.Out("SignedInstallationData")
+	x.RemainingContractCertificateChains = uint8(d.NextRanged("RemainingContractCertificateChains", 0, 255, 0))
+	d.End(exi.AtEnd)
 }
 
 // EncodeEXI writes the element's content and end.
 func (x *CertificateInstallationRes) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
-	e.At("Header")
 	x.Header.EncodeEXI(e)
+	e.Out("Header")
+	e.NextEnum("ResponseCode", uint8(x.ResponseCode), 40)
+	e.NextEnum("EVSEProcessing", uint8(x.EVSEProcessing), 3)
 	e.Event(0, 1)
-	e.At("ResponseCode")
-	e.Enum(uint8(x.ResponseCode), 40)
-	e.Event(0, 1)
-	e.At("EVSEProcessing")
-	e.Enum(uint8(x.EVSEProcessing), 3)
-	e.Event(0, 1)
-	e.At("CPSCertificateChain")
 	x.CPSCertificateChain.EncodeEXI(e)
+	e.Out("CPSCertificateChain")
 	e.Event(0, 1)
-	e.At("SignedInstallationData")
 	x.SignedInstallationData.EncodeEXI(e)
-	e.Event(0, 1)
-	e.At("RemainingContractCertificateChains")
-	e.Ranged(int(x.RemainingContractCertificateChains), 0, 255)
+	e.Out("SignedInstallationData")
+	e.NextRanged("RemainingContractCertificateChains", int(x.RemainingContractCertificateChains), 0, 255)
 	e.Event(0, 1)
 }
 
@@ -225,76 +171,6 @@ func (x *CertificateInstallationRes) ValidateEXI(v *exi.Validator) {
 	v.Out()
 }
 
-// ListOfRootCertificateIDs is the complex type ListOfRootCertificateIDsType of urn:iso:std:iso:15118:-20:CommonTypes.
-type ListOfRootCertificateIDs struct {
-	// RootCertificateID: X509IssuerSerialType, 1 to 20.
-	RootCertificateID []xmldsig.X509IssuerSerial `exi:"ct:RootCertificateID"`
-}
-
-// DecodeEXI reads the element's content and end.
-func (x *ListOfRootCertificateIDs) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("RootCertificateID")
-		return
-	}
-	x.RootCertificateID = append(x.RootCertificateID, xmldsig.X509IssuerSerial{})
-	d.In("RootCertificateID")
-	x.RootCertificateID[len(x.RootCertificateID)-1].DecodeEXI(d)
-	d.Out()
-	for {
-		if len(x.RootCertificateID) == 20 {
-			ev = d.Event(1, exi.AtEnd) + 1
-			break
-		}
-		if ev = d.Event(2, exi.AtEnd); ev != 0 {
-			break
-		}
-		x.RootCertificateID = append(x.RootCertificateID, xmldsig.X509IssuerSerial{})
-		d.In("RootCertificateID")
-		x.RootCertificateID[len(x.RootCertificateID)-1].DecodeEXI(d)
-		d.Out()
-	}
-	if ev != 1 {
-		d.Expected("end of element")
-	}
-}
-
-// EncodeEXI writes the element's content and end.
-func (x *ListOfRootCertificateIDs) EncodeEXI(e *exi.Encoder) {
-	if len(x.RootCertificateID) < 1 {
-		e.Missing("RootCertificateID")
-		return
-	}
-	e.Event(0, 1)
-	e.At("RootCertificateID")
-	x.RootCertificateID[0].EncodeEXI(e)
-	at := uint32(0)
-	if len(x.RootCertificateID) > 20 {
-		e.TooMany("RootCertificateID", 20)
-		return
-	}
-	for i := range x.RootCertificateID[1:] {
-		e.Event(0-at, 2-at)
-		e.At("RootCertificateID")
-		x.RootCertificateID[i+1].EncodeEXI(e)
-	}
-	if len(x.RootCertificateID) == 20 {
-		at = 1
-	}
-	e.Event(1-at, 2-at)
-}
-
-// ValidateEXI checks what the schema demands beyond the wire format.
-func (x *ListOfRootCertificateIDs) ValidateEXI(v *exi.Validator) {
-	v.Count("RootCertificateID", len(x.RootCertificateID), 1, 20)
-	for i := range x.RootCertificateID {
-		v.In("RootCertificateID")
-		x.RootCertificateID[i].ValidateEXI(v)
-		v.Out()
-	}
-}
-
 // EMAIDList is the complex type EMAIDListType of urn:iso:std:iso:15118:-20:CommonMessages.
 type EMAIDList struct {
 	// EMAID: string, at most 255 characters, 1 to 8.
@@ -308,8 +184,7 @@ func (x *EMAIDList) DecodeEXI(d *exi.Decoder) {
 		d.Expected("EMAID")
 		return
 	}
-	d.At("EMAID")
-	x.EMAID = append(x.EMAID, d.Text())
+	x.EMAID = append(x.EMAID, d.Text("EMAID"))
 	for {
 		if len(x.EMAID) == 8 {
 			ev = d.Event(1, exi.AtEnd) + 1
@@ -318,8 +193,7 @@ func (x *EMAIDList) DecodeEXI(d *exi.Decoder) {
 		if ev = d.Event(2, exi.AtEnd); ev != 0 {
 			break
 		}
-		d.At("EMAID")
-		x.EMAID = append(x.EMAID, d.Text())
+		x.EMAID = append(x.EMAID, d.Text("EMAID"))
 	}
 	if ev != 1 {
 		d.Expected("end of element")
@@ -333,8 +207,7 @@ func (x *EMAIDList) EncodeEXI(e *exi.Encoder) {
 		return
 	}
 	e.Event(0, 1)
-	e.At("EMAID")
-	e.Text(x.EMAID[0])
+	e.Text("EMAID", x.EMAID[0])
 	at := uint32(0)
 	if len(x.EMAID) > 8 {
 		e.TooMany("EMAID", 8)
@@ -342,8 +215,7 @@ func (x *EMAIDList) EncodeEXI(e *exi.Encoder) {
 	}
 	for i := range x.EMAID[1:] {
 		e.Event(0-at, 2-at)
-		e.At("EMAID")
-		e.Text(x.EMAID[i+1])
+		e.Text("EMAID", x.EMAID[i+1])
 	}
 	if len(x.EMAID) == 8 {
 		at = 1
@@ -369,19 +241,12 @@ type CertificateChain struct {
 
 // DecodeEXI reads the element's content and end.
 func (x *CertificateChain) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("Certificate")
-		return
-	}
-	d.At("Certificate")
-	x.Certificate = d.Binary()
-	ev = d.Event(2, exi.AtEnd)
+	x.Certificate = d.NextBinary("Certificate", exi.AtStart)
+	ev := d.Event(2, exi.AtEnd)
 	if ev == 0 {
 		x.SubCertificates.Present = true
-		d.In("SubCertificates")
 		x.SubCertificates.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("SubCertificates")
 		ev = d.Event(1, exi.AtEnd) + 1
 	}
 	if ev != 1 {
@@ -392,13 +257,12 @@ func (x *CertificateChain) DecodeEXI(d *exi.Decoder) {
 // EncodeEXI writes the element's content and end.
 func (x *CertificateChain) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
-	e.At("Certificate")
-	e.Binary(x.Certificate)
+	e.Binary("Certificate", x.Certificate)
 	at := uint32(0)
 	if x.SubCertificates.Present {
 		e.Event(0-at, 2-at)
-		e.At("SubCertificates")
 		x.SubCertificates.Value.EncodeEXI(e)
+		e.Out("SubCertificates")
 		at = 1
 	}
 	e.Event(1-at, 2-at)

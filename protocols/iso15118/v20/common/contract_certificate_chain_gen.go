@@ -16,34 +16,22 @@ type ContractCertificateChain struct {
 
 // DecodeEXI reads the element's content and end.
 func (x *ContractCertificateChain) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("Certificate")
+	x.Certificate = d.NextBinary("Certificate", exi.AtStart)
+	if !d.Begin("SubCertificates", 0) {
 		return
 	}
-	d.At("Certificate")
-	x.Certificate = d.Binary()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("SubCertificates")
-		return
-	}
-	d.In("SubCertificates")
 	x.SubCertificates.DecodeEXI(d)
-	d.Out()
-	if d.Event(1, exi.AtEnd) != 0 {
-		d.Expected("end of element")
-	}
+	d.Out("SubCertificates")
+	d.End(exi.AtEnd)
 }
 
 // EncodeEXI writes the element's content and end.
 func (x *ContractCertificateChain) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
-	e.At("Certificate")
-	e.Binary(x.Certificate)
+	e.Binary("Certificate", x.Certificate)
 	e.Event(0, 1)
-	e.At("SubCertificates")
 	x.SubCertificates.EncodeEXI(e)
+	e.Out("SubCertificates")
 	e.Event(0, 1)
 }
 

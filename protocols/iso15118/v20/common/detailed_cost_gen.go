@@ -16,35 +16,27 @@ type DetailedCost struct {
 
 // DecodeEXI reads the element's content and end.
 func (x *DetailedCost) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("Amount")
+	if !d.Begin("Amount", exi.AtStart) {
 		return
 	}
-	d.In("Amount")
 	x.Amount.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("CostPerUnit")
+	d.Out("Amount")
+	if !d.Begin("CostPerUnit", 0) {
 		return
 	}
-	d.In("CostPerUnit")
 	x.CostPerUnit.DecodeEXI(d)
-	d.Out()
-	if d.Event(1, exi.AtEnd) != 0 {
-		d.Expected("end of element")
-	}
+	d.Out("CostPerUnit")
+	d.End(exi.AtEnd)
 }
 
 // EncodeEXI writes the element's content and end.
 func (x *DetailedCost) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
-	e.At("Amount")
 	x.Amount.EncodeEXI(e)
+	e.Out("Amount")
 	e.Event(0, 1)
-	e.At("CostPerUnit")
 	x.CostPerUnit.EncodeEXI(e)
+	e.Out("CostPerUnit")
 	e.Event(0, 1)
 }
 

@@ -16,34 +16,21 @@ type DetailedTax struct {
 
 // DecodeEXI reads the element's content and end.
 func (x *DetailedTax) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("TaxRuleID")
+	x.TaxRuleID = uint32(d.NextUnsigned("TaxRuleID", 1<<32-1, exi.AtStart))
+	if !d.Begin("Amount", 0) {
 		return
 	}
-	d.At("TaxRuleID")
-	x.TaxRuleID = uint32(d.Unsigned(1<<32 - 1))
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("Amount")
-		return
-	}
-	d.In("Amount")
 	x.Amount.DecodeEXI(d)
-	d.Out()
-	if d.Event(1, exi.AtEnd) != 0 {
-		d.Expected("end of element")
-	}
+	d.Out("Amount")
+	d.End(exi.AtEnd)
 }
 
 // EncodeEXI writes the element's content and end.
 func (x *DetailedTax) EncodeEXI(e *exi.Encoder) {
+	e.NextUnsigned("TaxRuleID", uint64(x.TaxRuleID))
 	e.Event(0, 1)
-	e.At("TaxRuleID")
-	e.Unsigned(uint64(x.TaxRuleID))
-	e.Event(0, 1)
-	e.At("Amount")
 	x.Amount.EncodeEXI(e)
+	e.Out("Amount")
 	e.Event(0, 1)
 }
 

@@ -143,171 +143,143 @@ func decodeDocument(d *exi.Decoder) Message {
 	switch ev := d.Bits(6); ev {
 	case 0:
 		m := new(AuthorizationReq)
-		d.In("AuthorizationReq")
 		m.DecodeEXI(d)
-		d.Out()
+		d.Out("AuthorizationReq")
 		return m
 	case 1:
 		m := new(AuthorizationRes)
-		d.In("AuthorizationRes")
 		m.DecodeEXI(d)
-		d.Out()
+		d.Out("AuthorizationRes")
 		return m
 	case 2:
 		m := new(AuthorizationSetupReq)
-		d.In("AuthorizationSetupReq")
 		m.DecodeEXI(d)
-		d.Out()
+		d.Out("AuthorizationSetupReq")
 		return m
 	case 3:
 		m := new(AuthorizationSetupRes)
-		d.In("AuthorizationSetupRes")
 		m.DecodeEXI(d)
-		d.Out()
+		d.Out("AuthorizationSetupRes")
 		return m
 	case 7:
 		m := new(CertificateInstallationReq)
-		d.In("CertificateInstallationReq")
 		m.DecodeEXI(d)
-		d.Out()
+		d.Out("CertificateInstallationReq")
 		return m
 	case 8:
 		m := new(CertificateInstallationRes)
-		d.In("CertificateInstallationRes")
 		m.DecodeEXI(d)
-		d.Out()
+		d.Out("CertificateInstallationRes")
 		return m
 	case 16:
 		m := new(MeteringConfirmationReq)
-		d.In("MeteringConfirmationReq")
 		m.DecodeEXI(d)
-		d.Out()
+		d.Out("MeteringConfirmationReq")
 		return m
 	case 17:
 		m := new(MeteringConfirmationRes)
-		d.In("MeteringConfirmationRes")
 		m.DecodeEXI(d)
-		d.Out()
+		d.Out("MeteringConfirmationRes")
 		return m
 	case 21:
 		m := new(PowerDeliveryReq)
-		d.In("PowerDeliveryReq")
 		m.DecodeEXI(d)
-		d.Out()
+		d.Out("PowerDeliveryReq")
 		return m
 	case 22:
 		m := new(PowerDeliveryRes)
-		d.In("PowerDeliveryRes")
 		m.DecodeEXI(d)
-		d.Out()
+		d.Out("PowerDeliveryRes")
 		return m
 	case 27:
 		m := new(ScheduleExchangeReq)
-		d.In("ScheduleExchangeReq")
 		m.DecodeEXI(d)
-		d.Out()
+		d.Out("ScheduleExchangeReq")
 		return m
 	case 28:
 		m := new(ScheduleExchangeRes)
-		d.In("ScheduleExchangeRes")
 		m.DecodeEXI(d)
-		d.Out()
+		d.Out("ScheduleExchangeRes")
 		return m
 	case 29:
 		m := new(ServiceDetailReq)
-		d.In("ServiceDetailReq")
 		m.DecodeEXI(d)
-		d.Out()
+		d.Out("ServiceDetailReq")
 		return m
 	case 30:
 		m := new(ServiceDetailRes)
-		d.In("ServiceDetailRes")
 		m.DecodeEXI(d)
-		d.Out()
+		d.Out("ServiceDetailRes")
 		return m
 	case 31:
 		m := new(ServiceDiscoveryReq)
-		d.In("ServiceDiscoveryReq")
 		m.DecodeEXI(d)
-		d.Out()
+		d.Out("ServiceDiscoveryReq")
 		return m
 	case 32:
 		m := new(ServiceDiscoveryRes)
-		d.In("ServiceDiscoveryRes")
 		m.DecodeEXI(d)
-		d.Out()
+		d.Out("ServiceDiscoveryRes")
 		return m
 	case 33:
 		m := new(ServiceSelectionReq)
-		d.In("ServiceSelectionReq")
 		m.DecodeEXI(d)
-		d.Out()
+		d.Out("ServiceSelectionReq")
 		return m
 	case 34:
 		m := new(ServiceSelectionRes)
-		d.In("ServiceSelectionRes")
 		m.DecodeEXI(d)
-		d.Out()
+		d.Out("ServiceSelectionRes")
 		return m
 	case 35:
 		m := new(SessionSetupReq)
-		d.In("SessionSetupReq")
 		m.DecodeEXI(d)
-		d.Out()
+		d.Out("SessionSetupReq")
 		return m
 	case 36:
 		m := new(SessionSetupRes)
-		d.In("SessionSetupRes")
 		m.DecodeEXI(d)
-		d.Out()
+		d.Out("SessionSetupRes")
 		return m
 	case 37:
 		m := new(SessionStopReq)
-		d.In("SessionStopReq")
 		m.DecodeEXI(d)
-		d.Out()
+		d.Out("SessionStopReq")
 		return m
 	case 38:
 		m := new(SessionStopRes)
-		d.In("SessionStopRes")
 		m.DecodeEXI(d)
-		d.Out()
+		d.Out("SessionStopRes")
 		return m
 	case 45:
 		m := new(SignedInstallationData)
-		d.In("SignedInstallationData")
 		m.DecodeEXI(d)
-		d.Out()
+		d.Out("SignedInstallationData")
 		return m
 	case 46:
 		m := new(SignedMeteringData)
-		d.In("SignedMeteringData")
 		m.DecodeEXI(d)
-		d.Out()
+		d.Out("SignedMeteringData")
 		return m
 	case 49:
 		m := new(VehicleCheckInReq)
-		d.In("VehicleCheckInReq")
 		m.DecodeEXI(d)
-		d.Out()
+		d.Out("VehicleCheckInReq")
 		return m
 	case 50:
 		m := new(VehicleCheckInRes)
-		d.In("VehicleCheckInRes")
 		m.DecodeEXI(d)
-		d.Out()
+		d.Out("VehicleCheckInRes")
 		return m
 	case 51:
 		m := new(VehicleCheckOutReq)
-		d.In("VehicleCheckOutReq")
 		m.DecodeEXI(d)
-		d.Out()
+		d.Out("VehicleCheckOutReq")
 		return m
 	case 52:
 		m := new(VehicleCheckOutRes)
-		d.In("VehicleCheckOutRes")
 		m.DecodeEXI(d)
-		d.Out()
+		d.Out("VehicleCheckOutRes")
 		return m
 	default:
 		d.BadDocument(ev, &SchemaSet)
@@ -321,6 +293,7 @@ func (m *AuthorizationReq) AppendEXI(dst []byte) ([]byte, error) {
 	e.Reset(dst)
 	e.Bits(0, 6)
 	m.EncodeEXI(&e)
+	e.Out("AuthorizationReq")
 	return e.Finish()
 }
 
@@ -338,6 +311,7 @@ func (m *AuthorizationRes) AppendEXI(dst []byte) ([]byte, error) {
 	e.Reset(dst)
 	e.Bits(1, 6)
 	m.EncodeEXI(&e)
+	e.Out("AuthorizationRes")
 	return e.Finish()
 }
 
@@ -355,6 +329,7 @@ func (m *AuthorizationSetupReq) AppendEXI(dst []byte) ([]byte, error) {
 	e.Reset(dst)
 	e.Bits(2, 6)
 	m.EncodeEXI(&e)
+	e.Out("AuthorizationSetupReq")
 	return e.Finish()
 }
 
@@ -372,6 +347,7 @@ func (m *AuthorizationSetupRes) AppendEXI(dst []byte) ([]byte, error) {
 	e.Reset(dst)
 	e.Bits(3, 6)
 	m.EncodeEXI(&e)
+	e.Out("AuthorizationSetupRes")
 	return e.Finish()
 }
 
@@ -389,6 +365,7 @@ func (m *CertificateInstallationReq) AppendEXI(dst []byte) ([]byte, error) {
 	e.Reset(dst)
 	e.Bits(7, 6)
 	m.EncodeEXI(&e)
+	e.Out("CertificateInstallationReq")
 	return e.Finish()
 }
 
@@ -406,6 +383,7 @@ func (m *CertificateInstallationRes) AppendEXI(dst []byte) ([]byte, error) {
 	e.Reset(dst)
 	e.Bits(8, 6)
 	m.EncodeEXI(&e)
+	e.Out("CertificateInstallationRes")
 	return e.Finish()
 }
 
@@ -423,6 +401,7 @@ func (m *MeteringConfirmationReq) AppendEXI(dst []byte) ([]byte, error) {
 	e.Reset(dst)
 	e.Bits(16, 6)
 	m.EncodeEXI(&e)
+	e.Out("MeteringConfirmationReq")
 	return e.Finish()
 }
 
@@ -440,6 +419,7 @@ func (m *MeteringConfirmationRes) AppendEXI(dst []byte) ([]byte, error) {
 	e.Reset(dst)
 	e.Bits(17, 6)
 	m.EncodeEXI(&e)
+	e.Out("MeteringConfirmationRes")
 	return e.Finish()
 }
 
@@ -457,6 +437,7 @@ func (m *PowerDeliveryReq) AppendEXI(dst []byte) ([]byte, error) {
 	e.Reset(dst)
 	e.Bits(21, 6)
 	m.EncodeEXI(&e)
+	e.Out("PowerDeliveryReq")
 	return e.Finish()
 }
 
@@ -474,6 +455,7 @@ func (m *PowerDeliveryRes) AppendEXI(dst []byte) ([]byte, error) {
 	e.Reset(dst)
 	e.Bits(22, 6)
 	m.EncodeEXI(&e)
+	e.Out("PowerDeliveryRes")
 	return e.Finish()
 }
 
@@ -491,6 +473,7 @@ func (m *ScheduleExchangeReq) AppendEXI(dst []byte) ([]byte, error) {
 	e.Reset(dst)
 	e.Bits(27, 6)
 	m.EncodeEXI(&e)
+	e.Out("ScheduleExchangeReq")
 	return e.Finish()
 }
 
@@ -508,6 +491,7 @@ func (m *ScheduleExchangeRes) AppendEXI(dst []byte) ([]byte, error) {
 	e.Reset(dst)
 	e.Bits(28, 6)
 	m.EncodeEXI(&e)
+	e.Out("ScheduleExchangeRes")
 	return e.Finish()
 }
 
@@ -525,6 +509,7 @@ func (m *ServiceDetailReq) AppendEXI(dst []byte) ([]byte, error) {
 	e.Reset(dst)
 	e.Bits(29, 6)
 	m.EncodeEXI(&e)
+	e.Out("ServiceDetailReq")
 	return e.Finish()
 }
 
@@ -542,6 +527,7 @@ func (m *ServiceDetailRes) AppendEXI(dst []byte) ([]byte, error) {
 	e.Reset(dst)
 	e.Bits(30, 6)
 	m.EncodeEXI(&e)
+	e.Out("ServiceDetailRes")
 	return e.Finish()
 }
 
@@ -559,6 +545,7 @@ func (m *ServiceDiscoveryReq) AppendEXI(dst []byte) ([]byte, error) {
 	e.Reset(dst)
 	e.Bits(31, 6)
 	m.EncodeEXI(&e)
+	e.Out("ServiceDiscoveryReq")
 	return e.Finish()
 }
 
@@ -576,6 +563,7 @@ func (m *ServiceDiscoveryRes) AppendEXI(dst []byte) ([]byte, error) {
 	e.Reset(dst)
 	e.Bits(32, 6)
 	m.EncodeEXI(&e)
+	e.Out("ServiceDiscoveryRes")
 	return e.Finish()
 }
 
@@ -593,6 +581,7 @@ func (m *ServiceSelectionReq) AppendEXI(dst []byte) ([]byte, error) {
 	e.Reset(dst)
 	e.Bits(33, 6)
 	m.EncodeEXI(&e)
+	e.Out("ServiceSelectionReq")
 	return e.Finish()
 }
 
@@ -610,6 +599,7 @@ func (m *ServiceSelectionRes) AppendEXI(dst []byte) ([]byte, error) {
 	e.Reset(dst)
 	e.Bits(34, 6)
 	m.EncodeEXI(&e)
+	e.Out("ServiceSelectionRes")
 	return e.Finish()
 }
 
@@ -627,6 +617,7 @@ func (m *SessionSetupReq) AppendEXI(dst []byte) ([]byte, error) {
 	e.Reset(dst)
 	e.Bits(35, 6)
 	m.EncodeEXI(&e)
+	e.Out("SessionSetupReq")
 	return e.Finish()
 }
 
@@ -644,6 +635,7 @@ func (m *SessionSetupRes) AppendEXI(dst []byte) ([]byte, error) {
 	e.Reset(dst)
 	e.Bits(36, 6)
 	m.EncodeEXI(&e)
+	e.Out("SessionSetupRes")
 	return e.Finish()
 }
 
@@ -661,6 +653,7 @@ func (m *SessionStopReq) AppendEXI(dst []byte) ([]byte, error) {
 	e.Reset(dst)
 	e.Bits(37, 6)
 	m.EncodeEXI(&e)
+	e.Out("SessionStopReq")
 	return e.Finish()
 }
 
@@ -678,6 +671,7 @@ func (m *SessionStopRes) AppendEXI(dst []byte) ([]byte, error) {
 	e.Reset(dst)
 	e.Bits(38, 6)
 	m.EncodeEXI(&e)
+	e.Out("SessionStopRes")
 	return e.Finish()
 }
 
@@ -695,6 +689,7 @@ func (m *SignedInstallationData) AppendEXI(dst []byte) ([]byte, error) {
 	e.Reset(dst)
 	e.Bits(45, 6)
 	m.EncodeEXI(&e)
+	e.Out("SignedInstallationData")
 	return e.Finish()
 }
 
@@ -712,6 +707,7 @@ func (m *SignedMeteringData) AppendEXI(dst []byte) ([]byte, error) {
 	e.Reset(dst)
 	e.Bits(46, 6)
 	m.EncodeEXI(&e)
+	e.Out("SignedMeteringData")
 	return e.Finish()
 }
 
@@ -729,6 +725,7 @@ func (m *VehicleCheckInReq) AppendEXI(dst []byte) ([]byte, error) {
 	e.Reset(dst)
 	e.Bits(49, 6)
 	m.EncodeEXI(&e)
+	e.Out("VehicleCheckInReq")
 	return e.Finish()
 }
 
@@ -746,6 +743,7 @@ func (m *VehicleCheckInRes) AppendEXI(dst []byte) ([]byte, error) {
 	e.Reset(dst)
 	e.Bits(50, 6)
 	m.EncodeEXI(&e)
+	e.Out("VehicleCheckInRes")
 	return e.Finish()
 }
 
@@ -763,6 +761,7 @@ func (m *VehicleCheckOutReq) AppendEXI(dst []byte) ([]byte, error) {
 	e.Reset(dst)
 	e.Bits(51, 6)
 	m.EncodeEXI(&e)
+	e.Out("VehicleCheckOutReq")
 	return e.Finish()
 }
 
@@ -780,6 +779,7 @@ func (m *VehicleCheckOutRes) AppendEXI(dst []byte) ([]byte, error) {
 	e.Reset(dst)
 	e.Bits(52, 6)
 	m.EncodeEXI(&e)
+	e.Out("VehicleCheckOutRes")
 	return e.Finish()
 }
 

@@ -12,9 +12,7 @@ type DynamicSMDTControlMode struct {
 
 // DecodeEXI reads the element's content and end.
 func (x *DynamicSMDTControlMode) DecodeEXI(d *exi.Decoder) {
-	if d.Event(1, exi.AtStart|exi.AtEnd) != 0 {
-		d.Expected("end of element")
-	}
+	d.End(exi.AtStart | exi.AtEnd)
 }
 
 // EncodeEXI writes the element's content and end.

@@ -249,195 +249,163 @@ func decodeFragment(d *exi.Decoder) (f Fragment) {
 	case 0:
 		v := new(AbsolutePriceSchedule)
 		f = Fragment{exi.QName{Space: "urn:iso:std:iso:15118:-20:CommonMessages", Local: "AbsolutePriceSchedule"}, v}
-		d.In("AbsolutePriceSchedule")
 		v.DecodeEXI(d)
-		d.Out()
+		d.Out("AbsolutePriceSchedule")
 	case 10:
 		v := new(AuthorizationReq)
 		f = Fragment{exi.QName{Space: "urn:iso:std:iso:15118:-20:CommonMessages", Local: "AuthorizationReq"}, v}
-		d.In("AuthorizationReq")
 		v.DecodeEXI(d)
-		d.Out()
+		d.Out("AuthorizationReq")
 	case 11:
 		v := new(AuthorizationRes)
 		f = Fragment{exi.QName{Space: "urn:iso:std:iso:15118:-20:CommonMessages", Local: "AuthorizationRes"}, v}
-		d.In("AuthorizationRes")
 		v.DecodeEXI(d)
-		d.Out()
+		d.Out("AuthorizationRes")
 	case 13:
 		v := new(AuthorizationSetupReq)
 		f = Fragment{exi.QName{Space: "urn:iso:std:iso:15118:-20:CommonMessages", Local: "AuthorizationSetupReq"}, v}
-		d.In("AuthorizationSetupReq")
 		v.DecodeEXI(d)
-		d.Out()
+		d.Out("AuthorizationSetupReq")
 	case 14:
 		v := new(AuthorizationSetupRes)
 		f = Fragment{exi.QName{Space: "urn:iso:std:iso:15118:-20:CommonMessages", Local: "AuthorizationSetupRes"}, v}
-		d.In("AuthorizationSetupRes")
 		v.DecodeEXI(d)
-		d.Out()
+		d.Out("AuthorizationSetupRes")
 	case 27:
 		v := new(CertificateInstallationReq)
 		f = Fragment{exi.QName{Space: "urn:iso:std:iso:15118:-20:CommonMessages", Local: "CertificateInstallationReq"}, v}
-		d.In("CertificateInstallationReq")
 		v.DecodeEXI(d)
-		d.Out()
+		d.Out("CertificateInstallationReq")
 	case 28:
 		v := new(CertificateInstallationRes)
 		f = Fragment{exi.QName{Space: "urn:iso:std:iso:15118:-20:CommonMessages", Local: "CertificateInstallationRes"}, v}
-		d.In("CertificateInstallationRes")
 		v.DecodeEXI(d)
-		d.Out()
+		d.Out("CertificateInstallationRes")
 	case 119:
 		v := new(MeteringConfirmationReq)
 		f = Fragment{exi.QName{Space: "urn:iso:std:iso:15118:-20:CommonMessages", Local: "MeteringConfirmationReq"}, v}
-		d.In("MeteringConfirmationReq")
 		v.DecodeEXI(d)
-		d.Out()
+		d.Out("MeteringConfirmationReq")
 	case 120:
 		v := new(MeteringConfirmationRes)
 		f = Fragment{exi.QName{Space: "urn:iso:std:iso:15118:-20:CommonMessages", Local: "MeteringConfirmationRes"}, v}
-		d.In("MeteringConfirmationRes")
 		v.DecodeEXI(d)
-		d.Out()
+		d.Out("MeteringConfirmationRes")
 	case 128:
 		v := new(SignedCertificateChain)
 		f = Fragment{exi.QName{Space: "urn:iso:std:iso:15118:-20:CommonMessages", Local: "OEMProvisioningCertificateChain"}, v}
-		d.In("OEMProvisioningCertificateChain")
 		v.DecodeEXI(d)
-		d.Out()
+		d.Out("OEMProvisioningCertificateChain")
 	case 151:
 		v := new(PnCAReqAuthorizationMode)
 		f = Fragment{exi.QName{Space: "urn:iso:std:iso:15118:-20:CommonMessages", Local: "PnC_AReqAuthorizationMode"}, v}
-		d.In("PnC_AReqAuthorizationMode")
 		v.DecodeEXI(d)
-		d.Out()
+		d.Out("PnC_AReqAuthorizationMode")
 	case 154:
 		v := new(PowerDeliveryReq)
 		f = Fragment{exi.QName{Space: "urn:iso:std:iso:15118:-20:CommonMessages", Local: "PowerDeliveryReq"}, v}
-		d.In("PowerDeliveryReq")
 		v.DecodeEXI(d)
-		d.Out()
+		d.Out("PowerDeliveryReq")
 	case 155:
 		v := new(PowerDeliveryRes)
 		f = Fragment{exi.QName{Space: "urn:iso:std:iso:15118:-20:CommonMessages", Local: "PowerDeliveryRes"}, v}
-		d.In("PowerDeliveryRes")
 		v.DecodeEXI(d)
-		d.Out()
+		d.Out("PowerDeliveryRes")
 	case 193:
 		v := new(ScheduleExchangeReq)
 		f = Fragment{exi.QName{Space: "urn:iso:std:iso:15118:-20:CommonMessages", Local: "ScheduleExchangeReq"}, v}
-		d.In("ScheduleExchangeReq")
 		v.DecodeEXI(d)
-		d.Out()
+		d.Out("ScheduleExchangeReq")
 	case 194:
 		v := new(ScheduleExchangeRes)
 		f = Fragment{exi.QName{Space: "urn:iso:std:iso:15118:-20:CommonMessages", Local: "ScheduleExchangeRes"}, v}
-		d.In("ScheduleExchangeRes")
 		v.DecodeEXI(d)
-		d.Out()
+		d.Out("ScheduleExchangeRes")
 	case 208:
 		v := new(ServiceDetailReq)
 		f = Fragment{exi.QName{Space: "urn:iso:std:iso:15118:-20:CommonMessages", Local: "ServiceDetailReq"}, v}
-		d.In("ServiceDetailReq")
 		v.DecodeEXI(d)
-		d.Out()
+		d.Out("ServiceDetailReq")
 	case 209:
 		v := new(ServiceDetailRes)
 		f = Fragment{exi.QName{Space: "urn:iso:std:iso:15118:-20:CommonMessages", Local: "ServiceDetailRes"}, v}
-		d.In("ServiceDetailRes")
 		v.DecodeEXI(d)
-		d.Out()
+		d.Out("ServiceDetailRes")
 	case 210:
 		v := new(ServiceDiscoveryReq)
 		f = Fragment{exi.QName{Space: "urn:iso:std:iso:15118:-20:CommonMessages", Local: "ServiceDiscoveryReq"}, v}
-		d.In("ServiceDiscoveryReq")
 		v.DecodeEXI(d)
-		d.Out()
+		d.Out("ServiceDiscoveryReq")
 	case 211:
 		v := new(ServiceDiscoveryRes)
 		f = Fragment{exi.QName{Space: "urn:iso:std:iso:15118:-20:CommonMessages", Local: "ServiceDiscoveryRes"}, v}
-		d.In("ServiceDiscoveryRes")
 		v.DecodeEXI(d)
-		d.Out()
+		d.Out("ServiceDiscoveryRes")
 	case 217:
 		v := new(ServiceSelectionReq)
 		f = Fragment{exi.QName{Space: "urn:iso:std:iso:15118:-20:CommonMessages", Local: "ServiceSelectionReq"}, v}
-		d.In("ServiceSelectionReq")
 		v.DecodeEXI(d)
-		d.Out()
+		d.Out("ServiceSelectionReq")
 	case 218:
 		v := new(ServiceSelectionRes)
 		f = Fragment{exi.QName{Space: "urn:iso:std:iso:15118:-20:CommonMessages", Local: "ServiceSelectionRes"}, v}
-		d.In("ServiceSelectionRes")
 		v.DecodeEXI(d)
-		d.Out()
+		d.Out("ServiceSelectionRes")
 	case 221:
 		v := new(SessionSetupReq)
 		f = Fragment{exi.QName{Space: "urn:iso:std:iso:15118:-20:CommonMessages", Local: "SessionSetupReq"}, v}
-		d.In("SessionSetupReq")
 		v.DecodeEXI(d)
-		d.Out()
+		d.Out("SessionSetupReq")
 	case 222:
 		v := new(SessionSetupRes)
 		f = Fragment{exi.QName{Space: "urn:iso:std:iso:15118:-20:CommonMessages", Local: "SessionSetupRes"}, v}
-		d.In("SessionSetupRes")
 		v.DecodeEXI(d)
-		d.Out()
+		d.Out("SessionSetupRes")
 	case 223:
 		v := new(SessionStopReq)
 		f = Fragment{exi.QName{Space: "urn:iso:std:iso:15118:-20:CommonMessages", Local: "SessionStopReq"}, v}
-		d.In("SessionStopReq")
 		v.DecodeEXI(d)
-		d.Out()
+		d.Out("SessionStopReq")
 	case 224:
 		v := new(SessionStopRes)
 		f = Fragment{exi.QName{Space: "urn:iso:std:iso:15118:-20:CommonMessages", Local: "SessionStopRes"}, v}
-		d.In("SessionStopRes")
 		v.DecodeEXI(d)
-		d.Out()
+		d.Out("SessionStopRes")
 	case 230:
 		v := new(xmldsig.SignedInfo)
 		f = Fragment{exi.QName{Space: "http://www.w3.org/2000/09/xmldsig#", Local: "SignedInfo"}, v}
-		d.In("SignedInfo")
 		v.DecodeEXI(d)
-		d.Out()
+		d.Out("SignedInfo")
 	case 231:
 		v := new(SignedInstallationData)
 		f = Fragment{exi.QName{Space: "urn:iso:std:iso:15118:-20:CommonMessages", Local: "SignedInstallationData"}, v}
-		d.In("SignedInstallationData")
 		v.DecodeEXI(d)
-		d.Out()
+		d.Out("SignedInstallationData")
 	case 232:
 		v := new(SignedMeteringData)
 		f = Fragment{exi.QName{Space: "urn:iso:std:iso:15118:-20:CommonMessages", Local: "SignedMeteringData"}, v}
-		d.In("SignedMeteringData")
 		v.DecodeEXI(d)
-		d.Out()
+		d.Out("SignedMeteringData")
 	case 258:
 		v := new(VehicleCheckInReq)
 		f = Fragment{exi.QName{Space: "urn:iso:std:iso:15118:-20:CommonMessages", Local: "VehicleCheckInReq"}, v}
-		d.In("VehicleCheckInReq")
 		v.DecodeEXI(d)
-		d.Out()
+		d.Out("VehicleCheckInReq")
 	case 259:
 		v := new(VehicleCheckInRes)
 		f = Fragment{exi.QName{Space: "urn:iso:std:iso:15118:-20:CommonMessages", Local: "VehicleCheckInRes"}, v}
-		d.In("VehicleCheckInRes")
 		v.DecodeEXI(d)
-		d.Out()
+		d.Out("VehicleCheckInRes")
 	case 260:
 		v := new(VehicleCheckOutReq)
 		f = Fragment{exi.QName{Space: "urn:iso:std:iso:15118:-20:CommonMessages", Local: "VehicleCheckOutReq"}, v}
-		d.In("VehicleCheckOutReq")
 		v.DecodeEXI(d)
-		d.Out()
+		d.Out("VehicleCheckOutReq")
 	case 261:
 		v := new(VehicleCheckOutRes)
 		f = Fragment{exi.QName{Space: "urn:iso:std:iso:15118:-20:CommonMessages", Local: "VehicleCheckOutRes"}, v}
-		d.In("VehicleCheckOutRes")
 		v.DecodeEXI(d)
-		d.Out()
+		d.Out("VehicleCheckOutRes")
 	default:
 		d.BadFragment(ev)
 		return f
@@ -454,6 +422,7 @@ func AppendAbsolutePriceScheduleFragment(dst []byte, v *AbsolutePriceSchedule) (
 	e.Reset(dst)
 	e.Bits(0, 9)
 	v.EncodeEXI(&e)
+	e.Out("AbsolutePriceSchedule")
 	e.Bits(282, 9)
 	return e.Finish()
 }
@@ -464,6 +433,7 @@ func AppendAuthorizationReqFragment(dst []byte, v *AuthorizationReq) ([]byte, er
 	e.Reset(dst)
 	e.Bits(10, 9)
 	v.EncodeEXI(&e)
+	e.Out("AuthorizationReq")
 	e.Bits(282, 9)
 	return e.Finish()
 }
@@ -474,6 +444,7 @@ func AppendAuthorizationResFragment(dst []byte, v *AuthorizationRes) ([]byte, er
 	e.Reset(dst)
 	e.Bits(11, 9)
 	v.EncodeEXI(&e)
+	e.Out("AuthorizationRes")
 	e.Bits(282, 9)
 	return e.Finish()
 }
@@ -484,6 +455,7 @@ func AppendAuthorizationSetupReqFragment(dst []byte, v *AuthorizationSetupReq) (
 	e.Reset(dst)
 	e.Bits(13, 9)
 	v.EncodeEXI(&e)
+	e.Out("AuthorizationSetupReq")
 	e.Bits(282, 9)
 	return e.Finish()
 }
@@ -494,6 +466,7 @@ func AppendAuthorizationSetupResFragment(dst []byte, v *AuthorizationSetupRes) (
 	e.Reset(dst)
 	e.Bits(14, 9)
 	v.EncodeEXI(&e)
+	e.Out("AuthorizationSetupRes")
 	e.Bits(282, 9)
 	return e.Finish()
 }
@@ -504,6 +477,7 @@ func AppendCertificateInstallationReqFragment(dst []byte, v *CertificateInstalla
 	e.Reset(dst)
 	e.Bits(27, 9)
 	v.EncodeEXI(&e)
+	e.Out("CertificateInstallationReq")
 	e.Bits(282, 9)
 	return e.Finish()
 }
@@ -514,6 +488,7 @@ func AppendCertificateInstallationResFragment(dst []byte, v *CertificateInstalla
 	e.Reset(dst)
 	e.Bits(28, 9)
 	v.EncodeEXI(&e)
+	e.Out("CertificateInstallationRes")
 	e.Bits(282, 9)
 	return e.Finish()
 }
@@ -524,6 +499,7 @@ func AppendMeteringConfirmationReqFragment(dst []byte, v *MeteringConfirmationRe
 	e.Reset(dst)
 	e.Bits(119, 9)
 	v.EncodeEXI(&e)
+	e.Out("MeteringConfirmationReq")
 	e.Bits(282, 9)
 	return e.Finish()
 }
@@ -534,6 +510,7 @@ func AppendMeteringConfirmationResFragment(dst []byte, v *MeteringConfirmationRe
 	e.Reset(dst)
 	e.Bits(120, 9)
 	v.EncodeEXI(&e)
+	e.Out("MeteringConfirmationRes")
 	e.Bits(282, 9)
 	return e.Finish()
 }
@@ -544,6 +521,7 @@ func AppendOEMProvisioningCertificateChainFragment(dst []byte, v *SignedCertific
 	e.Reset(dst)
 	e.Bits(128, 9)
 	v.EncodeEXI(&e)
+	e.Out("OEMProvisioningCertificateChain")
 	e.Bits(282, 9)
 	return e.Finish()
 }
@@ -554,6 +532,7 @@ func AppendPnCAReqAuthorizationModeFragment(dst []byte, v *PnCAReqAuthorizationM
 	e.Reset(dst)
 	e.Bits(151, 9)
 	v.EncodeEXI(&e)
+	e.Out("PnC_AReqAuthorizationMode")
 	e.Bits(282, 9)
 	return e.Finish()
 }
@@ -564,6 +543,7 @@ func AppendPowerDeliveryReqFragment(dst []byte, v *PowerDeliveryReq) ([]byte, er
 	e.Reset(dst)
 	e.Bits(154, 9)
 	v.EncodeEXI(&e)
+	e.Out("PowerDeliveryReq")
 	e.Bits(282, 9)
 	return e.Finish()
 }
@@ -574,6 +554,7 @@ func AppendPowerDeliveryResFragment(dst []byte, v *PowerDeliveryRes) ([]byte, er
 	e.Reset(dst)
 	e.Bits(155, 9)
 	v.EncodeEXI(&e)
+	e.Out("PowerDeliveryRes")
 	e.Bits(282, 9)
 	return e.Finish()
 }
@@ -584,6 +565,7 @@ func AppendScheduleExchangeReqFragment(dst []byte, v *ScheduleExchangeReq) ([]by
 	e.Reset(dst)
 	e.Bits(193, 9)
 	v.EncodeEXI(&e)
+	e.Out("ScheduleExchangeReq")
 	e.Bits(282, 9)
 	return e.Finish()
 }
@@ -594,6 +576,7 @@ func AppendScheduleExchangeResFragment(dst []byte, v *ScheduleExchangeRes) ([]by
 	e.Reset(dst)
 	e.Bits(194, 9)
 	v.EncodeEXI(&e)
+	e.Out("ScheduleExchangeRes")
 	e.Bits(282, 9)
 	return e.Finish()
 }
@@ -604,6 +587,7 @@ func AppendServiceDetailReqFragment(dst []byte, v *ServiceDetailReq) ([]byte, er
 	e.Reset(dst)
 	e.Bits(208, 9)
 	v.EncodeEXI(&e)
+	e.Out("ServiceDetailReq")
 	e.Bits(282, 9)
 	return e.Finish()
 }
@@ -614,6 +598,7 @@ func AppendServiceDetailResFragment(dst []byte, v *ServiceDetailRes) ([]byte, er
 	e.Reset(dst)
 	e.Bits(209, 9)
 	v.EncodeEXI(&e)
+	e.Out("ServiceDetailRes")
 	e.Bits(282, 9)
 	return e.Finish()
 }
@@ -624,6 +609,7 @@ func AppendServiceDiscoveryReqFragment(dst []byte, v *ServiceDiscoveryReq) ([]by
 	e.Reset(dst)
 	e.Bits(210, 9)
 	v.EncodeEXI(&e)
+	e.Out("ServiceDiscoveryReq")
 	e.Bits(282, 9)
 	return e.Finish()
 }
@@ -634,6 +620,7 @@ func AppendServiceDiscoveryResFragment(dst []byte, v *ServiceDiscoveryRes) ([]by
 	e.Reset(dst)
 	e.Bits(211, 9)
 	v.EncodeEXI(&e)
+	e.Out("ServiceDiscoveryRes")
 	e.Bits(282, 9)
 	return e.Finish()
 }
@@ -644,6 +631,7 @@ func AppendServiceSelectionReqFragment(dst []byte, v *ServiceSelectionReq) ([]by
 	e.Reset(dst)
 	e.Bits(217, 9)
 	v.EncodeEXI(&e)
+	e.Out("ServiceSelectionReq")
 	e.Bits(282, 9)
 	return e.Finish()
 }
@@ -654,6 +642,7 @@ func AppendServiceSelectionResFragment(dst []byte, v *ServiceSelectionRes) ([]by
 	e.Reset(dst)
 	e.Bits(218, 9)
 	v.EncodeEXI(&e)
+	e.Out("ServiceSelectionRes")
 	e.Bits(282, 9)
 	return e.Finish()
 }
@@ -664,6 +653,7 @@ func AppendSessionSetupReqFragment(dst []byte, v *SessionSetupReq) ([]byte, erro
 	e.Reset(dst)
 	e.Bits(221, 9)
 	v.EncodeEXI(&e)
+	e.Out("SessionSetupReq")
 	e.Bits(282, 9)
 	return e.Finish()
 }
@@ -674,6 +664,7 @@ func AppendSessionSetupResFragment(dst []byte, v *SessionSetupRes) ([]byte, erro
 	e.Reset(dst)
 	e.Bits(222, 9)
 	v.EncodeEXI(&e)
+	e.Out("SessionSetupRes")
 	e.Bits(282, 9)
 	return e.Finish()
 }
@@ -684,6 +675,7 @@ func AppendSessionStopReqFragment(dst []byte, v *SessionStopReq) ([]byte, error)
 	e.Reset(dst)
 	e.Bits(223, 9)
 	v.EncodeEXI(&e)
+	e.Out("SessionStopReq")
 	e.Bits(282, 9)
 	return e.Finish()
 }
@@ -694,6 +686,7 @@ func AppendSessionStopResFragment(dst []byte, v *SessionStopRes) ([]byte, error)
 	e.Reset(dst)
 	e.Bits(224, 9)
 	v.EncodeEXI(&e)
+	e.Out("SessionStopRes")
 	e.Bits(282, 9)
 	return e.Finish()
 }
@@ -704,6 +697,7 @@ func AppendSignedInfoFragment(dst []byte, v *xmldsig.SignedInfo) ([]byte, error)
 	e.Reset(dst)
 	e.Bits(230, 9)
 	v.EncodeEXI(&e)
+	e.Out("SignedInfo")
 	e.Bits(282, 9)
 	return e.Finish()
 }
@@ -714,6 +708,7 @@ func AppendSignedInstallationDataFragment(dst []byte, v *SignedInstallationData)
 	e.Reset(dst)
 	e.Bits(231, 9)
 	v.EncodeEXI(&e)
+	e.Out("SignedInstallationData")
 	e.Bits(282, 9)
 	return e.Finish()
 }
@@ -724,6 +719,7 @@ func AppendSignedMeteringDataFragment(dst []byte, v *SignedMeteringData) ([]byte
 	e.Reset(dst)
 	e.Bits(232, 9)
 	v.EncodeEXI(&e)
+	e.Out("SignedMeteringData")
 	e.Bits(282, 9)
 	return e.Finish()
 }
@@ -734,6 +730,7 @@ func AppendVehicleCheckInReqFragment(dst []byte, v *VehicleCheckInReq) ([]byte, 
 	e.Reset(dst)
 	e.Bits(258, 9)
 	v.EncodeEXI(&e)
+	e.Out("VehicleCheckInReq")
 	e.Bits(282, 9)
 	return e.Finish()
 }
@@ -744,6 +741,7 @@ func AppendVehicleCheckInResFragment(dst []byte, v *VehicleCheckInRes) ([]byte, 
 	e.Reset(dst)
 	e.Bits(259, 9)
 	v.EncodeEXI(&e)
+	e.Out("VehicleCheckInRes")
 	e.Bits(282, 9)
 	return e.Finish()
 }
@@ -754,6 +752,7 @@ func AppendVehicleCheckOutReqFragment(dst []byte, v *VehicleCheckOutReq) ([]byte
 	e.Reset(dst)
 	e.Bits(260, 9)
 	v.EncodeEXI(&e)
+	e.Out("VehicleCheckOutReq")
 	e.Bits(282, 9)
 	return e.Finish()
 }
@@ -764,6 +763,7 @@ func AppendVehicleCheckOutResFragment(dst []byte, v *VehicleCheckOutRes) ([]byte
 	e.Reset(dst)
 	e.Bits(261, 9)
 	v.EncodeEXI(&e)
+	e.Out("VehicleCheckOutRes")
 	e.Bits(282, 9)
 	return e.Finish()
 }

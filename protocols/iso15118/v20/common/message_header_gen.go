@@ -19,26 +19,13 @@ type MessageHeader struct {
 
 // DecodeEXI reads the element's content and end.
 func (x *MessageHeader) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("SessionID")
-		return
-	}
-	d.At("SessionID")
-	x.SessionID = d.Short()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("TimeStamp")
-		return
-	}
-	d.At("TimeStamp")
-	x.TimeStamp = d.Unsigned(1<<64 - 1)
-	ev = d.Event(2, exi.AtEnd)
+	x.SessionID = d.NextShort("SessionID", exi.AtStart)
+	x.TimeStamp = d.NextUnsigned("TimeStamp", 1<<64-1, 0)
+	ev := d.Event(2, exi.AtEnd)
 	if ev == 0 {
 		x.Signature = new(xmldsig.Signature)
-		d.In("Signature")
 		x.Signature.DecodeEXI(d)
-		d.Out()
+		d.Out("Signature")
 		ev = d.Event(1, exi.AtEnd) + 1
 	}
 	if ev != 1 {
@@ -49,16 +36,13 @@ func (x *MessageHeader) DecodeEXI(d *exi.Decoder) {
 // EncodeEXI writes the element's content and end.
 func (x *MessageHeader) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
-	e.At("SessionID")
-	e.Short(x.SessionID)
-	e.Event(0, 1)
-	e.At("TimeStamp")
-	e.Unsigned(x.TimeStamp)
+	e.Short("SessionID", x.SessionID)
+	e.NextUnsigned("TimeStamp", x.TimeStamp)
 	at := uint32(0)
 	if x.Signature != nil {
 		e.Event(0-at, 2-at)
-		e.At("Signature")
 		x.Signature.EncodeEXI(e)
+		e.Out("Signature")
 		at = 1
 	}
 	e.Event(1-at, 2-at)

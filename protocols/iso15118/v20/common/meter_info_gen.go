@@ -28,49 +28,31 @@ type MeterInfo struct {
 
 // DecodeEXI reads the element's content and end.
 func (x *MeterInfo) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("MeterID")
-		return
-	}
-	d.At("MeterID")
-	x.MeterID = d.Text()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("ChargedEnergyReadingWh")
-		return
-	}
-	d.At("ChargedEnergyReadingWh")
-	x.ChargedEnergyReadingWh = d.Unsigned(1<<64 - 1)
-	ev = d.Event(7, exi.AtEnd)
+	x.MeterID = d.NextText("MeterID", exi.AtStart)
+	x.ChargedEnergyReadingWh = d.NextUnsigned("ChargedEnergyReadingWh", 1<<64-1, 0)
+	ev := d.Event(7, exi.AtEnd)
 	if ev == 0 {
-		d.At("BPT_DischargedEnergyReadingWh")
-		x.BPTDischargedEnergyReadingWh.Set(d.Unsigned(1<<64 - 1))
+		x.BPTDischargedEnergyReadingWh.Set(d.Unsigned("BPT_DischargedEnergyReadingWh", 1<<64-1))
 		ev = d.Event(6, exi.AtEnd) + 1
 	}
 	if ev == 1 {
-		d.At("CapacitiveEnergyReadingVARh")
-		x.CapacitiveEnergyReadingVARh.Set(d.Unsigned(1<<64 - 1))
+		x.CapacitiveEnergyReadingVARh.Set(d.Unsigned("CapacitiveEnergyReadingVARh", 1<<64-1))
 		ev = d.Event(5, exi.AtEnd) + 2
 	}
 	if ev == 2 {
-		d.At("BPT_InductiveEnergyReadingVARh")
-		x.BPTInductiveEnergyReadingVARh.Set(d.Unsigned(1<<64 - 1))
+		x.BPTInductiveEnergyReadingVARh.Set(d.Unsigned("BPT_InductiveEnergyReadingVARh", 1<<64-1))
 		ev = d.Event(4, exi.AtEnd) + 3
 	}
 	if ev == 3 {
-		d.At("MeterSignature")
-		x.MeterSignature.Set(d.Binary())
+		x.MeterSignature.Set(d.Binary("MeterSignature"))
 		ev = d.Event(3, exi.AtEnd) + 4
 	}
 	if ev == 4 {
-		d.At("MeterStatus")
-		x.MeterStatus.Set(int16(d.Signed(-1<<15, 1<<15-1)))
+		x.MeterStatus.Set(int16(d.Signed("MeterStatus", -1<<15, 1<<15-1)))
 		ev = d.Event(2, exi.AtEnd) + 5
 	}
 	if ev == 5 {
-		d.At("MeterTimestamp")
-		x.MeterTimestamp.Set(d.Unsigned(1<<64 - 1))
+		x.MeterTimestamp.Set(d.Unsigned("MeterTimestamp", 1<<64-1))
 		ev = d.Event(1, exi.AtEnd) + 6
 	}
 	if ev != 6 {
@@ -81,46 +63,37 @@ func (x *MeterInfo) DecodeEXI(d *exi.Decoder) {
 // EncodeEXI writes the element's content and end.
 func (x *MeterInfo) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
-	e.At("MeterID")
-	e.Text(x.MeterID)
-	e.Event(0, 1)
-	e.At("ChargedEnergyReadingWh")
-	e.Unsigned(x.ChargedEnergyReadingWh)
+	e.Text("MeterID", x.MeterID)
+	e.NextUnsigned("ChargedEnergyReadingWh", x.ChargedEnergyReadingWh)
 	at := uint32(0)
 	if x.BPTDischargedEnergyReadingWh.Present {
 		e.Event(0-at, 7-at)
-		e.At("BPT_DischargedEnergyReadingWh")
-		e.Unsigned(x.BPTDischargedEnergyReadingWh.Value)
+		e.Unsigned("BPT_DischargedEnergyReadingWh", x.BPTDischargedEnergyReadingWh.Value)
 		at = 1
 	}
 	if x.CapacitiveEnergyReadingVARh.Present {
 		e.Event(1-at, 7-at)
-		e.At("CapacitiveEnergyReadingVARh")
-		e.Unsigned(x.CapacitiveEnergyReadingVARh.Value)
+		e.Unsigned("CapacitiveEnergyReadingVARh", x.CapacitiveEnergyReadingVARh.Value)
 		at = 2
 	}
 	if x.BPTInductiveEnergyReadingVARh.Present {
 		e.Event(2-at, 7-at)
-		e.At("BPT_InductiveEnergyReadingVARh")
-		e.Unsigned(x.BPTInductiveEnergyReadingVARh.Value)
+		e.Unsigned("BPT_InductiveEnergyReadingVARh", x.BPTInductiveEnergyReadingVARh.Value)
 		at = 3
 	}
 	if x.MeterSignature.Present {
 		e.Event(3-at, 7-at)
-		e.At("MeterSignature")
-		e.Binary(x.MeterSignature.Value)
+		e.Binary("MeterSignature", x.MeterSignature.Value)
 		at = 4
 	}
 	if x.MeterStatus.Present {
 		e.Event(4-at, 7-at)
-		e.At("MeterStatus")
-		e.Signed(int64(x.MeterStatus.Value))
+		e.Signed("MeterStatus", int64(x.MeterStatus.Value))
 		at = 5
 	}
 	if x.MeterTimestamp.Present {
 		e.Event(5-at, 7-at)
-		e.At("MeterTimestamp")
-		e.Unsigned(x.MeterTimestamp.Value)
+		e.Unsigned("MeterTimestamp", x.MeterTimestamp.Value)
 		at = 6
 	}
 	e.Event(6-at, 7-at)

@@ -21,35 +21,27 @@ func (*MeteringConfirmationReq) ElementName() exi.QName {
 
 // DecodeEXI reads the element's content and end.
 func (x *MeteringConfirmationReq) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("Header")
+	if !d.Begin("Header", exi.AtStart) {
 		return
 	}
-	d.In("Header")
 	x.Header.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("SignedMeteringData")
+	d.Out("Header")
+	if !d.Begin("SignedMeteringData", 0) {
 		return
 	}
-	d.In("SignedMeteringData")
 	x.SignedMeteringData.DecodeEXI(d)
-	d.Out()
-	if d.Event(1, exi.AtEnd) != 0 {
-		d.Expected("end of element")
-	}
+	d.Out("SignedMeteringData")
+	d.End(exi.AtEnd)
 }
 
 // EncodeEXI writes the element's content and end.
 func (x *MeteringConfirmationReq) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
-	e.At("Header")
 	x.Header.EncodeEXI(e)
+	e.Out("Header")
 	e.Event(0, 1)
-	e.At("SignedMeteringData")
 	x.SignedMeteringData.EncodeEXI(e)
+	e.Out("SignedMeteringData")
 	e.Event(0, 1)
 }
 
@@ -78,34 +70,21 @@ func (*MeteringConfirmationRes) ElementName() exi.QName {
 
 // DecodeEXI reads the element's content and end.
 func (x *MeteringConfirmationRes) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("Header")
+	if !d.Begin("Header", exi.AtStart) {
 		return
 	}
-	d.In("Header")
 	x.Header.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("ResponseCode")
-		return
-	}
-	d.At("ResponseCode")
-	x.ResponseCode = ResponseCode(d.Enum(40))
-	if d.Event(1, exi.AtEnd) != 0 {
-		d.Expected("end of element")
-	}
+	d.Out("Header")
+	x.ResponseCode = ResponseCode(d.NextEnum("ResponseCode", 40, 0))
+	d.End(exi.AtEnd)
 }
 
 // EncodeEXI writes the element's content and end.
 func (x *MeteringConfirmationRes) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
-	e.At("Header")
 	x.Header.EncodeEXI(e)
-	e.Event(0, 1)
-	e.At("ResponseCode")
-	e.Enum(uint8(x.ResponseCode), 40)
+	e.Out("Header")
+	e.NextEnum("ResponseCode", uint8(x.ResponseCode), 40)
 	e.Event(0, 1)
 }
 

@@ -22,34 +22,21 @@ type OverstayRule struct {
 func (x *OverstayRule) DecodeEXI(d *exi.Decoder) {
 	ev := d.Event(2, exi.AtStart)
 	if ev == 0 {
-		d.At("OverstayRuleDescription")
-		x.OverstayRuleDescription.Set(d.Text())
+		x.OverstayRuleDescription.Set(d.Text("OverstayRuleDescription"))
 		ev = d.Event(1, 0) + 1
 	}
 	if ev != 1 {
 		d.Expected("StartTime")
 		return
 	}
-	d.At("StartTime")
-	x.StartTime = uint32(d.Unsigned(1<<32 - 1))
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("OverstayFee")
+	x.StartTime = uint32(d.Unsigned("StartTime", 1<<32-1))
+	if !d.Begin("OverstayFee", 0) {
 		return
 	}
-	d.In("OverstayFee")
 	x.OverstayFee.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("OverstayFeePeriod")
-		return
-	}
-	d.At("OverstayFeePeriod")
-	x.OverstayFeePeriod = uint32(d.Unsigned(1<<32 - 1))
-	if d.Event(1, exi.AtEnd) != 0 {
-		d.Expected("end of element")
-	}
+	d.Out("OverstayFee")
+	x.OverstayFeePeriod = uint32(d.NextUnsigned("OverstayFeePeriod", 1<<32-1, 0))
+	d.End(exi.AtEnd)
 }
 
 // EncodeEXI writes the element's content and end.
@@ -57,19 +44,15 @@ func (x *OverstayRule) EncodeEXI(e *exi.Encoder) {
 	at := uint32(0)
 	if x.OverstayRuleDescription.Present {
 		e.Event(0-at, 2-at)
-		e.At("OverstayRuleDescription")
-		e.Text(x.OverstayRuleDescription.Value)
+		e.Text("OverstayRuleDescription", x.OverstayRuleDescription.Value)
 		at = 1
 	}
 	e.Event(1-at, 2-at)
-	e.At("StartTime")
-	e.Unsigned(uint64(x.StartTime))
+	e.Unsigned("StartTime", uint64(x.StartTime))
 	e.Event(0, 1)
-	e.At("OverstayFee")
 	x.OverstayFee.EncodeEXI(e)
-	e.Event(0, 1)
-	e.At("OverstayFeePeriod")
-	e.Unsigned(uint64(x.OverstayFeePeriod))
+	e.Out("OverstayFee")
+	e.NextUnsigned("OverstayFeePeriod", uint64(x.OverstayFeePeriod))
 	e.Event(0, 1)
 }
 

@@ -20,15 +20,13 @@ type OverstayRuleList struct {
 func (x *OverstayRuleList) DecodeEXI(d *exi.Decoder) {
 	ev := d.Event(3, exi.AtStart)
 	if ev == 0 {
-		d.At("OverstayTimeThreshold")
-		x.OverstayTimeThreshold.Set(uint32(d.Unsigned(1<<32 - 1)))
+		x.OverstayTimeThreshold.Set(uint32(d.Unsigned("OverstayTimeThreshold", 1<<32-1)))
 		ev = d.Event(2, 0) + 1
 	}
 	if ev == 1 {
 		x.OverstayPowerThreshold.Present = true
-		d.In("OverstayPowerThreshold")
 		x.OverstayPowerThreshold.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("OverstayPowerThreshold")
 		ev = d.Event(1, 0) + 2
 	}
 	if ev != 2 {
@@ -36,9 +34,8 @@ func (x *OverstayRuleList) DecodeEXI(d *exi.Decoder) {
 		return
 	}
 	x.OverstayRule = append(x.OverstayRule, OverstayRule{})
-	d.In("OverstayRule")
 	x.OverstayRule[len(x.OverstayRule)-1].DecodeEXI(d)
-	d.Out()
+	d.Out("OverstayRule")
 	for {
 		if len(x.OverstayRule) == 5 {
 			ev = d.Event(1, exi.AtEnd) + 1
@@ -48,9 +45,8 @@ func (x *OverstayRuleList) DecodeEXI(d *exi.Decoder) {
 			break
 		}
 		x.OverstayRule = append(x.OverstayRule, OverstayRule{})
-		d.In("OverstayRule")
 		x.OverstayRule[len(x.OverstayRule)-1].DecodeEXI(d)
-		d.Out()
+		d.Out("OverstayRule")
 	}
 	if ev != 1 {
 		d.Expected("end of element")
@@ -62,14 +58,13 @@ func (x *OverstayRuleList) EncodeEXI(e *exi.Encoder) {
 	at := uint32(0)
 	if x.OverstayTimeThreshold.Present {
 		e.Event(0-at, 3-at)
-		e.At("OverstayTimeThreshold")
-		e.Unsigned(uint64(x.OverstayTimeThreshold.Value))
+		e.Unsigned("OverstayTimeThreshold", uint64(x.OverstayTimeThreshold.Value))
 		at = 1
 	}
 	if x.OverstayPowerThreshold.Present {
 		e.Event(1-at, 3-at)
-		e.At("OverstayPowerThreshold")
 		x.OverstayPowerThreshold.Value.EncodeEXI(e)
+		e.Out("OverstayPowerThreshold")
 		at = 2
 	}
 	if len(x.OverstayRule) < 1 {
@@ -77,8 +72,8 @@ func (x *OverstayRuleList) EncodeEXI(e *exi.Encoder) {
 		return
 	}
 	e.Event(2-at, 3-at)
-	e.At("OverstayRule")
 	x.OverstayRule[0].EncodeEXI(e)
+	e.Out("OverstayRule")
 	at = 0
 	if len(x.OverstayRule) > 5 {
 		e.TooMany("OverstayRule", 5)
@@ -86,8 +81,8 @@ func (x *OverstayRuleList) EncodeEXI(e *exi.Encoder) {
 	}
 	for i := range x.OverstayRule[1:] {
 		e.Event(0-at, 2-at)
-		e.At("OverstayRule")
 		x.OverstayRule[i+1].EncodeEXI(e)
+		e.Out("OverstayRule")
 	}
 	if len(x.OverstayRule) == 5 {
 		at = 1

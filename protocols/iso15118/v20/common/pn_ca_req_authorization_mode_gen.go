@@ -23,39 +23,25 @@ func (x *PnCAReqAuthorizationMode) DecodeEXI(d *exi.Decoder) {
 		d.Expected("attribute Id")
 		return
 	}
-	d.At("@cm:Id")
-	x.ID = d.TextAttr()
-	ev = d.Event(1, exi.AtAttributes)
-	if ev != 0 {
-		d.Expected("GenChallenge")
+	x.ID = d.TextAttr("@cm:Id")
+	x.GenChallenge = d.NextBinary("GenChallenge", exi.AtAttributes)
+	if !d.Begin("ContractCertificateChain", 0) {
 		return
 	}
-	d.At("GenChallenge")
-	x.GenChallenge = d.Binary()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("ContractCertificateChain")
-		return
-	}
-	d.In("ContractCertificateChain")
 	x.ContractCertificateChain.DecodeEXI(d)
-	d.Out()
-	if d.Event(1, exi.AtEnd) != 0 {
-		d.Expected("end of element")
-	}
+	d.Out("ContractCertificateChain")
+	d.End(exi.AtEnd)
 }
 
 // EncodeEXI writes the element's content and end.
 func (x *PnCAReqAuthorizationMode) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
-	e.At("@Id")
-	e.TextAttr(x.ID)
+	e.TextAttr("@Id", x.ID)
 	e.Event(0, 1)
-	e.At("GenChallenge")
-	e.Binary(x.GenChallenge)
+	e.Binary("GenChallenge", x.GenChallenge)
 	e.Event(0, 1)
-	e.At("ContractCertificateChain")
 	x.ContractCertificateChain.EncodeEXI(e)
+	e.Out("ContractCertificateChain")
 	e.Event(0, 1)
 }
 

@@ -27,39 +27,22 @@ func (*PowerDeliveryReq) ElementName() exi.QName {
 
 // DecodeEXI reads the element's content and end.
 func (x *PowerDeliveryReq) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("Header")
+	if !d.Begin("Header", exi.AtStart) {
 		return
 	}
-	d.In("Header")
 	x.Header.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVProcessing")
-		return
-	}
-	d.At("EVProcessing")
-	x.EVProcessing = Processing(d.Enum(3))
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("ChargeProgress")
-		return
-	}
-	d.At("ChargeProgress")
-	x.ChargeProgress = ChargeProgress(d.Enum(4))
-	ev = d.Event(3, exi.AtEnd)
+	d.Out("Header")
+	x.EVProcessing = Processing(d.NextEnum("EVProcessing", 3, 0))
+	x.ChargeProgress = ChargeProgress(d.NextEnum("ChargeProgress", 4, 0))
+	ev := d.Event(3, exi.AtEnd)
 	if ev == 0 {
 		x.EVPowerProfile.Present = true
-		d.In("EVPowerProfile")
 		x.EVPowerProfile.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVPowerProfile")
 		ev = d.Event(2, exi.AtEnd) + 1
 	}
 	if ev == 1 {
-		d.At("BPT_ChannelSelection")
-		x.BPTChannelSelection.Set(ChannelSelection(d.Enum(2)))
+		x.BPTChannelSelection.Set(ChannelSelection(d.Enum("BPT_ChannelSelection", 2)))
 		ev = d.Event(1, exi.AtEnd) + 2
 	}
 	if ev != 2 {
@@ -70,25 +53,20 @@ func (x *PowerDeliveryReq) DecodeEXI(d *exi.Decoder) {
 // EncodeEXI writes the element's content and end.
 func (x *PowerDeliveryReq) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
-	e.At("Header")
 	x.Header.EncodeEXI(e)
-	e.Event(0, 1)
-	e.At("EVProcessing")
-	e.Enum(uint8(x.EVProcessing), 3)
-	e.Event(0, 1)
-	e.At("ChargeProgress")
-	e.Enum(uint8(x.ChargeProgress), 4)
+	e.Out("Header")
+	e.NextEnum("EVProcessing", uint8(x.EVProcessing), 3)
+	e.NextEnum("ChargeProgress", uint8(x.ChargeProgress), 4)
 	at := uint32(0)
 	if x.EVPowerProfile.Present {
 		e.Event(0-at, 3-at)
-		e.At("EVPowerProfile")
 		x.EVPowerProfile.Value.EncodeEXI(e)
+		e.Out("EVPowerProfile")
 		at = 1
 	}
 	if x.BPTChannelSelection.Present {
 		e.Event(1-at, 3-at)
-		e.At("BPT_ChannelSelection")
-		e.Enum(uint8(x.BPTChannelSelection.Value), 2)
+		e.Enum("BPT_ChannelSelection", uint8(x.BPTChannelSelection.Value), 2)
 		at = 2
 	}
 	e.Event(2-at, 3-at)
@@ -128,27 +106,17 @@ func (*PowerDeliveryRes) ElementName() exi.QName {
 
 // DecodeEXI reads the element's content and end.
 func (x *PowerDeliveryRes) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("Header")
+	if !d.Begin("Header", exi.AtStart) {
 		return
 	}
-	d.In("Header")
 	x.Header.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("ResponseCode")
-		return
-	}
-	d.At("ResponseCode")
-	x.ResponseCode = ResponseCode(d.Enum(40))
-	ev = d.Event(2, exi.AtEnd)
+	d.Out("Header")
+	x.ResponseCode = ResponseCode(d.NextEnum("ResponseCode", 40, 0))
+	ev := d.Event(2, exi.AtEnd)
 	if ev == 0 {
 		x.EVSEStatus.Present = true
-		d.In("EVSEStatus")
 		x.EVSEStatus.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSEStatus")
 		ev = d.Event(1, exi.AtEnd) + 1
 	}
 	if ev != 1 {
@@ -159,16 +127,14 @@ func (x *PowerDeliveryRes) DecodeEXI(d *exi.Decoder) {
 // EncodeEXI writes the element's content and end.
 func (x *PowerDeliveryRes) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
-	e.At("Header")
 	x.Header.EncodeEXI(e)
-	e.Event(0, 1)
-	e.At("ResponseCode")
-	e.Enum(uint8(x.ResponseCode), 40)
+	e.Out("Header")
+	e.NextEnum("ResponseCode", uint8(x.ResponseCode), 40)
 	at := uint32(0)
 	if x.EVSEStatus.Present {
 		e.Event(0-at, 2-at)
-		e.At("EVSEStatus")
 		x.EVSEStatus.Value.EncodeEXI(e)
+		e.Out("EVSEStatus")
 		at = 1
 	}
 	e.Event(1-at, 2-at)
@@ -193,9 +159,7 @@ type DynamicEVPPTControlMode struct {
 
 // DecodeEXI reads the element's content and end.
 func (x *DynamicEVPPTControlMode) DecodeEXI(d *exi.Decoder) {
-	if d.Event(1, exi.AtStart|exi.AtEnd) != 0 {
-		d.Expected("end of element")
-	}
+	d.End(exi.AtStart | exi.AtEnd)
 }
 
 // EncodeEXI writes the element's content and end.
@@ -217,17 +181,10 @@ type ScheduledEVPPTControlMode struct {
 
 // DecodeEXI reads the element's content and end.
 func (x *ScheduledEVPPTControlMode) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("SelectedScheduleTupleID")
-		return
-	}
-	d.At("SelectedScheduleTupleID")
-	x.SelectedScheduleTupleID = uint32(d.Unsigned(1<<32 - 1))
-	ev = d.Event(2, exi.AtEnd)
+	x.SelectedScheduleTupleID = uint32(d.NextUnsigned("SelectedScheduleTupleID", 1<<32-1, exi.AtStart))
+	ev := d.Event(2, exi.AtEnd)
 	if ev == 0 {
-		d.At("PowerToleranceAcceptance")
-		x.PowerToleranceAcceptance.Set(PowerToleranceAcceptance(d.Enum(2)))
+		x.PowerToleranceAcceptance.Set(PowerToleranceAcceptance(d.Enum("PowerToleranceAcceptance", 2)))
 		ev = d.Event(1, exi.AtEnd) + 1
 	}
 	if ev != 1 {
@@ -237,14 +194,11 @@ func (x *ScheduledEVPPTControlMode) DecodeEXI(d *exi.Decoder) {
 
 // EncodeEXI writes the element's content and end.
 func (x *ScheduledEVPPTControlMode) EncodeEXI(e *exi.Encoder) {
-	e.Event(0, 1)
-	e.At("SelectedScheduleTupleID")
-	e.Unsigned(uint64(x.SelectedScheduleTupleID))
+	e.NextUnsigned("SelectedScheduleTupleID", uint64(x.SelectedScheduleTupleID))
 	at := uint32(0)
 	if x.PowerToleranceAcceptance.Present {
 		e.Event(0-at, 2-at)
-		e.At("PowerToleranceAcceptance")
-		e.Enum(uint8(x.PowerToleranceAcceptance.Value), 2)
+		e.Enum("PowerToleranceAcceptance", uint8(x.PowerToleranceAcceptance.Value), 2)
 		at = 1
 	}
 	e.Event(1-at, 2-at)
@@ -272,9 +226,8 @@ func (x *EVPowerProfileEntryList) DecodeEXI(d *exi.Decoder) {
 		return
 	}
 	x.EVPowerProfileEntry = append(x.EVPowerProfileEntry, PowerScheduleEntry{})
-	d.In("EVPowerProfileEntry")
 	x.EVPowerProfileEntry[len(x.EVPowerProfileEntry)-1].DecodeEXI(d)
-	d.Out()
+	d.Out("EVPowerProfileEntry")
 	for {
 		if len(x.EVPowerProfileEntry) == 2048 {
 			ev = d.Event(1, exi.AtEnd) + 1
@@ -284,9 +237,8 @@ func (x *EVPowerProfileEntryList) DecodeEXI(d *exi.Decoder) {
 			break
 		}
 		x.EVPowerProfileEntry = append(x.EVPowerProfileEntry, PowerScheduleEntry{})
-		d.In("EVPowerProfileEntry")
 		x.EVPowerProfileEntry[len(x.EVPowerProfileEntry)-1].DecodeEXI(d)
-		d.Out()
+		d.Out("EVPowerProfileEntry")
 	}
 	if ev != 1 {
 		d.Expected("end of element")
@@ -300,8 +252,8 @@ func (x *EVPowerProfileEntryList) EncodeEXI(e *exi.Encoder) {
 		return
 	}
 	e.Event(0, 1)
-	e.At("EVPowerProfileEntry")
 	x.EVPowerProfileEntry[0].EncodeEXI(e)
+	e.Out("EVPowerProfileEntry")
 	at := uint32(0)
 	if len(x.EVPowerProfileEntry) > 2048 {
 		e.TooMany("EVPowerProfileEntry", 2048)
@@ -309,8 +261,8 @@ func (x *EVPowerProfileEntryList) EncodeEXI(e *exi.Encoder) {
 	}
 	for i := range x.EVPowerProfileEntry[1:] {
 		e.Event(0-at, 2-at)
-		e.At("EVPowerProfileEntry")
 		x.EVPowerProfileEntry[i+1].EncodeEXI(e)
+		e.Out("EVPowerProfileEntry")
 	}
 	if len(x.EVPowerProfileEntry) == 2048 {
 		at = 1
@@ -342,62 +294,47 @@ type EVPowerProfile struct {
 
 // DecodeEXI reads the element's content and end.
 func (x *EVPowerProfile) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("TimeAnchor")
-		return
-	}
-	d.At("TimeAnchor")
-	x.TimeAnchor = d.Unsigned(1<<64 - 1)
-	ev = d.Event(2, 0)
+	x.TimeAnchor = d.NextUnsigned("TimeAnchor", 1<<64-1, exi.AtStart)
+	ev := d.Event(2, 0)
 	switch ev {
 	case 0:
 		x.DynamicEVPPTControlMode.Present = true
-		d.In("Dynamic_EVPPTControlMode")
 		x.DynamicEVPPTControlMode.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("Dynamic_EVPPTControlMode")
 	case 1:
 		x.ScheduledEVPPTControlMode.Present = true
-		d.In("Scheduled_EVPPTControlMode")
 		x.ScheduledEVPPTControlMode.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("Scheduled_EVPPTControlMode")
 	default:
 		d.Expected("Dynamic_EVPPTControlMode or Scheduled_EVPPTControlMode")
 		return
 	}
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVPowerProfileEntries")
+	if !d.Begin("EVPowerProfileEntries", 0) {
 		return
 	}
-	d.In("EVPowerProfileEntries")
 	x.EVPowerProfileEntries.DecodeEXI(d)
-	d.Out()
-	if d.Event(1, exi.AtEnd) != 0 {
-		d.Expected("end of element")
-	}
+	d.Out("EVPowerProfileEntries")
+	d.End(exi.AtEnd)
 }
 
 // EncodeEXI writes the element's content and end.
 func (x *EVPowerProfile) EncodeEXI(e *exi.Encoder) {
-	e.Event(0, 1)
-	e.At("TimeAnchor")
-	e.Unsigned(x.TimeAnchor)
+	e.NextUnsigned("TimeAnchor", x.TimeAnchor)
 	switch {
 	case x.DynamicEVPPTControlMode.Present:
 		e.Event(0, 2)
-		e.At("Dynamic_EVPPTControlMode")
 		x.DynamicEVPPTControlMode.Value.EncodeEXI(e)
+		e.Out("Dynamic_EVPPTControlMode")
 	case x.ScheduledEVPPTControlMode.Present:
 		e.Event(1, 2)
-		e.At("Scheduled_EVPPTControlMode")
 		x.ScheduledEVPPTControlMode.Value.EncodeEXI(e)
+		e.Out("Scheduled_EVPPTControlMode")
 	default:
 		e.Missing("Dynamic_EVPPTControlMode or Scheduled_EVPPTControlMode")
 	}
 	e.Event(0, 1)
-	e.At("EVPowerProfileEntries")
 	x.EVPowerProfileEntries.EncodeEXI(e)
+	e.Out("EVPowerProfileEntries")
 	e.Event(0, 1)
 }
 
@@ -426,49 +363,4 @@ func (x *EVPowerProfile) ValidateEXI(v *exi.Validator) {
 	v.In("EVPowerProfileEntries")
 	x.EVPowerProfileEntries.ValidateEXI(v)
 	v.Out()
-}
-
-// EVSEStatus is the complex type EVSEStatusType of urn:iso:std:iso:15118:-20:CommonTypes.
-type EVSEStatus struct {
-	// NotificationMaxDelay: unsignedShort 0 to 65535.
-	NotificationMaxDelay uint16 `exi:"ct:NotificationMaxDelay"`
-	// EVSENotification: enumeration of 6.
-	EVSENotification EvseNotification `exi:"ct:EVSENotification"`
-}
-
-// DecodeEXI reads the element's content and end.
-func (x *EVSEStatus) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("NotificationMaxDelay")
-		return
-	}
-	d.At("NotificationMaxDelay")
-	x.NotificationMaxDelay = uint16(d.Unsigned(1<<16 - 1))
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVSENotification")
-		return
-	}
-	d.At("EVSENotification")
-	x.EVSENotification = EvseNotification(d.Enum(6))
-	if d.Event(1, exi.AtEnd) != 0 {
-		d.Expected("end of element")
-	}
-}
-
-// EncodeEXI writes the element's content and end.
-func (x *EVSEStatus) EncodeEXI(e *exi.Encoder) {
-	e.Event(0, 1)
-	e.At("NotificationMaxDelay")
-	e.Unsigned(uint64(x.NotificationMaxDelay))
-	e.Event(0, 1)
-	e.At("EVSENotification")
-	e.Enum(uint8(x.EVSENotification), 6)
-	e.Event(0, 1)
-}
-
-// ValidateEXI checks what the schema demands beyond the wire format.
-func (x *EVSEStatus) ValidateEXI(v *exi.Validator) {
-	v.Enum("EVSENotification", uint8(x.EVSENotification), 6)
 }

@@ -20,34 +20,23 @@ type PowerScheduleEntry struct {
 
 // DecodeEXI reads the element's content and end.
 func (x *PowerScheduleEntry) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("Duration")
+	x.Duration = uint32(d.NextUnsigned("Duration", 1<<32-1, exi.AtStart))
+	if !d.Begin("Power", 0) {
 		return
 	}
-	d.At("Duration")
-	x.Duration = uint32(d.Unsigned(1<<32 - 1))
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("Power")
-		return
-	}
-	d.In("Power")
 	x.Power.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(3, exi.AtEnd)
+	d.Out("Power")
+	ev := d.Event(3, exi.AtEnd)
 	if ev == 0 {
 		x.PowerL2.Present = true
-		d.In("Power_L2")
 		x.PowerL2.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("Power_L2")
 		ev = d.Event(2, exi.AtEnd) + 1
 	}
 	if ev == 1 {
 		x.PowerL3.Present = true
-		d.In("Power_L3")
 		x.PowerL3.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("Power_L3")
 		ev = d.Event(1, exi.AtEnd) + 2
 	}
 	if ev != 2 {
@@ -57,23 +46,21 @@ func (x *PowerScheduleEntry) DecodeEXI(d *exi.Decoder) {
 
 // EncodeEXI writes the element's content and end.
 func (x *PowerScheduleEntry) EncodeEXI(e *exi.Encoder) {
+	e.NextUnsigned("Duration", uint64(x.Duration))
 	e.Event(0, 1)
-	e.At("Duration")
-	e.Unsigned(uint64(x.Duration))
-	e.Event(0, 1)
-	e.At("Power")
 	x.Power.EncodeEXI(e)
+	e.Out("Power")
 	at := uint32(0)
 	if x.PowerL2.Present {
 		e.Event(0-at, 3-at)
-		e.At("Power_L2")
 		x.PowerL2.Value.EncodeEXI(e)
+		e.Out("Power_L2")
 		at = 1
 	}
 	if x.PowerL3.Present {
 		e.Event(1-at, 3-at)
-		e.At("Power_L3")
 		x.PowerL3.Value.EncodeEXI(e)
+		e.Out("Power_L3")
 		at = 2
 	}
 	e.Event(2-at, 3-at)

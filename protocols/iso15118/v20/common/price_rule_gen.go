@@ -24,82 +24,69 @@ type PriceRule struct {
 
 // DecodeEXI reads the element's content and end.
 func (x *PriceRule) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("EnergyFee")
+	if !d.Begin("EnergyFee", exi.AtStart) {
 		return
 	}
-	d.In("EnergyFee")
 	x.EnergyFee.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(5, 0)
+	d.Out("EnergyFee")
+	ev := d.Event(5, 0)
 	if ev == 0 {
 		x.ParkingFee.Present = true
-		d.In("ParkingFee")
 		x.ParkingFee.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("ParkingFee")
 		ev = d.Event(4, 0) + 1
 	}
 	if ev == 1 {
-		d.At("ParkingFeePeriod")
-		x.ParkingFeePeriod.Set(uint32(d.Unsigned(1<<32 - 1)))
+		x.ParkingFeePeriod.Set(uint32(d.Unsigned("ParkingFeePeriod", 1<<32-1)))
 		ev = d.Event(3, 0) + 2
 	}
 	if ev == 2 {
-		d.At("CarbonDioxideEmission")
-		x.CarbonDioxideEmission.Set(uint16(d.Unsigned(1<<16 - 1)))
+		x.CarbonDioxideEmission.Set(uint16(d.Unsigned("CarbonDioxideEmission", 1<<16-1)))
 		ev = d.Event(2, 0) + 3
 	}
 	if ev == 3 {
-		d.At("RenewableGenerationPercentage")
-		x.RenewableGenerationPercentage.Set(uint8(d.Ranged(0, 255)))
+		x.RenewableGenerationPercentage.Set(uint8(d.Ranged("RenewableGenerationPercentage", 0, 255)))
 		ev = d.Event(1, 0) + 4
 	}
 	if ev != 4 {
 		d.Expected("PowerRangeStart")
 		return
 	}
-	d.In("PowerRangeStart")
 	x.PowerRangeStart.DecodeEXI(d)
-	d.Out()
-	if d.Event(1, exi.AtEnd) != 0 {
-		d.Expected("end of element")
-	}
+	d.Out("PowerRangeStart")
+	d.End(exi.AtEnd)
 }
 
 // EncodeEXI writes the element's content and end.
 func (x *PriceRule) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
-	e.At("EnergyFee")
 	x.EnergyFee.EncodeEXI(e)
+	e.Out("EnergyFee")
 	at := uint32(0)
 	if x.ParkingFee.Present {
 		e.Event(0-at, 5-at)
-		e.At("ParkingFee")
 		x.ParkingFee.Value.EncodeEXI(e)
+		e.Out("ParkingFee")
 		at = 1
 	}
 	if x.ParkingFeePeriod.Present {
 		e.Event(1-at, 5-at)
-		e.At("ParkingFeePeriod")
-		e.Unsigned(uint64(x.ParkingFeePeriod.Value))
+		e.Unsigned("ParkingFeePeriod", uint64(x.ParkingFeePeriod.Value))
 		at = 2
 	}
 	if x.CarbonDioxideEmission.Present {
 		e.Event(2-at, 5-at)
-		e.At("CarbonDioxideEmission")
-		e.Unsigned(uint64(x.CarbonDioxideEmission.Value))
+		e.Unsigned("CarbonDioxideEmission", uint64(x.CarbonDioxideEmission.Value))
 		at = 3
 	}
 	if x.RenewableGenerationPercentage.Present {
 		e.Event(3-at, 5-at)
-		e.At("RenewableGenerationPercentage")
-		e.Ranged(int(x.RenewableGenerationPercentage.Value), 0, 255)
+		e.Ranged("RenewableGenerationPercentage", int(x.RenewableGenerationPercentage.Value), 0, 255)
 		at = 4
 	}
 	e.Event(4-at, 5-at)
-	e.At("PowerRangeStart")
 	x.PowerRangeStart.EncodeEXI(e)
+	e.Out("PowerRangeStart")
 	e.Event(0, 1)
 }
 

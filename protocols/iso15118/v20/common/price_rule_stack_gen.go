@@ -16,22 +16,15 @@ type PriceRuleStack struct {
 
 // DecodeEXI reads the element's content and end.
 func (x *PriceRuleStack) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("Duration")
-		return
-	}
-	d.At("Duration")
-	x.Duration = uint32(d.Unsigned(1<<32 - 1))
-	ev = d.Event(1, 0)
+	x.Duration = uint32(d.NextUnsigned("Duration", 1<<32-1, exi.AtStart))
+	ev := d.Event(1, 0)
 	if ev != 0 {
 		d.Expected("PriceRule")
 		return
 	}
 	x.PriceRule = append(x.PriceRule, PriceRule{})
-	d.In("PriceRule")
 	x.PriceRule[len(x.PriceRule)-1].DecodeEXI(d)
-	d.Out()
+	d.Out("PriceRule")
 	for {
 		if len(x.PriceRule) == 8 {
 			ev = d.Event(1, exi.AtEnd) + 1
@@ -41,9 +34,8 @@ func (x *PriceRuleStack) DecodeEXI(d *exi.Decoder) {
 			break
 		}
 		x.PriceRule = append(x.PriceRule, PriceRule{})
-		d.In("PriceRule")
 		x.PriceRule[len(x.PriceRule)-1].DecodeEXI(d)
-		d.Out()
+		d.Out("PriceRule")
 	}
 	if ev != 1 {
 		d.Expected("end of element")
@@ -52,16 +44,14 @@ func (x *PriceRuleStack) DecodeEXI(d *exi.Decoder) {
 
 // EncodeEXI writes the element's content and end.
 func (x *PriceRuleStack) EncodeEXI(e *exi.Encoder) {
-	e.Event(0, 1)
-	e.At("Duration")
-	e.Unsigned(uint64(x.Duration))
+	e.NextUnsigned("Duration", uint64(x.Duration))
 	if len(x.PriceRule) < 1 {
 		e.Missing("PriceRule")
 		return
 	}
 	e.Event(0, 1)
-	e.At("PriceRule")
 	x.PriceRule[0].EncodeEXI(e)
+	e.Out("PriceRule")
 	at := uint32(0)
 	if len(x.PriceRule) > 8 {
 		e.TooMany("PriceRule", 8)
@@ -69,8 +59,8 @@ func (x *PriceRuleStack) EncodeEXI(e *exi.Encoder) {
 	}
 	for i := range x.PriceRule[1:] {
 		e.Event(0-at, 2-at)
-		e.At("PriceRule")
 		x.PriceRule[i+1].EncodeEXI(e)
+		e.Out("PriceRule")
 	}
 	if len(x.PriceRule) == 8 {
 		at = 1

@@ -20,9 +20,8 @@ func (x *PriceRuleStackList) DecodeEXI(d *exi.Decoder) {
 		return
 	}
 	x.PriceRuleStack = append(x.PriceRuleStack, PriceRuleStack{})
-	d.In("PriceRuleStack")
 	x.PriceRuleStack[len(x.PriceRuleStack)-1].DecodeEXI(d)
-	d.Out()
+	d.Out("PriceRuleStack")
 	for {
 		if len(x.PriceRuleStack) == 1024 {
 			ev = d.Event(1, exi.AtEnd) + 1
@@ -32,9 +31,8 @@ func (x *PriceRuleStackList) DecodeEXI(d *exi.Decoder) {
 			break
 		}
 		x.PriceRuleStack = append(x.PriceRuleStack, PriceRuleStack{})
-		d.In("PriceRuleStack")
 		x.PriceRuleStack[len(x.PriceRuleStack)-1].DecodeEXI(d)
-		d.Out()
+		d.Out("PriceRuleStack")
 	}
 	if ev != 1 {
 		d.Expected("end of element")
@@ -48,8 +46,8 @@ func (x *PriceRuleStackList) EncodeEXI(e *exi.Encoder) {
 		return
 	}
 	e.Event(0, 1)
-	e.At("PriceRuleStack")
 	x.PriceRuleStack[0].EncodeEXI(e)
+	e.Out("PriceRuleStack")
 	at := uint32(0)
 	if len(x.PriceRuleStack) > 1024 {
 		e.TooMany("PriceRuleStack", 1024)
@@ -57,8 +55,8 @@ func (x *PriceRuleStackList) EncodeEXI(e *exi.Encoder) {
 	}
 	for i := range x.PriceRuleStack[1:] {
 		e.Event(0-at, 2-at)
-		e.At("PriceRuleStack")
 		x.PriceRuleStack[i+1].EncodeEXI(e)
+		e.Out("PriceRuleStack")
 	}
 	if len(x.PriceRuleStack) == 1024 {
 		at = 1

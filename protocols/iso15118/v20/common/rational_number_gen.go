@@ -16,33 +16,15 @@ type RationalNumber struct {
 
 // DecodeEXI reads the element's content and end.
 func (x *RationalNumber) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("Exponent")
-		return
-	}
-	d.At("Exponent")
-	x.Exponent = int8(d.Ranged(-128, 127))
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("Value")
-		return
-	}
-	d.At("Value")
-	x.Value = int16(d.Signed(-1<<15, 1<<15-1))
-	if d.Event(1, exi.AtEnd) != 0 {
-		d.Expected("end of element")
-	}
+	x.Exponent = int8(d.NextRanged("Exponent", -128, 127, exi.AtStart))
+	x.Value = int16(d.NextSigned("Value", -1<<15, 1<<15-1, 0))
+	d.End(exi.AtEnd)
 }
 
 // EncodeEXI writes the element's content and end.
 func (x *RationalNumber) EncodeEXI(e *exi.Encoder) {
-	e.Event(0, 1)
-	e.At("Exponent")
-	e.Ranged(int(x.Exponent), -128, 127)
-	e.Event(0, 1)
-	e.At("Value")
-	e.Signed(int64(x.Value))
+	e.NextRanged("Exponent", int(x.Exponent), -128, 127)
+	e.NextSigned("Value", int64(x.Value))
 	e.Event(0, 1)
 }
 

@@ -24,47 +24,36 @@ type Receipt struct {
 
 // DecodeEXI reads the element's content and end.
 func (x *Receipt) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("TimeAnchor")
-		return
-	}
-	d.At("TimeAnchor")
-	x.TimeAnchor = d.Unsigned(1<<64 - 1)
-	ev = d.Event(6, exi.AtEnd)
+	x.TimeAnchor = d.NextUnsigned("TimeAnchor", 1<<64-1, exi.AtStart)
+	ev := d.Event(6, exi.AtEnd)
 	if ev == 0 {
 		x.EnergyCosts.Present = true
-		d.In("EnergyCosts")
 		x.EnergyCosts.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EnergyCosts")
 		ev = d.Event(5, exi.AtEnd) + 1
 	}
 	if ev == 1 {
 		x.OccupancyCosts.Present = true
-		d.In("OccupancyCosts")
 		x.OccupancyCosts.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("OccupancyCosts")
 		ev = d.Event(4, exi.AtEnd) + 2
 	}
 	if ev == 2 {
 		x.AdditionalServicesCosts.Present = true
-		d.In("AdditionalServicesCosts")
 		x.AdditionalServicesCosts.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("AdditionalServicesCosts")
 		ev = d.Event(3, exi.AtEnd) + 3
 	}
 	if ev == 3 {
 		x.OverstayCosts.Present = true
-		d.In("OverstayCosts")
 		x.OverstayCosts.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("OverstayCosts")
 		ev = d.Event(2, exi.AtEnd) + 4
 	}
 	for ev >= 4 && ev < 5 {
 		x.TaxCosts = append(x.TaxCosts, DetailedTax{})
-		d.In("TaxCosts")
 		x.TaxCosts[len(x.TaxCosts)-1].DecodeEXI(d)
-		d.Out()
+		d.Out("TaxCosts")
 		if len(x.TaxCosts) == 10 {
 			ev = d.Event(1, exi.AtEnd) + 5
 			break
@@ -78,32 +67,30 @@ func (x *Receipt) DecodeEXI(d *exi.Decoder) {
 
 // EncodeEXI writes the element's content and end.
 func (x *Receipt) EncodeEXI(e *exi.Encoder) {
-	e.Event(0, 1)
-	e.At("TimeAnchor")
-	e.Unsigned(x.TimeAnchor)
+	e.NextUnsigned("TimeAnchor", x.TimeAnchor)
 	at := uint32(0)
 	if x.EnergyCosts.Present {
 		e.Event(0-at, 6-at)
-		e.At("EnergyCosts")
 		x.EnergyCosts.Value.EncodeEXI(e)
+		e.Out("EnergyCosts")
 		at = 1
 	}
 	if x.OccupancyCosts.Present {
 		e.Event(1-at, 6-at)
-		e.At("OccupancyCosts")
 		x.OccupancyCosts.Value.EncodeEXI(e)
+		e.Out("OccupancyCosts")
 		at = 2
 	}
 	if x.AdditionalServicesCosts.Present {
 		e.Event(2-at, 6-at)
-		e.At("AdditionalServicesCosts")
 		x.AdditionalServicesCosts.Value.EncodeEXI(e)
+		e.Out("AdditionalServicesCosts")
 		at = 3
 	}
 	if x.OverstayCosts.Present {
 		e.Event(3-at, 6-at)
-		e.At("OverstayCosts")
 		x.OverstayCosts.Value.EncodeEXI(e)
+		e.Out("OverstayCosts")
 		at = 4
 	}
 	if len(x.TaxCosts) > 10 {
@@ -112,8 +99,8 @@ func (x *Receipt) EncodeEXI(e *exi.Encoder) {
 	}
 	for i := range x.TaxCosts {
 		e.Event(4-at, 6-at)
-		e.At("TaxCosts")
 		x.TaxCosts[i].EncodeEXI(e)
+		e.Out("TaxCosts")
 		at = 4
 	}
 	if len(x.TaxCosts) == 10 {

@@ -25,59 +25,44 @@ func (*ScheduleExchangeReq) ElementName() exi.QName {
 
 // DecodeEXI reads the element's content and end.
 func (x *ScheduleExchangeReq) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("Header")
+	if !d.Begin("Header", exi.AtStart) {
 		return
 	}
-	d.In("Header")
 	x.Header.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("MaximumSupportingPoints")
-		return
-	}
-	d.At("MaximumSupportingPoints")
-	x.MaximumSupportingPoints = uint16(d.Ranged(12, 1024))
-	ev = d.Event(2, 0)
+	d.Out("Header")
+	x.MaximumSupportingPoints = uint16(d.NextRanged("MaximumSupportingPoints", 12, 1024, 0))
+	ev := d.Event(2, 0)
 	switch ev {
 	case 0:
 		x.DynamicSEReqControlMode.Present = true
-		d.In("Dynamic_SEReqControlMode")
 		x.DynamicSEReqControlMode.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("Dynamic_SEReqControlMode")
 	case 1:
 		x.ScheduledSEReqControlMode = new(ScheduledSEReqControlMode)
-		d.In("Scheduled_SEReqControlMode")
 		x.ScheduledSEReqControlMode.DecodeEXI(d)
-		d.Out()
+		d.Out("Scheduled_SEReqControlMode")
 	default:
 		d.Expected("Dynamic_SEReqControlMode or Scheduled_SEReqControlMode")
 		return
 	}
-	if d.Event(1, exi.AtEnd) != 0 {
-		d.Expected("end of element")
-	}
+	d.End(exi.AtEnd)
 }
 
 // EncodeEXI writes the element's content and end.
 func (x *ScheduleExchangeReq) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
-	e.At("Header")
 	x.Header.EncodeEXI(e)
-	e.Event(0, 1)
-	e.At("MaximumSupportingPoints")
-	e.Ranged(int(x.MaximumSupportingPoints), 12, 1024)
+	e.Out("Header")
+	e.NextRanged("MaximumSupportingPoints", int(x.MaximumSupportingPoints), 12, 1024)
 	switch {
 	case x.DynamicSEReqControlMode.Present:
 		e.Event(0, 2)
-		e.At("Dynamic_SEReqControlMode")
 		x.DynamicSEReqControlMode.Value.EncodeEXI(e)
+		e.Out("Dynamic_SEReqControlMode")
 	case x.ScheduledSEReqControlMode != nil:
 		e.Event(1, 2)
-		e.At("Scheduled_SEReqControlMode")
 		x.ScheduledSEReqControlMode.EncodeEXI(e)
+		e.Out("Scheduled_SEReqControlMode")
 	default:
 		e.Missing("Dynamic_SEReqControlMode or Scheduled_SEReqControlMode")
 	}
@@ -135,81 +120,56 @@ func (*ScheduleExchangeRes) ElementName() exi.QName {
 
 // DecodeEXI reads the element's content and end.
 func (x *ScheduleExchangeRes) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("Header")
+	if !d.Begin("Header", exi.AtStart) {
 		return
 	}
-	d.In("Header")
 	x.Header.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("ResponseCode")
-		return
-	}
-	d.At("ResponseCode")
-	x.ResponseCode = ResponseCode(d.Enum(40))
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVSEProcessing")
-		return
-	}
-	d.At("EVSEProcessing")
-	x.EVSEProcessing = Processing(d.Enum(3))
-	ev = d.Event(3, 0)
+	d.Out("Header")
+	x.ResponseCode = ResponseCode(d.NextEnum("ResponseCode", 40, 0))
+	x.EVSEProcessing = Processing(d.NextEnum("EVSEProcessing", 3, 0))
+	ev := d.Event(3, 0)
 	if ev == 0 {
-		d.At("GoToPause")
-		x.GoToPause.Set(d.Bool())
+		x.GoToPause.Set(d.Bool("GoToPause"))
 		ev = d.Event(2, 0) + 1
 	}
 	switch ev {
 	case 1:
 		x.DynamicSEResControlMode.Present = true
-		d.In("Dynamic_SEResControlMode")
 		x.DynamicSEResControlMode.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("Dynamic_SEResControlMode")
 	case 2:
 		x.ScheduledSEResControlMode.Present = true
-		d.In("Scheduled_SEResControlMode")
 		x.ScheduledSEResControlMode.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("Scheduled_SEResControlMode")
 	default:
 		d.Expected("Dynamic_SEResControlMode or Scheduled_SEResControlMode")
 		return
 	}
-	if d.Event(1, exi.AtEnd) != 0 {
-		d.Expected("end of element")
-	}
+	d.End(exi.AtEnd)
 }
 
 // EncodeEXI writes the element's content and end.
 func (x *ScheduleExchangeRes) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
-	e.At("Header")
 	x.Header.EncodeEXI(e)
-	e.Event(0, 1)
-	e.At("ResponseCode")
-	e.Enum(uint8(x.ResponseCode), 40)
-	e.Event(0, 1)
-	e.At("EVSEProcessing")
-	e.Enum(uint8(x.EVSEProcessing), 3)
+	e.Out("Header")
+	e.NextEnum("ResponseCode", uint8(x.ResponseCode), 40)
+	e.NextEnum("EVSEProcessing", uint8(x.EVSEProcessing), 3)
 	at := uint32(0)
 	if x.GoToPause.Present {
 		e.Event(0-at, 3-at)
-		e.At("GoToPause")
-		e.Bool(x.GoToPause.Value)
+		e.Bool("GoToPause", x.GoToPause.Value)
 		at = 1
 	}
 	switch {
 	case x.DynamicSEResControlMode.Present:
 		e.Event(1-at, 3-at)
-		e.At("Dynamic_SEResControlMode")
 		x.DynamicSEResControlMode.Value.EncodeEXI(e)
+		e.Out("Dynamic_SEResControlMode")
 	case x.ScheduledSEResControlMode.Present:
 		e.Event(2-at, 3-at)
-		e.At("Scheduled_SEResControlMode")
 		x.ScheduledSEResControlMode.Value.EncodeEXI(e)
+		e.Out("Scheduled_SEResControlMode")
 	default:
 		e.Missing("Dynamic_SEResControlMode or Scheduled_SEResControlMode")
 	}
@@ -267,60 +227,43 @@ type DynamicSEReqControlMode struct {
 
 // DecodeEXI reads the element's content and end.
 func (x *DynamicSEReqControlMode) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("DepartureTime")
-		return
-	}
-	d.At("DepartureTime")
-	x.DepartureTime = uint32(d.Unsigned(1<<32 - 1))
-	ev = d.Event(3, 0)
+	x.DepartureTime = uint32(d.NextUnsigned("DepartureTime", 1<<32-1, exi.AtStart))
+	ev := d.Event(3, 0)
 	if ev == 0 {
-		d.At("MinimumSOC")
-		x.MinimumSOC.Set(int8(d.Ranged(0, 100)))
+		x.MinimumSOC.Set(int8(d.Ranged("MinimumSOC", 0, 100)))
 		ev = d.Event(2, 0) + 1
 	}
 	if ev == 1 {
-		d.At("TargetSOC")
-		x.TargetSOC.Set(int8(d.Ranged(0, 100)))
+		x.TargetSOC.Set(int8(d.Ranged("TargetSOC", 0, 100)))
 		ev = d.Event(1, 0) + 2
 	}
 	if ev != 2 {
 		d.Expected("EVTargetEnergyRequest")
 		return
 	}
-	d.In("EVTargetEnergyRequest")
 	x.EVTargetEnergyRequest.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVMaximumEnergyRequest")
+	d.Out("EVTargetEnergyRequest")
+	if !d.Begin("EVMaximumEnergyRequest", 0) {
 		return
 	}
-	d.In("EVMaximumEnergyRequest")
 	x.EVMaximumEnergyRequest.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVMinimumEnergyRequest")
+	d.Out("EVMaximumEnergyRequest")
+	if !d.Begin("EVMinimumEnergyRequest", 0) {
 		return
 	}
-	d.In("EVMinimumEnergyRequest")
 	x.EVMinimumEnergyRequest.DecodeEXI(d)
-	d.Out()
+	d.Out("EVMinimumEnergyRequest")
 	ev = d.Event(3, exi.AtEnd)
 	if ev == 0 {
 		x.EVMaximumV2XEnergyRequest.Present = true
-		d.In("EVMaximumV2XEnergyRequest")
 		x.EVMaximumV2XEnergyRequest.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMaximumV2XEnergyRequest")
 		ev = d.Event(2, exi.AtEnd) + 1
 	}
 	if ev == 1 {
 		x.EVMinimumV2XEnergyRequest.Present = true
-		d.In("EVMinimumV2XEnergyRequest")
 		x.EVMinimumV2XEnergyRequest.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMinimumV2XEnergyRequest")
 		ev = d.Event(1, exi.AtEnd) + 2
 	}
 	if ev != 2 {
@@ -330,42 +273,38 @@ func (x *DynamicSEReqControlMode) DecodeEXI(d *exi.Decoder) {
 
 // EncodeEXI writes the element's content and end.
 func (x *DynamicSEReqControlMode) EncodeEXI(e *exi.Encoder) {
-	e.Event(0, 1)
-	e.At("DepartureTime")
-	e.Unsigned(uint64(x.DepartureTime))
+	e.NextUnsigned("DepartureTime", uint64(x.DepartureTime))
 	at := uint32(0)
 	if x.MinimumSOC.Present {
 		e.Event(0-at, 3-at)
-		e.At("MinimumSOC")
-		e.Ranged(int(x.MinimumSOC.Value), 0, 100)
+		e.Ranged("MinimumSOC", int(x.MinimumSOC.Value), 0, 100)
 		at = 1
 	}
 	if x.TargetSOC.Present {
 		e.Event(1-at, 3-at)
-		e.At("TargetSOC")
-		e.Ranged(int(x.TargetSOC.Value), 0, 100)
+		e.Ranged("TargetSOC", int(x.TargetSOC.Value), 0, 100)
 		at = 2
 	}
 	e.Event(2-at, 3-at)
-	e.At("EVTargetEnergyRequest")
 	x.EVTargetEnergyRequest.EncodeEXI(e)
+	e.Out("EVTargetEnergyRequest")
 	e.Event(0, 1)
-	e.At("EVMaximumEnergyRequest")
 	x.EVMaximumEnergyRequest.EncodeEXI(e)
+	e.Out("EVMaximumEnergyRequest")
 	e.Event(0, 1)
-	e.At("EVMinimumEnergyRequest")
 	x.EVMinimumEnergyRequest.EncodeEXI(e)
+	e.Out("EVMinimumEnergyRequest")
 	at = 0
 	if x.EVMaximumV2XEnergyRequest.Present {
 		e.Event(0-at, 3-at)
-		e.At("EVMaximumV2XEnergyRequest")
 		x.EVMaximumV2XEnergyRequest.Value.EncodeEXI(e)
+		e.Out("EVMaximumV2XEnergyRequest")
 		at = 1
 	}
 	if x.EVMinimumV2XEnergyRequest.Present {
 		e.Event(1-at, 3-at)
-		e.At("EVMinimumV2XEnergyRequest")
 		x.EVMinimumV2XEnergyRequest.Value.EncodeEXI(e)
+		e.Out("EVMinimumV2XEnergyRequest")
 		at = 2
 	}
 	e.Event(2-at, 3-at)
@@ -410,34 +349,21 @@ type EVPowerScheduleEntry struct {
 
 // DecodeEXI reads the element's content and end.
 func (x *EVPowerScheduleEntry) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("Duration")
+	x.Duration = uint32(d.NextUnsigned("Duration", 1<<32-1, exi.AtStart))
+	if !d.Begin("Power", 0) {
 		return
 	}
-	d.At("Duration")
-	x.Duration = uint32(d.Unsigned(1<<32 - 1))
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("Power")
-		return
-	}
-	d.In("Power")
 	x.Power.DecodeEXI(d)
-	d.Out()
-	if d.Event(1, exi.AtEnd) != 0 {
-		d.Expected("end of element")
-	}
+	d.Out("Power")
+	d.End(exi.AtEnd)
 }
 
 // EncodeEXI writes the element's content and end.
 func (x *EVPowerScheduleEntry) EncodeEXI(e *exi.Encoder) {
+	e.NextUnsigned("Duration", uint64(x.Duration))
 	e.Event(0, 1)
-	e.At("Duration")
-	e.Unsigned(uint64(x.Duration))
-	e.Event(0, 1)
-	e.At("Power")
 	x.Power.EncodeEXI(e)
+	e.Out("Power")
 	e.Event(0, 1)
 }
 
@@ -462,9 +388,8 @@ func (x *EVPowerScheduleEntryList) DecodeEXI(d *exi.Decoder) {
 		return
 	}
 	x.EVPowerScheduleEntry = append(x.EVPowerScheduleEntry, EVPowerScheduleEntry{})
-	d.In("EVPowerScheduleEntry")
 	x.EVPowerScheduleEntry[len(x.EVPowerScheduleEntry)-1].DecodeEXI(d)
-	d.Out()
+	d.Out("EVPowerScheduleEntry")
 	for {
 		if len(x.EVPowerScheduleEntry) == 1024 {
 			ev = d.Event(1, exi.AtEnd) + 1
@@ -474,9 +399,8 @@ func (x *EVPowerScheduleEntryList) DecodeEXI(d *exi.Decoder) {
 			break
 		}
 		x.EVPowerScheduleEntry = append(x.EVPowerScheduleEntry, EVPowerScheduleEntry{})
-		d.In("EVPowerScheduleEntry")
 		x.EVPowerScheduleEntry[len(x.EVPowerScheduleEntry)-1].DecodeEXI(d)
-		d.Out()
+		d.Out("EVPowerScheduleEntry")
 	}
 	if ev != 1 {
 		d.Expected("end of element")
@@ -490,8 +414,8 @@ func (x *EVPowerScheduleEntryList) EncodeEXI(e *exi.Encoder) {
 		return
 	}
 	e.Event(0, 1)
-	e.At("EVPowerScheduleEntry")
 	x.EVPowerScheduleEntry[0].EncodeEXI(e)
+	e.Out("EVPowerScheduleEntry")
 	at := uint32(0)
 	if len(x.EVPowerScheduleEntry) > 1024 {
 		e.TooMany("EVPowerScheduleEntry", 1024)
@@ -499,8 +423,8 @@ func (x *EVPowerScheduleEntryList) EncodeEXI(e *exi.Encoder) {
 	}
 	for i := range x.EVPowerScheduleEntry[1:] {
 		e.Event(0-at, 2-at)
-		e.At("EVPowerScheduleEntry")
 		x.EVPowerScheduleEntry[i+1].EncodeEXI(e)
+		e.Out("EVPowerScheduleEntry")
 	}
 	if len(x.EVPowerScheduleEntry) == 1024 {
 		at = 1
@@ -528,34 +452,21 @@ type EVPowerSchedule struct {
 
 // DecodeEXI reads the element's content and end.
 func (x *EVPowerSchedule) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("TimeAnchor")
+	x.TimeAnchor = d.NextUnsigned("TimeAnchor", 1<<64-1, exi.AtStart)
+	if !d.Begin("EVPowerScheduleEntries", 0) {
 		return
 	}
-	d.At("TimeAnchor")
-	x.TimeAnchor = d.Unsigned(1<<64 - 1)
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVPowerScheduleEntries")
-		return
-	}
-	d.In("EVPowerScheduleEntries")
 	x.EVPowerScheduleEntries.DecodeEXI(d)
-	d.Out()
-	if d.Event(1, exi.AtEnd) != 0 {
-		d.Expected("end of element")
-	}
+	d.Out("EVPowerScheduleEntries")
+	d.End(exi.AtEnd)
 }
 
 // EncodeEXI writes the element's content and end.
 func (x *EVPowerSchedule) EncodeEXI(e *exi.Encoder) {
+	e.NextUnsigned("TimeAnchor", x.TimeAnchor)
 	e.Event(0, 1)
-	e.At("TimeAnchor")
-	e.Unsigned(x.TimeAnchor)
-	e.Event(0, 1)
-	e.At("EVPowerScheduleEntries")
 	x.EVPowerScheduleEntries.EncodeEXI(e)
+	e.Out("EVPowerScheduleEntries")
 	e.Event(0, 1)
 }
 
@@ -576,35 +487,27 @@ type EVPriceRule struct {
 
 // DecodeEXI reads the element's content and end.
 func (x *EVPriceRule) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("EnergyFee")
+	if !d.Begin("EnergyFee", exi.AtStart) {
 		return
 	}
-	d.In("EnergyFee")
 	x.EnergyFee.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("PowerRangeStart")
+	d.Out("EnergyFee")
+	if !d.Begin("PowerRangeStart", 0) {
 		return
 	}
-	d.In("PowerRangeStart")
 	x.PowerRangeStart.DecodeEXI(d)
-	d.Out()
-	if d.Event(1, exi.AtEnd) != 0 {
-		d.Expected("end of element")
-	}
+	d.Out("PowerRangeStart")
+	d.End(exi.AtEnd)
 }
 
 // EncodeEXI writes the element's content and end.
 func (x *EVPriceRule) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
-	e.At("EnergyFee")
 	x.EnergyFee.EncodeEXI(e)
+	e.Out("EnergyFee")
 	e.Event(0, 1)
-	e.At("PowerRangeStart")
 	x.PowerRangeStart.EncodeEXI(e)
+	e.Out("PowerRangeStart")
 	e.Event(0, 1)
 }
 
@@ -628,22 +531,15 @@ type EVPriceRuleStack struct {
 
 // DecodeEXI reads the element's content and end.
 func (x *EVPriceRuleStack) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("Duration")
-		return
-	}
-	d.At("Duration")
-	x.Duration = uint32(d.Unsigned(1<<32 - 1))
-	ev = d.Event(1, 0)
+	x.Duration = uint32(d.NextUnsigned("Duration", 1<<32-1, exi.AtStart))
+	ev := d.Event(1, 0)
 	if ev != 0 {
 		d.Expected("EVPriceRule")
 		return
 	}
 	x.EVPriceRule = append(x.EVPriceRule, EVPriceRule{})
-	d.In("EVPriceRule")
 	x.EVPriceRule[len(x.EVPriceRule)-1].DecodeEXI(d)
-	d.Out()
+	d.Out("EVPriceRule")
 	for {
 		if len(x.EVPriceRule) == 8 {
 			ev = d.Event(1, exi.AtEnd) + 1
@@ -653,9 +549,8 @@ func (x *EVPriceRuleStack) DecodeEXI(d *exi.Decoder) {
 			break
 		}
 		x.EVPriceRule = append(x.EVPriceRule, EVPriceRule{})
-		d.In("EVPriceRule")
 		x.EVPriceRule[len(x.EVPriceRule)-1].DecodeEXI(d)
-		d.Out()
+		d.Out("EVPriceRule")
 	}
 	if ev != 1 {
 		d.Expected("end of element")
@@ -664,16 +559,14 @@ func (x *EVPriceRuleStack) DecodeEXI(d *exi.Decoder) {
 
 // EncodeEXI writes the element's content and end.
 func (x *EVPriceRuleStack) EncodeEXI(e *exi.Encoder) {
-	e.Event(0, 1)
-	e.At("Duration")
-	e.Unsigned(uint64(x.Duration))
+	e.NextUnsigned("Duration", uint64(x.Duration))
 	if len(x.EVPriceRule) < 1 {
 		e.Missing("EVPriceRule")
 		return
 	}
 	e.Event(0, 1)
-	e.At("EVPriceRule")
 	x.EVPriceRule[0].EncodeEXI(e)
+	e.Out("EVPriceRule")
 	at := uint32(0)
 	if len(x.EVPriceRule) > 8 {
 		e.TooMany("EVPriceRule", 8)
@@ -681,8 +574,8 @@ func (x *EVPriceRuleStack) EncodeEXI(e *exi.Encoder) {
 	}
 	for i := range x.EVPriceRule[1:] {
 		e.Event(0-at, 2-at)
-		e.At("EVPriceRule")
 		x.EVPriceRule[i+1].EncodeEXI(e)
+		e.Out("EVPriceRule")
 	}
 	if len(x.EVPriceRule) == 8 {
 		at = 1
@@ -714,9 +607,8 @@ func (x *EVPriceRuleStackList) DecodeEXI(d *exi.Decoder) {
 		return
 	}
 	x.EVPriceRuleStack = append(x.EVPriceRuleStack, EVPriceRuleStack{})
-	d.In("EVPriceRuleStack")
 	x.EVPriceRuleStack[len(x.EVPriceRuleStack)-1].DecodeEXI(d)
-	d.Out()
+	d.Out("EVPriceRuleStack")
 	for {
 		if len(x.EVPriceRuleStack) == 1024 {
 			ev = d.Event(1, exi.AtEnd) + 1
@@ -726,9 +618,8 @@ func (x *EVPriceRuleStackList) DecodeEXI(d *exi.Decoder) {
 			break
 		}
 		x.EVPriceRuleStack = append(x.EVPriceRuleStack, EVPriceRuleStack{})
-		d.In("EVPriceRuleStack")
 		x.EVPriceRuleStack[len(x.EVPriceRuleStack)-1].DecodeEXI(d)
-		d.Out()
+		d.Out("EVPriceRuleStack")
 	}
 	if ev != 1 {
 		d.Expected("end of element")
@@ -742,8 +633,8 @@ func (x *EVPriceRuleStackList) EncodeEXI(e *exi.Encoder) {
 		return
 	}
 	e.Event(0, 1)
-	e.At("EVPriceRuleStack")
 	x.EVPriceRuleStack[0].EncodeEXI(e)
+	e.Out("EVPriceRuleStack")
 	at := uint32(0)
 	if len(x.EVPriceRuleStack) > 1024 {
 		e.TooMany("EVPriceRuleStack", 1024)
@@ -751,8 +642,8 @@ func (x *EVPriceRuleStackList) EncodeEXI(e *exi.Encoder) {
 	}
 	for i := range x.EVPriceRuleStack[1:] {
 		e.Event(0-at, 2-at)
-		e.At("EVPriceRuleStack")
 		x.EVPriceRuleStack[i+1].EncodeEXI(e)
+		e.Out("EVPriceRuleStack")
 	}
 	if len(x.EVPriceRuleStack) == 1024 {
 		at = 1
@@ -784,54 +675,27 @@ type EVAbsolutePriceSchedule struct {
 
 // DecodeEXI reads the element's content and end.
 func (x *EVAbsolutePriceSchedule) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("TimeAnchor")
+	x.TimeAnchor = d.NextUnsigned("TimeAnchor", 1<<64-1, exi.AtStart)
+	x.Currency = d.NextText("Currency", 0)
+	x.PriceAlgorithm = d.NextText("PriceAlgorithm", 0)
+	if !d.Begin("EVPriceRuleStacks", 0) {
 		return
 	}
-	d.At("TimeAnchor")
-	x.TimeAnchor = d.Unsigned(1<<64 - 1)
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("Currency")
-		return
-	}
-	d.At("Currency")
-	x.Currency = d.Text()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("PriceAlgorithm")
-		return
-	}
-	d.At("PriceAlgorithm")
-	x.PriceAlgorithm = d.Text()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVPriceRuleStacks")
-		return
-	}
-	d.In("EVPriceRuleStacks")
 	x.EVPriceRuleStacks.DecodeEXI(d)
-	d.Out()
-	if d.Event(1, exi.AtEnd) != 0 {
-		d.Expected("end of element")
-	}
+	d.Out("EVPriceRuleStacks")
+	d.End(exi.AtEnd)
 }
 
 // EncodeEXI writes the element's content and end.
 func (x *EVAbsolutePriceSchedule) EncodeEXI(e *exi.Encoder) {
+	e.NextUnsigned("TimeAnchor", x.TimeAnchor)
 	e.Event(0, 1)
-	e.At("TimeAnchor")
-	e.Unsigned(x.TimeAnchor)
+	e.Text("Currency", x.Currency)
 	e.Event(0, 1)
-	e.At("Currency")
-	e.Text(x.Currency)
+	e.Text("PriceAlgorithm", x.PriceAlgorithm)
 	e.Event(0, 1)
-	e.At("PriceAlgorithm")
-	e.Text(x.PriceAlgorithm)
-	e.Event(0, 1)
-	e.At("EVPriceRuleStacks")
 	x.EVPriceRuleStacks.EncodeEXI(e)
+	e.Out("EVPriceRuleStacks")
 	e.Event(0, 1)
 }
 
@@ -854,35 +718,27 @@ type EVEnergyOffer struct {
 
 // DecodeEXI reads the element's content and end.
 func (x *EVEnergyOffer) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("EVPowerSchedule")
+	if !d.Begin("EVPowerSchedule", exi.AtStart) {
 		return
 	}
-	d.In("EVPowerSchedule")
 	x.EVPowerSchedule.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVAbsolutePriceSchedule")
+	d.Out("EVPowerSchedule")
+	if !d.Begin("EVAbsolutePriceSchedule", 0) {
 		return
 	}
-	d.In("EVAbsolutePriceSchedule")
 	x.EVAbsolutePriceSchedule.DecodeEXI(d)
-	d.Out()
-	if d.Event(1, exi.AtEnd) != 0 {
-		d.Expected("end of element")
-	}
+	d.Out("EVAbsolutePriceSchedule")
+	d.End(exi.AtEnd)
 }
 
 // EncodeEXI writes the element's content and end.
 func (x *EVEnergyOffer) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
-	e.At("EVPowerSchedule")
 	x.EVPowerSchedule.EncodeEXI(e)
+	e.Out("EVPowerSchedule")
 	e.Event(0, 1)
-	e.At("EVAbsolutePriceSchedule")
 	x.EVAbsolutePriceSchedule.EncodeEXI(e)
+	e.Out("EVAbsolutePriceSchedule")
 	e.Event(0, 1)
 }
 
@@ -914,36 +770,31 @@ type ScheduledSEReqControlMode struct {
 func (x *ScheduledSEReqControlMode) DecodeEXI(d *exi.Decoder) {
 	ev := d.Event(6, exi.AtStart|exi.AtEnd)
 	if ev == 0 {
-		d.At("DepartureTime")
-		x.DepartureTime.Set(uint32(d.Unsigned(1<<32 - 1)))
+		x.DepartureTime.Set(uint32(d.Unsigned("DepartureTime", 1<<32-1)))
 		ev = d.Event(5, exi.AtEnd) + 1
 	}
 	if ev == 1 {
 		x.EVTargetEnergyRequest.Present = true
-		d.In("EVTargetEnergyRequest")
 		x.EVTargetEnergyRequest.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVTargetEnergyRequest")
 		ev = d.Event(4, exi.AtEnd) + 2
 	}
 	if ev == 2 {
 		x.EVMaximumEnergyRequest.Present = true
-		d.In("EVMaximumEnergyRequest")
 		x.EVMaximumEnergyRequest.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMaximumEnergyRequest")
 		ev = d.Event(3, exi.AtEnd) + 3
 	}
 	if ev == 3 {
 		x.EVMinimumEnergyRequest.Present = true
-		d.In("EVMinimumEnergyRequest")
 		x.EVMinimumEnergyRequest.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMinimumEnergyRequest")
 		ev = d.Event(2, exi.AtEnd) + 4
 	}
 	if ev == 4 {
 		x.EVEnergyOffer.Present = true
-		d.In("EVEnergyOffer")
 		x.EVEnergyOffer.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVEnergyOffer")
 		ev = d.Event(1, exi.AtEnd) + 5
 	}
 	if ev != 5 {
@@ -956,32 +807,31 @@ func (x *ScheduledSEReqControlMode) EncodeEXI(e *exi.Encoder) {
 	at := uint32(0)
 	if x.DepartureTime.Present {
 		e.Event(0-at, 6-at)
-		e.At("DepartureTime")
-		e.Unsigned(uint64(x.DepartureTime.Value))
+		e.Unsigned("DepartureTime", uint64(x.DepartureTime.Value))
 		at = 1
 	}
 	if x.EVTargetEnergyRequest.Present {
 		e.Event(1-at, 6-at)
-		e.At("EVTargetEnergyRequest")
 		x.EVTargetEnergyRequest.Value.EncodeEXI(e)
+		e.Out("EVTargetEnergyRequest")
 		at = 2
 	}
 	if x.EVMaximumEnergyRequest.Present {
 		e.Event(2-at, 6-at)
-		e.At("EVMaximumEnergyRequest")
 		x.EVMaximumEnergyRequest.Value.EncodeEXI(e)
+		e.Out("EVMaximumEnergyRequest")
 		at = 3
 	}
 	if x.EVMinimumEnergyRequest.Present {
 		e.Event(3-at, 6-at)
-		e.At("EVMinimumEnergyRequest")
 		x.EVMinimumEnergyRequest.Value.EncodeEXI(e)
+		e.Out("EVMinimumEnergyRequest")
 		at = 4
 	}
 	if x.EVEnergyOffer.Present {
 		e.Event(4-at, 6-at)
-		e.At("EVEnergyOffer")
 		x.EVEnergyOffer.Value.EncodeEXI(e)
+		e.Out("EVEnergyOffer")
 		at = 5
 	}
 	e.Event(5-at, 6-at)
@@ -1021,33 +871,15 @@ type PriceLevelScheduleEntry struct {
 
 // DecodeEXI reads the element's content and end.
 func (x *PriceLevelScheduleEntry) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("Duration")
-		return
-	}
-	d.At("Duration")
-	x.Duration = uint32(d.Unsigned(1<<32 - 1))
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("PriceLevel")
-		return
-	}
-	d.At("PriceLevel")
-	x.PriceLevel = uint8(d.Ranged(0, 255))
-	if d.Event(1, exi.AtEnd) != 0 {
-		d.Expected("end of element")
-	}
+	x.Duration = uint32(d.NextUnsigned("Duration", 1<<32-1, exi.AtStart))
+	x.PriceLevel = uint8(d.NextRanged("PriceLevel", 0, 255, 0))
+	d.End(exi.AtEnd)
 }
 
 // EncodeEXI writes the element's content and end.
 func (x *PriceLevelScheduleEntry) EncodeEXI(e *exi.Encoder) {
-	e.Event(0, 1)
-	e.At("Duration")
-	e.Unsigned(uint64(x.Duration))
-	e.Event(0, 1)
-	e.At("PriceLevel")
-	e.Ranged(int(x.PriceLevel), 0, 255)
+	e.NextUnsigned("Duration", uint64(x.Duration))
+	e.NextRanged("PriceLevel", int(x.PriceLevel), 0, 255)
 	e.Event(0, 1)
 }
 
@@ -1069,9 +901,8 @@ func (x *PriceLevelScheduleEntryList) DecodeEXI(d *exi.Decoder) {
 		return
 	}
 	x.PriceLevelScheduleEntry = append(x.PriceLevelScheduleEntry, PriceLevelScheduleEntry{})
-	d.In("PriceLevelScheduleEntry")
 	x.PriceLevelScheduleEntry[len(x.PriceLevelScheduleEntry)-1].DecodeEXI(d)
-	d.Out()
+	d.Out("PriceLevelScheduleEntry")
 	for {
 		if len(x.PriceLevelScheduleEntry) == 1024 {
 			ev = d.Event(1, exi.AtEnd) + 1
@@ -1081,9 +912,8 @@ func (x *PriceLevelScheduleEntryList) DecodeEXI(d *exi.Decoder) {
 			break
 		}
 		x.PriceLevelScheduleEntry = append(x.PriceLevelScheduleEntry, PriceLevelScheduleEntry{})
-		d.In("PriceLevelScheduleEntry")
 		x.PriceLevelScheduleEntry[len(x.PriceLevelScheduleEntry)-1].DecodeEXI(d)
-		d.Out()
+		d.Out("PriceLevelScheduleEntry")
 	}
 	if ev != 1 {
 		d.Expected("end of element")
@@ -1097,8 +927,8 @@ func (x *PriceLevelScheduleEntryList) EncodeEXI(e *exi.Encoder) {
 		return
 	}
 	e.Event(0, 1)
-	e.At("PriceLevelScheduleEntry")
 	x.PriceLevelScheduleEntry[0].EncodeEXI(e)
+	e.Out("PriceLevelScheduleEntry")
 	at := uint32(0)
 	if len(x.PriceLevelScheduleEntry) > 1024 {
 		e.TooMany("PriceLevelScheduleEntry", 1024)
@@ -1106,8 +936,8 @@ func (x *PriceLevelScheduleEntryList) EncodeEXI(e *exi.Encoder) {
 	}
 	for i := range x.PriceLevelScheduleEntry[1:] {
 		e.Event(0-at, 2-at)
-		e.At("PriceLevelScheduleEntry")
 		x.PriceLevelScheduleEntry[i+1].EncodeEXI(e)
+		e.Out("PriceLevelScheduleEntry")
 	}
 	if len(x.PriceLevelScheduleEntry) == 1024 {
 		at = 1
@@ -1145,46 +975,31 @@ type PriceLevelSchedule struct {
 func (x *PriceLevelSchedule) DecodeEXI(d *exi.Decoder) {
 	ev := d.Event(2, exi.AtStart|1<<8)
 	if ev == 0 {
-		d.At("@cm:Id")
-		x.ID.Set(d.TextAttr())
+		x.ID.Set(d.TextAttr("@cm:Id"))
 		ev = d.Event(1, exi.AtAttributes) + 1
 	}
 	if ev != 1 {
 		d.Expected("TimeAnchor")
 		return
 	}
-	d.At("TimeAnchor")
-	x.TimeAnchor = d.Unsigned(1<<64 - 1)
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("PriceScheduleID")
-		return
-	}
-	d.At("PriceScheduleID")
-	x.PriceScheduleID = uint32(d.Unsigned(1<<32 - 1))
+	x.TimeAnchor = d.Unsigned("TimeAnchor", 1<<64-1)
+	x.PriceScheduleID = uint32(d.NextUnsigned("PriceScheduleID", 1<<32-1, 0))
 	ev = d.Event(2, 0)
 	if ev == 0 {
-		d.At("PriceScheduleDescription")
-		x.PriceScheduleDescription.Set(d.Text())
+		x.PriceScheduleDescription.Set(d.Text("PriceScheduleDescription"))
 		ev = d.Event(1, 0) + 1
 	}
 	if ev != 1 {
 		d.Expected("NumberOfPriceLevels")
 		return
 	}
-	d.At("NumberOfPriceLevels")
-	x.NumberOfPriceLevels = uint8(d.Ranged(0, 255))
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("PriceLevelScheduleEntries")
+	x.NumberOfPriceLevels = uint8(d.Ranged("NumberOfPriceLevels", 0, 255))
+	if !d.Begin("PriceLevelScheduleEntries", 0) {
 		return
 	}
-	d.In("PriceLevelScheduleEntries")
 	x.PriceLevelScheduleEntries.DecodeEXI(d)
-	d.Out()
-	if d.Event(1, exi.AtEnd) != 0 {
-		d.Expected("end of element")
-	}
+	d.Out("PriceLevelScheduleEntries")
+	d.End(exi.AtEnd)
 }
 
 // EncodeEXI writes the element's content and end.
@@ -1192,29 +1007,23 @@ func (x *PriceLevelSchedule) EncodeEXI(e *exi.Encoder) {
 	at := uint32(0)
 	if x.ID.Present {
 		e.Event(0-at, 2-at)
-		e.At("@Id")
-		e.TextAttr(x.ID.Value)
+		e.TextAttr("@Id", x.ID.Value)
 		at = 1
 	}
 	e.Event(1-at, 2-at)
-	e.At("TimeAnchor")
-	e.Unsigned(x.TimeAnchor)
-	e.Event(0, 1)
-	e.At("PriceScheduleID")
-	e.Unsigned(uint64(x.PriceScheduleID))
+	e.Unsigned("TimeAnchor", x.TimeAnchor)
+	e.NextUnsigned("PriceScheduleID", uint64(x.PriceScheduleID))
 	at = 0
 	if x.PriceScheduleDescription.Present {
 		e.Event(0-at, 2-at)
-		e.At("PriceScheduleDescription")
-		e.Text(x.PriceScheduleDescription.Value)
+		e.Text("PriceScheduleDescription", x.PriceScheduleDescription.Value)
 		at = 1
 	}
 	e.Event(1-at, 2-at)
-	e.At("NumberOfPriceLevels")
-	e.Ranged(int(x.NumberOfPriceLevels), 0, 255)
+	e.Ranged("NumberOfPriceLevels", int(x.NumberOfPriceLevels), 0, 255)
 	e.Event(0, 1)
-	e.At("PriceLevelScheduleEntries")
 	x.PriceLevelScheduleEntries.EncodeEXI(e)
+	e.Out("PriceLevelScheduleEntries")
 	e.Event(0, 1)
 }
 
@@ -1247,32 +1056,27 @@ type DynamicSEResControlMode struct {
 func (x *DynamicSEResControlMode) DecodeEXI(d *exi.Decoder) {
 	ev := d.Event(6, exi.AtStart|exi.AtEnd)
 	if ev == 0 {
-		d.At("DepartureTime")
-		x.DepartureTime.Set(uint32(d.Unsigned(1<<32 - 1)))
+		x.DepartureTime.Set(uint32(d.Unsigned("DepartureTime", 1<<32-1)))
 		ev = d.Event(5, exi.AtEnd) + 1
 	}
 	if ev == 1 {
-		d.At("MinimumSOC")
-		x.MinimumSOC.Set(int8(d.Ranged(0, 100)))
+		x.MinimumSOC.Set(int8(d.Ranged("MinimumSOC", 0, 100)))
 		ev = d.Event(4, exi.AtEnd) + 2
 	}
 	if ev == 2 {
-		d.At("TargetSOC")
-		x.TargetSOC.Set(int8(d.Ranged(0, 100)))
+		x.TargetSOC.Set(int8(d.Ranged("TargetSOC", 0, 100)))
 		ev = d.Event(3, exi.AtEnd) + 3
 	}
 	if ev < 5 {
 		switch ev {
 		case 3:
 			x.AbsolutePriceSchedule = new(AbsolutePriceSchedule)
-			d.In("AbsolutePriceSchedule")
 			x.AbsolutePriceSchedule.DecodeEXI(d)
-			d.Out()
+			d.Out("AbsolutePriceSchedule")
 		case 4:
 			x.PriceLevelSchedule.Present = true
-			d.In("PriceLevelSchedule")
 			x.PriceLevelSchedule.Value.DecodeEXI(d)
-			d.Out()
+			d.Out("PriceLevelSchedule")
 		default:
 			d.Expected("AbsolutePriceSchedule or PriceLevelSchedule")
 			return
@@ -1289,32 +1093,29 @@ func (x *DynamicSEResControlMode) EncodeEXI(e *exi.Encoder) {
 	at := uint32(0)
 	if x.DepartureTime.Present {
 		e.Event(0-at, 6-at)
-		e.At("DepartureTime")
-		e.Unsigned(uint64(x.DepartureTime.Value))
+		e.Unsigned("DepartureTime", uint64(x.DepartureTime.Value))
 		at = 1
 	}
 	if x.MinimumSOC.Present {
 		e.Event(1-at, 6-at)
-		e.At("MinimumSOC")
-		e.Ranged(int(x.MinimumSOC.Value), 0, 100)
+		e.Ranged("MinimumSOC", int(x.MinimumSOC.Value), 0, 100)
 		at = 2
 	}
 	if x.TargetSOC.Present {
 		e.Event(2-at, 6-at)
-		e.At("TargetSOC")
-		e.Ranged(int(x.TargetSOC.Value), 0, 100)
+		e.Ranged("TargetSOC", int(x.TargetSOC.Value), 0, 100)
 		at = 3
 	}
 	switch {
 	case x.AbsolutePriceSchedule != nil:
 		e.Event(3-at, 6-at)
-		e.At("AbsolutePriceSchedule")
 		x.AbsolutePriceSchedule.EncodeEXI(e)
+		e.Out("AbsolutePriceSchedule")
 		at = 5
 	case x.PriceLevelSchedule.Present:
 		e.Event(4-at, 6-at)
-		e.At("PriceLevelSchedule")
 		x.PriceLevelSchedule.Value.EncodeEXI(e)
+		e.Out("PriceLevelSchedule")
 		at = 5
 	}
 	e.Event(5-at, 6-at)
@@ -1364,9 +1165,8 @@ func (x *PowerScheduleEntryList) DecodeEXI(d *exi.Decoder) {
 		return
 	}
 	x.PowerScheduleEntry = append(x.PowerScheduleEntry, PowerScheduleEntry{})
-	d.In("PowerScheduleEntry")
 	x.PowerScheduleEntry[len(x.PowerScheduleEntry)-1].DecodeEXI(d)
-	d.Out()
+	d.Out("PowerScheduleEntry")
 	for {
 		if len(x.PowerScheduleEntry) == 1024 {
 			ev = d.Event(1, exi.AtEnd) + 1
@@ -1376,9 +1176,8 @@ func (x *PowerScheduleEntryList) DecodeEXI(d *exi.Decoder) {
 			break
 		}
 		x.PowerScheduleEntry = append(x.PowerScheduleEntry, PowerScheduleEntry{})
-		d.In("PowerScheduleEntry")
 		x.PowerScheduleEntry[len(x.PowerScheduleEntry)-1].DecodeEXI(d)
-		d.Out()
+		d.Out("PowerScheduleEntry")
 	}
 	if ev != 1 {
 		d.Expected("end of element")
@@ -1392,8 +1191,8 @@ func (x *PowerScheduleEntryList) EncodeEXI(e *exi.Encoder) {
 		return
 	}
 	e.Event(0, 1)
-	e.At("PowerScheduleEntry")
 	x.PowerScheduleEntry[0].EncodeEXI(e)
+	e.Out("PowerScheduleEntry")
 	at := uint32(0)
 	if len(x.PowerScheduleEntry) > 1024 {
 		e.TooMany("PowerScheduleEntry", 1024)
@@ -1401,8 +1200,8 @@ func (x *PowerScheduleEntryList) EncodeEXI(e *exi.Encoder) {
 	}
 	for i := range x.PowerScheduleEntry[1:] {
 		e.Event(0-at, 2-at)
-		e.At("PowerScheduleEntry")
 		x.PowerScheduleEntry[i+1].EncodeEXI(e)
+		e.Out("PowerScheduleEntry")
 	}
 	if len(x.PowerScheduleEntry) == 1024 {
 		at = 1
@@ -1434,61 +1233,48 @@ type PowerSchedule struct {
 
 // DecodeEXI reads the element's content and end.
 func (x *PowerSchedule) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("TimeAnchor")
-		return
-	}
-	d.At("TimeAnchor")
-	x.TimeAnchor = d.Unsigned(1<<64 - 1)
-	ev = d.Event(3, 0)
+	x.TimeAnchor = d.NextUnsigned("TimeAnchor", 1<<64-1, exi.AtStart)
+	ev := d.Event(3, 0)
 	if ev == 0 {
 		x.AvailableEnergy.Present = true
-		d.In("AvailableEnergy")
 		x.AvailableEnergy.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("AvailableEnergy")
 		ev = d.Event(2, 0) + 1
 	}
 	if ev == 1 {
 		x.PowerTolerance.Present = true
-		d.In("PowerTolerance")
 		x.PowerTolerance.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("PowerTolerance")
 		ev = d.Event(1, 0) + 2
 	}
 	if ev != 2 {
 		d.Expected("PowerScheduleEntries")
 		return
 	}
-	d.In("PowerScheduleEntries")
 	x.PowerScheduleEntries.DecodeEXI(d)
-	d.Out()
-	if d.Event(1, exi.AtEnd) != 0 {
-		d.Expected("end of element")
-	}
+	d.Out("PowerScheduleEntries")
+	d.End(exi.AtEnd)
 }
 
 // EncodeEXI writes the element's content and end.
 func (x *PowerSchedule) EncodeEXI(e *exi.Encoder) {
-	e.Event(0, 1)
-	e.At("TimeAnchor")
-	e.Unsigned(x.TimeAnchor)
+	e.NextUnsigned("TimeAnchor", x.TimeAnchor)
 	at := uint32(0)
 	if x.AvailableEnergy.Present {
 		e.Event(0-at, 3-at)
-		e.At("AvailableEnergy")
 		x.AvailableEnergy.Value.EncodeEXI(e)
+		e.Out("AvailableEnergy")
 		at = 1
 	}
 	if x.PowerTolerance.Present {
 		e.Event(1-at, 3-at)
-		e.At("PowerTolerance")
 		x.PowerTolerance.Value.EncodeEXI(e)
+		e.Out("PowerTolerance")
 		at = 2
 	}
 	e.Event(2-at, 3-at)
-	e.At("PowerScheduleEntries")
 	x.PowerScheduleEntries.EncodeEXI(e)
+	e.Out("PowerScheduleEntries")
 	e.Event(0, 1)
 }
 
@@ -1521,27 +1307,22 @@ type ChargingSchedule struct {
 
 // DecodeEXI reads the element's content and end.
 func (x *ChargingSchedule) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("PowerSchedule")
+	if !d.Begin("PowerSchedule", exi.AtStart) {
 		return
 	}
-	d.In("PowerSchedule")
 	x.PowerSchedule.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(3, exi.AtEnd)
+	d.Out("PowerSchedule")
+	ev := d.Event(3, exi.AtEnd)
 	if ev < 2 {
 		switch ev {
 		case 0:
 			x.AbsolutePriceSchedule = new(AbsolutePriceSchedule)
-			d.In("AbsolutePriceSchedule")
 			x.AbsolutePriceSchedule.DecodeEXI(d)
-			d.Out()
+			d.Out("AbsolutePriceSchedule")
 		case 1:
 			x.PriceLevelSchedule.Present = true
-			d.In("PriceLevelSchedule")
 			x.PriceLevelSchedule.Value.DecodeEXI(d)
-			d.Out()
+			d.Out("PriceLevelSchedule")
 		default:
 			d.Expected("AbsolutePriceSchedule or PriceLevelSchedule")
 			return
@@ -1556,19 +1337,19 @@ func (x *ChargingSchedule) DecodeEXI(d *exi.Decoder) {
 // EncodeEXI writes the element's content and end.
 func (x *ChargingSchedule) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
-	e.At("PowerSchedule")
 	x.PowerSchedule.EncodeEXI(e)
+	e.Out("PowerSchedule")
 	at := uint32(0)
 	switch {
 	case x.AbsolutePriceSchedule != nil:
 		e.Event(0-at, 3-at)
-		e.At("AbsolutePriceSchedule")
 		x.AbsolutePriceSchedule.EncodeEXI(e)
+		e.Out("AbsolutePriceSchedule")
 		at = 2
 	case x.PriceLevelSchedule.Present:
 		e.Event(1-at, 3-at)
-		e.At("PriceLevelSchedule")
 		x.PriceLevelSchedule.Value.EncodeEXI(e)
+		e.Out("PriceLevelSchedule")
 		at = 2
 	}
 	e.Event(2-at, 3-at)
@@ -1613,27 +1394,17 @@ type ScheduleTuple struct {
 
 // DecodeEXI reads the element's content and end.
 func (x *ScheduleTuple) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("ScheduleTupleID")
+	x.ScheduleTupleID = uint32(d.NextUnsigned("ScheduleTupleID", 1<<32-1, exi.AtStart))
+	if !d.Begin("ChargingSchedule", 0) {
 		return
 	}
-	d.At("ScheduleTupleID")
-	x.ScheduleTupleID = uint32(d.Unsigned(1<<32 - 1))
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("ChargingSchedule")
-		return
-	}
-	d.In("ChargingSchedule")
 	x.ChargingSchedule.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(2, exi.AtEnd)
+	d.Out("ChargingSchedule")
+	ev := d.Event(2, exi.AtEnd)
 	if ev == 0 {
 		x.DischargingSchedule = new(ChargingSchedule)
-		d.In("DischargingSchedule")
 		x.DischargingSchedule.DecodeEXI(d)
-		d.Out()
+		d.Out("DischargingSchedule")
 		ev = d.Event(1, exi.AtEnd) + 1
 	}
 	if ev != 1 {
@@ -1643,17 +1414,15 @@ func (x *ScheduleTuple) DecodeEXI(d *exi.Decoder) {
 
 // EncodeEXI writes the element's content and end.
 func (x *ScheduleTuple) EncodeEXI(e *exi.Encoder) {
+	e.NextUnsigned("ScheduleTupleID", uint64(x.ScheduleTupleID))
 	e.Event(0, 1)
-	e.At("ScheduleTupleID")
-	e.Unsigned(uint64(x.ScheduleTupleID))
-	e.Event(0, 1)
-	e.At("ChargingSchedule")
 	x.ChargingSchedule.EncodeEXI(e)
+	e.Out("ChargingSchedule")
 	at := uint32(0)
 	if x.DischargingSchedule != nil {
 		e.Event(0-at, 2-at)
-		e.At("DischargingSchedule")
 		x.DischargingSchedule.EncodeEXI(e)
+		e.Out("DischargingSchedule")
 		at = 1
 	}
 	e.Event(1-at, 2-at)
@@ -1686,9 +1455,8 @@ func (x *ScheduledSEResControlMode) DecodeEXI(d *exi.Decoder) {
 		return
 	}
 	x.ScheduleTuple = append(x.ScheduleTuple, ScheduleTuple{})
-	d.In("ScheduleTuple")
 	x.ScheduleTuple[len(x.ScheduleTuple)-1].DecodeEXI(d)
-	d.Out()
+	d.Out("ScheduleTuple")
 	for {
 		if len(x.ScheduleTuple) == 3 {
 			ev = d.Event(1, exi.AtEnd) + 1
@@ -1698,9 +1466,8 @@ func (x *ScheduledSEResControlMode) DecodeEXI(d *exi.Decoder) {
 			break
 		}
 		x.ScheduleTuple = append(x.ScheduleTuple, ScheduleTuple{})
-		d.In("ScheduleTuple")
 		x.ScheduleTuple[len(x.ScheduleTuple)-1].DecodeEXI(d)
-		d.Out()
+		d.Out("ScheduleTuple")
 	}
 	if ev != 1 {
 		d.Expected("end of element")
@@ -1714,8 +1481,8 @@ func (x *ScheduledSEResControlMode) EncodeEXI(e *exi.Encoder) {
 		return
 	}
 	e.Event(0, 1)
-	e.At("ScheduleTuple")
 	x.ScheduleTuple[0].EncodeEXI(e)
+	e.Out("ScheduleTuple")
 	at := uint32(0)
 	if len(x.ScheduleTuple) > 3 {
 		e.TooMany("ScheduleTuple", 3)
@@ -1723,8 +1490,8 @@ func (x *ScheduledSEResControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	for i := range x.ScheduleTuple[1:] {
 		e.Event(0-at, 2-at)
-		e.At("ScheduleTuple")
 		x.ScheduleTuple[i+1].EncodeEXI(e)
+		e.Out("ScheduleTuple")
 	}
 	if len(x.ScheduleTuple) == 3 {
 		at = 1

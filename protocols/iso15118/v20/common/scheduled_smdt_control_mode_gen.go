@@ -14,23 +14,13 @@ type ScheduledSMDTControlMode struct {
 
 // DecodeEXI reads the element's content and end.
 func (x *ScheduledSMDTControlMode) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("SelectedScheduleTupleID")
-		return
-	}
-	d.At("SelectedScheduleTupleID")
-	x.SelectedScheduleTupleID = uint32(d.Unsigned(1<<32 - 1))
-	if d.Event(1, exi.AtEnd) != 0 {
-		d.Expected("end of element")
-	}
+	x.SelectedScheduleTupleID = uint32(d.NextUnsigned("SelectedScheduleTupleID", 1<<32-1, exi.AtStart))
+	d.End(exi.AtEnd)
 }
 
 // EncodeEXI writes the element's content and end.
 func (x *ScheduledSMDTControlMode) EncodeEXI(e *exi.Encoder) {
-	e.Event(0, 1)
-	e.At("SelectedScheduleTupleID")
-	e.Unsigned(uint64(x.SelectedScheduleTupleID))
+	e.NextUnsigned("SelectedScheduleTupleID", uint64(x.SelectedScheduleTupleID))
 	e.Event(0, 1)
 }
 

@@ -21,34 +21,21 @@ func (*ServiceDetailReq) ElementName() exi.QName {
 
 // DecodeEXI reads the element's content and end.
 func (x *ServiceDetailReq) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("Header")
+	if !d.Begin("Header", exi.AtStart) {
 		return
 	}
-	d.In("Header")
 	x.Header.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("ServiceID")
-		return
-	}
-	d.At("ServiceID")
-	x.ServiceID = uint16(d.Unsigned(1<<16 - 1))
-	if d.Event(1, exi.AtEnd) != 0 {
-		d.Expected("end of element")
-	}
+	d.Out("Header")
+	x.ServiceID = uint16(d.NextUnsigned("ServiceID", 1<<16-1, 0))
+	d.End(exi.AtEnd)
 }
 
 // EncodeEXI writes the element's content and end.
 func (x *ServiceDetailReq) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
-	e.At("Header")
 	x.Header.EncodeEXI(e)
-	e.Event(0, 1)
-	e.At("ServiceID")
-	e.Unsigned(uint64(x.ServiceID))
+	e.Out("Header")
+	e.NextUnsigned("ServiceID", uint64(x.ServiceID))
 	e.Event(0, 1)
 }
 
@@ -78,55 +65,31 @@ func (*ServiceDetailRes) ElementName() exi.QName {
 
 // DecodeEXI reads the element's content and end.
 func (x *ServiceDetailRes) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("Header")
+	if !d.Begin("Header", exi.AtStart) {
 		return
 	}
-	d.In("Header")
 	x.Header.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("ResponseCode")
+	d.Out("Header")
+	x.ResponseCode = ResponseCode(d.NextEnum("ResponseCode", 40, 0))
+	x.ServiceID = uint16(d.NextUnsigned("ServiceID", 1<<16-1, 0))
+	if !d.Begin("ServiceParameterList", 0) {
 		return
 	}
-	d.At("ResponseCode")
-	x.ResponseCode = ResponseCode(d.Enum(40))
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("ServiceID")
-		return
-	}
-	d.At("ServiceID")
-	x.ServiceID = uint16(d.Unsigned(1<<16 - 1))
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("ServiceParameterList")
-		return
-	}
-	d.In("ServiceParameterList")
 	x.ServiceParameterList.DecodeEXI(d)
-	d.Out()
-	if d.Event(1, exi.AtEnd) != 0 {
-		d.Expected("end of element")
-	}
+	d.Out("ServiceParameterList")
+	d.End(exi.AtEnd)
 }
 
 // EncodeEXI writes the element's content and end.
 func (x *ServiceDetailRes) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
-	e.At("Header")
 	x.Header.EncodeEXI(e)
+	e.Out("Header")
+	e.NextEnum("ResponseCode", uint8(x.ResponseCode), 40)
+	e.NextUnsigned("ServiceID", uint64(x.ServiceID))
 	e.Event(0, 1)
-	e.At("ResponseCode")
-	e.Enum(uint8(x.ResponseCode), 40)
-	e.Event(0, 1)
-	e.At("ServiceID")
-	e.Unsigned(uint64(x.ServiceID))
-	e.Event(0, 1)
-	e.At("ServiceParameterList")
 	x.ServiceParameterList.EncodeEXI(e)
+	e.Out("ServiceParameterList")
 	e.Event(0, 1)
 }
 
@@ -166,69 +129,54 @@ func (x *Parameter) DecodeEXI(d *exi.Decoder) {
 		d.Expected("attribute Name")
 		return
 	}
-	d.At("@cm:Name")
-	x.Name = d.TextAttr()
+	x.Name = d.TextAttr("@cm:Name")
 	ev = d.Event(6, exi.AtAttributes)
 	switch ev {
 	case 0:
-		d.At("boolValue")
-		x.BoolValue.Set(d.Bool())
+		x.BoolValue.Set(d.Bool("boolValue"))
 	case 1:
-		d.At("byteValue")
-		x.ByteValue.Set(int8(d.Ranged(-128, 127)))
+		x.ByteValue.Set(int8(d.Ranged("byteValue", -128, 127)))
 	case 2:
-		d.At("shortValue")
-		x.ShortValue.Set(int16(d.Signed(-1<<15, 1<<15-1)))
+		x.ShortValue.Set(int16(d.Signed("shortValue", -1<<15, 1<<15-1)))
 	case 3:
-		d.At("intValue")
-		x.IntValue.Set(int32(d.Signed(-1<<31, 1<<31-1)))
+		x.IntValue.Set(int32(d.Signed("intValue", -1<<31, 1<<31-1)))
 	case 4:
 		x.RationalNumber.Present = true
-		d.In("rationalNumber")
 		x.RationalNumber.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("rationalNumber")
 	case 5:
-		d.At("finiteString")
-		x.FiniteString.Set(d.Text())
+		x.FiniteString.Set(d.Text("finiteString"))
 	default:
 		d.Expected("boolValue or byteValue or shortValue or intValue or rationalNumber or finiteString")
 		return
 	}
-	if d.Event(1, exi.AtEnd) != 0 {
-		d.Expected("end of element")
-	}
+	d.End(exi.AtEnd)
 }
 
 // EncodeEXI writes the element's content and end.
 func (x *Parameter) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
-	e.At("@Name")
-	e.TextAttr(x.Name)
+	e.TextAttr("@Name", x.Name)
 	switch {
 	case x.BoolValue.Present:
 		e.Event(0, 6)
-		e.At("boolValue")
-		e.Bool(x.BoolValue.Value)
+		e.Bool("boolValue", x.BoolValue.Value)
 	case x.ByteValue.Present:
 		e.Event(1, 6)
-		e.At("byteValue")
-		e.Ranged(int(x.ByteValue.Value), -128, 127)
+		e.Ranged("byteValue", int(x.ByteValue.Value), -128, 127)
 	case x.ShortValue.Present:
 		e.Event(2, 6)
-		e.At("shortValue")
-		e.Signed(int64(x.ShortValue.Value))
+		e.Signed("shortValue", int64(x.ShortValue.Value))
 	case x.IntValue.Present:
 		e.Event(3, 6)
-		e.At("intValue")
-		e.Signed(int64(x.IntValue.Value))
+		e.Signed("intValue", int64(x.IntValue.Value))
 	case x.RationalNumber.Present:
 		e.Event(4, 6)
-		e.At("rationalNumber")
 		x.RationalNumber.Value.EncodeEXI(e)
+		e.Out("rationalNumber")
 	case x.FiniteString.Present:
 		e.Event(5, 6)
-		e.At("finiteString")
-		e.Text(x.FiniteString.Value)
+		e.Text("finiteString", x.FiniteString.Value)
 	default:
 		e.Missing("boolValue or byteValue or shortValue or intValue or rationalNumber or finiteString")
 	}
@@ -280,22 +228,15 @@ type ParameterSet struct {
 
 // DecodeEXI reads the element's content and end.
 func (x *ParameterSet) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("ParameterSetID")
-		return
-	}
-	d.At("ParameterSetID")
-	x.ParameterSetID = uint16(d.Unsigned(1<<16 - 1))
-	ev = d.Event(1, 0)
+	x.ParameterSetID = uint16(d.NextUnsigned("ParameterSetID", 1<<16-1, exi.AtStart))
+	ev := d.Event(1, 0)
 	if ev != 0 {
 		d.Expected("Parameter")
 		return
 	}
 	x.Parameter = append(x.Parameter, Parameter{})
-	d.In("Parameter")
 	x.Parameter[len(x.Parameter)-1].DecodeEXI(d)
-	d.Out()
+	d.Out("Parameter")
 	for {
 		if len(x.Parameter) == 32 {
 			ev = d.Event(1, exi.AtEnd) + 1
@@ -305,9 +246,8 @@ func (x *ParameterSet) DecodeEXI(d *exi.Decoder) {
 			break
 		}
 		x.Parameter = append(x.Parameter, Parameter{})
-		d.In("Parameter")
 		x.Parameter[len(x.Parameter)-1].DecodeEXI(d)
-		d.Out()
+		d.Out("Parameter")
 	}
 	if ev != 1 {
 		d.Expected("end of element")
@@ -316,16 +256,14 @@ func (x *ParameterSet) DecodeEXI(d *exi.Decoder) {
 
 // EncodeEXI writes the element's content and end.
 func (x *ParameterSet) EncodeEXI(e *exi.Encoder) {
-	e.Event(0, 1)
-	e.At("ParameterSetID")
-	e.Unsigned(uint64(x.ParameterSetID))
+	e.NextUnsigned("ParameterSetID", uint64(x.ParameterSetID))
 	if len(x.Parameter) < 1 {
 		e.Missing("Parameter")
 		return
 	}
 	e.Event(0, 1)
-	e.At("Parameter")
 	x.Parameter[0].EncodeEXI(e)
+	e.Out("Parameter")
 	at := uint32(0)
 	if len(x.Parameter) > 32 {
 		e.TooMany("Parameter", 32)
@@ -333,8 +271,8 @@ func (x *ParameterSet) EncodeEXI(e *exi.Encoder) {
 	}
 	for i := range x.Parameter[1:] {
 		e.Event(0-at, 2-at)
-		e.At("Parameter")
 		x.Parameter[i+1].EncodeEXI(e)
+		e.Out("Parameter")
 	}
 	if len(x.Parameter) == 32 {
 		at = 1
@@ -366,9 +304,8 @@ func (x *ServiceParameterList) DecodeEXI(d *exi.Decoder) {
 		return
 	}
 	x.ParameterSet = append(x.ParameterSet, ParameterSet{})
-	d.In("ParameterSet")
 	x.ParameterSet[len(x.ParameterSet)-1].DecodeEXI(d)
-	d.Out()
+	d.Out("ParameterSet")
 	for {
 		if len(x.ParameterSet) == 32 {
 			ev = d.Event(1, exi.AtEnd) + 1
@@ -378,9 +315,8 @@ func (x *ServiceParameterList) DecodeEXI(d *exi.Decoder) {
 			break
 		}
 		x.ParameterSet = append(x.ParameterSet, ParameterSet{})
-		d.In("ParameterSet")
 		x.ParameterSet[len(x.ParameterSet)-1].DecodeEXI(d)
-		d.Out()
+		d.Out("ParameterSet")
 	}
 	if ev != 1 {
 		d.Expected("end of element")
@@ -394,8 +330,8 @@ func (x *ServiceParameterList) EncodeEXI(e *exi.Encoder) {
 		return
 	}
 	e.Event(0, 1)
-	e.At("ParameterSet")
 	x.ParameterSet[0].EncodeEXI(e)
+	e.Out("ParameterSet")
 	at := uint32(0)
 	if len(x.ParameterSet) > 32 {
 		e.TooMany("ParameterSet", 32)
@@ -403,8 +339,8 @@ func (x *ServiceParameterList) EncodeEXI(e *exi.Encoder) {
 	}
 	for i := range x.ParameterSet[1:] {
 		e.Event(0-at, 2-at)
-		e.At("ParameterSet")
 		x.ParameterSet[i+1].EncodeEXI(e)
+		e.Out("ParameterSet")
 	}
 	if len(x.ParameterSet) == 32 {
 		at = 1

@@ -21,20 +21,16 @@ func (*ServiceDiscoveryReq) ElementName() exi.QName {
 
 // DecodeEXI reads the element's content and end.
 func (x *ServiceDiscoveryReq) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("Header")
+	if !d.Begin("Header", exi.AtStart) {
 		return
 	}
-	d.In("Header")
 	x.Header.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(2, exi.AtEnd)
+	d.Out("Header")
+	ev := d.Event(2, exi.AtEnd)
 	if ev == 0 {
 		x.SupportedServiceIDs.Present = true
-		d.In("SupportedServiceIDs")
 		x.SupportedServiceIDs.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("SupportedServiceIDs")
 		ev = d.Event(1, exi.AtEnd) + 1
 	}
 	if ev != 1 {
@@ -45,13 +41,13 @@ func (x *ServiceDiscoveryReq) DecodeEXI(d *exi.Decoder) {
 // EncodeEXI writes the element's content and end.
 func (x *ServiceDiscoveryReq) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
-	e.At("Header")
 	x.Header.EncodeEXI(e)
+	e.Out("Header")
 	at := uint32(0)
 	if x.SupportedServiceIDs.Present {
 		e.Event(0-at, 2-at)
-		e.At("SupportedServiceIDs")
 		x.SupportedServiceIDs.Value.EncodeEXI(e)
+		e.Out("SupportedServiceIDs")
 		at = 1
 	}
 	e.Event(1-at, 2-at)
@@ -90,42 +86,23 @@ func (*ServiceDiscoveryRes) ElementName() exi.QName {
 
 // DecodeEXI reads the element's content and end.
 func (x *ServiceDiscoveryRes) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("Header")
+	if !d.Begin("Header", exi.AtStart) {
 		return
 	}
-	d.In("Header")
 	x.Header.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("ResponseCode")
+	d.Out("Header")
+	x.ResponseCode = ResponseCode(d.NextEnum("ResponseCode", 40, 0))
+	x.ServiceRenegotiationSupported = d.NextBool("ServiceRenegotiationSupported", 0)
+	if !d.Begin("EnergyTransferServiceList", 0) {
 		return
 	}
-	d.At("ResponseCode")
-	x.ResponseCode = ResponseCode(d.Enum(40))
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("ServiceRenegotiationSupported")
-		return
-	}
-	d.At("ServiceRenegotiationSupported")
-	x.ServiceRenegotiationSupported = d.Bool()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EnergyTransferServiceList")
-		return
-	}
-	d.In("EnergyTransferServiceList")
 	x.EnergyTransferServiceList.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(2, exi.AtEnd)
+	d.Out("EnergyTransferServiceList")
+	ev := d.Event(2, exi.AtEnd)
 	if ev == 0 {
 		x.VASList.Present = true
-		d.In("VASList")
 		x.VASList.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("VASList")
 		ev = d.Event(1, exi.AtEnd) + 1
 	}
 	if ev != 1 {
@@ -136,22 +113,18 @@ func (x *ServiceDiscoveryRes) DecodeEXI(d *exi.Decoder) {
 // EncodeEXI writes the element's content and end.
 func (x *ServiceDiscoveryRes) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
-	e.At("Header")
 	x.Header.EncodeEXI(e)
+	e.Out("Header")
+	e.NextEnum("ResponseCode", uint8(x.ResponseCode), 40)
+	e.NextBool("ServiceRenegotiationSupported", x.ServiceRenegotiationSupported)
 	e.Event(0, 1)
-	e.At("ResponseCode")
-	e.Enum(uint8(x.ResponseCode), 40)
-	e.Event(0, 1)
-	e.At("ServiceRenegotiationSupported")
-	e.Bool(x.ServiceRenegotiationSupported)
-	e.Event(0, 1)
-	e.At("EnergyTransferServiceList")
 	x.EnergyTransferServiceList.EncodeEXI(e)
+	e.Out("EnergyTransferServiceList")
 	at := uint32(0)
 	if x.VASList.Present {
 		e.Event(0-at, 2-at)
-		e.At("VASList")
 		x.VASList.Value.EncodeEXI(e)
+		e.Out("VASList")
 		at = 1
 	}
 	e.Event(1-at, 2-at)
@@ -186,8 +159,7 @@ func (x *ServiceIDList) DecodeEXI(d *exi.Decoder) {
 		d.Expected("ServiceID")
 		return
 	}
-	d.At("ServiceID")
-	x.ServiceID = append(x.ServiceID, uint16(d.Unsigned(1<<16-1)))
+	x.ServiceID = append(x.ServiceID, uint16(d.Unsigned("ServiceID", 1<<16-1)))
 	for {
 		if len(x.ServiceID) == 16 {
 			ev = d.Event(1, exi.AtEnd) + 1
@@ -196,8 +168,7 @@ func (x *ServiceIDList) DecodeEXI(d *exi.Decoder) {
 		if ev = d.Event(2, exi.AtEnd); ev != 0 {
 			break
 		}
-		d.At("ServiceID")
-		x.ServiceID = append(x.ServiceID, uint16(d.Unsigned(1<<16-1)))
+		x.ServiceID = append(x.ServiceID, uint16(d.Unsigned("ServiceID", 1<<16-1)))
 	}
 	if ev != 1 {
 		d.Expected("end of element")
@@ -211,8 +182,7 @@ func (x *ServiceIDList) EncodeEXI(e *exi.Encoder) {
 		return
 	}
 	e.Event(0, 1)
-	e.At("ServiceID")
-	e.Unsigned(uint64(x.ServiceID[0]))
+	e.Unsigned("ServiceID", uint64(x.ServiceID[0]))
 	at := uint32(0)
 	if len(x.ServiceID) > 16 {
 		e.TooMany("ServiceID", 16)
@@ -220,8 +190,7 @@ func (x *ServiceIDList) EncodeEXI(e *exi.Encoder) {
 	}
 	for i := range x.ServiceID[1:] {
 		e.Event(0-at, 2-at)
-		e.At("ServiceID")
-		e.Unsigned(uint64(x.ServiceID[i+1]))
+		e.Unsigned("ServiceID", uint64(x.ServiceID[i+1]))
 	}
 	if len(x.ServiceID) == 16 {
 		at = 1
@@ -244,33 +213,15 @@ type Service struct {
 
 // DecodeEXI reads the element's content and end.
 func (x *Service) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("ServiceID")
-		return
-	}
-	d.At("ServiceID")
-	x.ServiceID = uint16(d.Unsigned(1<<16 - 1))
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("FreeService")
-		return
-	}
-	d.At("FreeService")
-	x.FreeService = d.Bool()
-	if d.Event(1, exi.AtEnd) != 0 {
-		d.Expected("end of element")
-	}
+	x.ServiceID = uint16(d.NextUnsigned("ServiceID", 1<<16-1, exi.AtStart))
+	x.FreeService = d.NextBool("FreeService", 0)
+	d.End(exi.AtEnd)
 }
 
 // EncodeEXI writes the element's content and end.
 func (x *Service) EncodeEXI(e *exi.Encoder) {
-	e.Event(0, 1)
-	e.At("ServiceID")
-	e.Unsigned(uint64(x.ServiceID))
-	e.Event(0, 1)
-	e.At("FreeService")
-	e.Bool(x.FreeService)
+	e.NextUnsigned("ServiceID", uint64(x.ServiceID))
+	e.NextBool("FreeService", x.FreeService)
 	e.Event(0, 1)
 }
 
@@ -292,9 +243,8 @@ func (x *ServiceList) DecodeEXI(d *exi.Decoder) {
 		return
 	}
 	x.Service = append(x.Service, Service{})
-	d.In("Service")
 	x.Service[len(x.Service)-1].DecodeEXI(d)
-	d.Out()
+	d.Out("Service")
 	for {
 		if len(x.Service) == 8 {
 			ev = d.Event(1, exi.AtEnd) + 1
@@ -304,9 +254,8 @@ func (x *ServiceList) DecodeEXI(d *exi.Decoder) {
 			break
 		}
 		x.Service = append(x.Service, Service{})
-		d.In("Service")
 		x.Service[len(x.Service)-1].DecodeEXI(d)
-		d.Out()
+		d.Out("Service")
 	}
 	if ev != 1 {
 		d.Expected("end of element")
@@ -320,8 +269,8 @@ func (x *ServiceList) EncodeEXI(e *exi.Encoder) {
 		return
 	}
 	e.Event(0, 1)
-	e.At("Service")
 	x.Service[0].EncodeEXI(e)
+	e.Out("Service")
 	at := uint32(0)
 	if len(x.Service) > 8 {
 		e.TooMany("Service", 8)
@@ -329,8 +278,8 @@ func (x *ServiceList) EncodeEXI(e *exi.Encoder) {
 	}
 	for i := range x.Service[1:] {
 		e.Event(0-at, 2-at)
-		e.At("Service")
 		x.Service[i+1].EncodeEXI(e)
+		e.Out("Service")
 	}
 	if len(x.Service) == 8 {
 		at = 1

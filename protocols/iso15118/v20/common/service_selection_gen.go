@@ -23,28 +23,21 @@ func (*ServiceSelectionReq) ElementName() exi.QName {
 
 // DecodeEXI reads the element's content and end.
 func (x *ServiceSelectionReq) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("Header")
+	if !d.Begin("Header", exi.AtStart) {
 		return
 	}
-	d.In("Header")
 	x.Header.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("SelectedEnergyTransferService")
+	d.Out("Header")
+	if !d.Begin("SelectedEnergyTransferService", 0) {
 		return
 	}
-	d.In("SelectedEnergyTransferService")
 	x.SelectedEnergyTransferService.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(2, exi.AtEnd)
+	d.Out("SelectedEnergyTransferService")
+	ev := d.Event(2, exi.AtEnd)
 	if ev == 0 {
 		x.SelectedVASList.Present = true
-		d.In("SelectedVASList")
 		x.SelectedVASList.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("SelectedVASList")
 		ev = d.Event(1, exi.AtEnd) + 1
 	}
 	if ev != 1 {
@@ -55,16 +48,16 @@ func (x *ServiceSelectionReq) DecodeEXI(d *exi.Decoder) {
 // EncodeEXI writes the element's content and end.
 func (x *ServiceSelectionReq) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
-	e.At("Header")
 	x.Header.EncodeEXI(e)
+	e.Out("Header")
 	e.Event(0, 1)
-	e.At("SelectedEnergyTransferService")
 	x.SelectedEnergyTransferService.EncodeEXI(e)
+	e.Out("SelectedEnergyTransferService")
 	at := uint32(0)
 	if x.SelectedVASList.Present {
 		e.Event(0-at, 2-at)
-		e.At("SelectedVASList")
 		x.SelectedVASList.Value.EncodeEXI(e)
+		e.Out("SelectedVASList")
 		at = 1
 	}
 	e.Event(1-at, 2-at)
@@ -100,34 +93,21 @@ func (*ServiceSelectionRes) ElementName() exi.QName {
 
 // DecodeEXI reads the element's content and end.
 func (x *ServiceSelectionRes) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("Header")
+	if !d.Begin("Header", exi.AtStart) {
 		return
 	}
-	d.In("Header")
 	x.Header.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("ResponseCode")
-		return
-	}
-	d.At("ResponseCode")
-	x.ResponseCode = ResponseCode(d.Enum(40))
-	if d.Event(1, exi.AtEnd) != 0 {
-		d.Expected("end of element")
-	}
+	d.Out("Header")
+	x.ResponseCode = ResponseCode(d.NextEnum("ResponseCode", 40, 0))
+	d.End(exi.AtEnd)
 }
 
 // EncodeEXI writes the element's content and end.
 func (x *ServiceSelectionRes) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
-	e.At("Header")
 	x.Header.EncodeEXI(e)
-	e.Event(0, 1)
-	e.At("ResponseCode")
-	e.Enum(uint8(x.ResponseCode), 40)
+	e.Out("Header")
+	e.NextEnum("ResponseCode", uint8(x.ResponseCode), 40)
 	e.Event(0, 1)
 }
 
@@ -149,33 +129,15 @@ type SelectedService struct {
 
 // DecodeEXI reads the element's content and end.
 func (x *SelectedService) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("ServiceID")
-		return
-	}
-	d.At("ServiceID")
-	x.ServiceID = uint16(d.Unsigned(1<<16 - 1))
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("ParameterSetID")
-		return
-	}
-	d.At("ParameterSetID")
-	x.ParameterSetID = uint16(d.Unsigned(1<<16 - 1))
-	if d.Event(1, exi.AtEnd) != 0 {
-		d.Expected("end of element")
-	}
+	x.ServiceID = uint16(d.NextUnsigned("ServiceID", 1<<16-1, exi.AtStart))
+	x.ParameterSetID = uint16(d.NextUnsigned("ParameterSetID", 1<<16-1, 0))
+	d.End(exi.AtEnd)
 }
 
 // EncodeEXI writes the element's content and end.
 func (x *SelectedService) EncodeEXI(e *exi.Encoder) {
-	e.Event(0, 1)
-	e.At("ServiceID")
-	e.Unsigned(uint64(x.ServiceID))
-	e.Event(0, 1)
-	e.At("ParameterSetID")
-	e.Unsigned(uint64(x.ParameterSetID))
+	e.NextUnsigned("ServiceID", uint64(x.ServiceID))
+	e.NextUnsigned("ParameterSetID", uint64(x.ParameterSetID))
 	e.Event(0, 1)
 }
 
@@ -197,9 +159,8 @@ func (x *SelectedServiceList) DecodeEXI(d *exi.Decoder) {
 		return
 	}
 	x.SelectedService = append(x.SelectedService, SelectedService{})
-	d.In("SelectedService")
 	x.SelectedService[len(x.SelectedService)-1].DecodeEXI(d)
-	d.Out()
+	d.Out("SelectedService")
 	for {
 		if len(x.SelectedService) == 16 {
 			ev = d.Event(1, exi.AtEnd) + 1
@@ -209,9 +170,8 @@ func (x *SelectedServiceList) DecodeEXI(d *exi.Decoder) {
 			break
 		}
 		x.SelectedService = append(x.SelectedService, SelectedService{})
-		d.In("SelectedService")
 		x.SelectedService[len(x.SelectedService)-1].DecodeEXI(d)
-		d.Out()
+		d.Out("SelectedService")
 	}
 	if ev != 1 {
 		d.Expected("end of element")
@@ -225,8 +185,8 @@ func (x *SelectedServiceList) EncodeEXI(e *exi.Encoder) {
 		return
 	}
 	e.Event(0, 1)
-	e.At("SelectedService")
 	x.SelectedService[0].EncodeEXI(e)
+	e.Out("SelectedService")
 	at := uint32(0)
 	if len(x.SelectedService) > 16 {
 		e.TooMany("SelectedService", 16)
@@ -234,8 +194,8 @@ func (x *SelectedServiceList) EncodeEXI(e *exi.Encoder) {
 	}
 	for i := range x.SelectedService[1:] {
 		e.Event(0-at, 2-at)
-		e.At("SelectedService")
 		x.SelectedService[i+1].EncodeEXI(e)
+		e.Out("SelectedService")
 	}
 	if len(x.SelectedService) == 16 {
 		at = 1

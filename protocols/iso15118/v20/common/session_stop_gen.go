@@ -25,30 +25,19 @@ func (*SessionStopReq) ElementName() exi.QName {
 
 // DecodeEXI reads the element's content and end.
 func (x *SessionStopReq) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("Header")
+	if !d.Begin("Header", exi.AtStart) {
 		return
 	}
-	d.In("Header")
 	x.Header.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("ChargingSession")
-		return
-	}
-	d.At("ChargingSession")
-	x.ChargingSession = ChargingSession(d.Enum(3))
-	ev = d.Event(3, exi.AtEnd)
+	d.Out("Header")
+	x.ChargingSession = ChargingSession(d.NextEnum("ChargingSession", 3, 0))
+	ev := d.Event(3, exi.AtEnd)
 	if ev == 0 {
-		d.At("EVTerminationCode")
-		x.EVTerminationCode.Set(d.Text())
+		x.EVTerminationCode.Set(d.Text("EVTerminationCode"))
 		ev = d.Event(2, exi.AtEnd) + 1
 	}
 	if ev == 1 {
-		d.At("EVTerminationExplanation")
-		x.EVTerminationExplanation.Set(d.Text())
+		x.EVTerminationExplanation.Set(d.Text("EVTerminationExplanation"))
 		ev = d.Event(1, exi.AtEnd) + 2
 	}
 	if ev != 2 {
@@ -59,22 +48,18 @@ func (x *SessionStopReq) DecodeEXI(d *exi.Decoder) {
 // EncodeEXI writes the element's content and end.
 func (x *SessionStopReq) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
-	e.At("Header")
 	x.Header.EncodeEXI(e)
-	e.Event(0, 1)
-	e.At("ChargingSession")
-	e.Enum(uint8(x.ChargingSession), 3)
+	e.Out("Header")
+	e.NextEnum("ChargingSession", uint8(x.ChargingSession), 3)
 	at := uint32(0)
 	if x.EVTerminationCode.Present {
 		e.Event(0-at, 3-at)
-		e.At("EVTerminationCode")
-		e.Text(x.EVTerminationCode.Value)
+		e.Text("EVTerminationCode", x.EVTerminationCode.Value)
 		at = 1
 	}
 	if x.EVTerminationExplanation.Present {
 		e.Event(1-at, 3-at)
-		e.At("EVTerminationExplanation")
-		e.Text(x.EVTerminationExplanation.Value)
+		e.Text("EVTerminationExplanation", x.EVTerminationExplanation.Value)
 		at = 2
 	}
 	e.Event(2-at, 3-at)
@@ -109,34 +94,21 @@ func (*SessionStopRes) ElementName() exi.QName {
 
 // DecodeEXI reads the element's content and end.
 func (x *SessionStopRes) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("Header")
+	if !d.Begin("Header", exi.AtStart) {
 		return
 	}
-	d.In("Header")
 	x.Header.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("ResponseCode")
-		return
-	}
-	d.At("ResponseCode")
-	x.ResponseCode = ResponseCode(d.Enum(40))
-	if d.Event(1, exi.AtEnd) != 0 {
-		d.Expected("end of element")
-	}
+	d.Out("Header")
+	x.ResponseCode = ResponseCode(d.NextEnum("ResponseCode", 40, 0))
+	d.End(exi.AtEnd)
 }
 
 // EncodeEXI writes the element's content and end.
 func (x *SessionStopRes) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
-	e.At("Header")
 	x.Header.EncodeEXI(e)
-	e.Event(0, 1)
-	e.At("ResponseCode")
-	e.Enum(uint8(x.ResponseCode), 40)
+	e.Out("Header")
+	e.NextEnum("ResponseCode", uint8(x.ResponseCode), 40)
 	e.Event(0, 1)
 }
 

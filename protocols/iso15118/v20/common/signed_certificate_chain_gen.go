@@ -23,21 +23,13 @@ func (x *SignedCertificateChain) DecodeEXI(d *exi.Decoder) {
 		d.Expected("attribute Id")
 		return
 	}
-	d.At("@cm:Id")
-	x.ID = d.TextAttr()
-	ev = d.Event(1, exi.AtAttributes)
-	if ev != 0 {
-		d.Expected("Certificate")
-		return
-	}
-	d.At("Certificate")
-	x.Certificate = d.Binary()
+	x.ID = d.TextAttr("@cm:Id")
+	x.Certificate = d.NextBinary("Certificate", exi.AtAttributes)
 	ev = d.Event(2, exi.AtEnd)
 	if ev == 0 {
 		x.SubCertificates.Present = true
-		d.In("SubCertificates")
 		x.SubCertificates.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("SubCertificates")
 		ev = d.Event(1, exi.AtEnd) + 1
 	}
 	if ev != 1 {
@@ -48,16 +40,14 @@ func (x *SignedCertificateChain) DecodeEXI(d *exi.Decoder) {
 // EncodeEXI writes the element's content and end.
 func (x *SignedCertificateChain) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
-	e.At("@Id")
-	e.TextAttr(x.ID)
+	e.TextAttr("@Id", x.ID)
 	e.Event(0, 1)
-	e.At("Certificate")
-	e.Binary(x.Certificate)
+	e.Binary("Certificate", x.Certificate)
 	at := uint32(0)
 	if x.SubCertificates.Present {
 		e.Event(0-at, 2-at)
-		e.At("SubCertificates")
 		x.SubCertificates.Value.EncodeEXI(e)
+		e.Out("SubCertificates")
 		at = 1
 	}
 	e.Event(1-at, 2-at)

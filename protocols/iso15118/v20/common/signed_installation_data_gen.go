@@ -36,77 +36,49 @@ func (x *SignedInstallationData) DecodeEXI(d *exi.Decoder) {
 		d.Expected("attribute Id")
 		return
 	}
-	d.At("@cm:Id")
-	x.ID = d.TextAttr()
-	ev = d.Event(1, exi.AtAttributes)
-	if ev != 0 {
-		d.Expected("ContractCertificateChain")
+	x.ID = d.TextAttr("@cm:Id")
+	if !d.Begin("ContractCertificateChain", exi.AtAttributes) {
 		return
 	}
-	d.In("ContractCertificateChain")
 	x.ContractCertificateChain.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("ECDHCurve")
-		return
-	}
-	d.At("ECDHCurve")
-	x.ECDHCurve = EcdhCurve(d.Enum(2))
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("DHPublicKey")
-		return
-	}
-	d.At("DHPublicKey")
-	x.DHPublicKey = d.Binary()
+	d.Out("ContractCertificateChain")
+	x.ECDHCurve = EcdhCurve(d.NextEnum("ECDHCurve", 2, 0))
+	x.DHPublicKey = d.NextBinary("DHPublicKey", 0)
 	ev = d.Event(3, 0)
 	switch ev {
 	case 0:
-		d.At("SECP521_EncryptedPrivateKey")
-		x.SECP521EncryptedPrivateKey.Set(d.Binary())
+		x.SECP521EncryptedPrivateKey.Set(d.Binary("SECP521_EncryptedPrivateKey"))
 	case 1:
-		d.At("X448_EncryptedPrivateKey")
-		x.X448EncryptedPrivateKey.Set(d.Binary())
+		x.X448EncryptedPrivateKey.Set(d.Binary("X448_EncryptedPrivateKey"))
 	case 2:
-		d.At("TPM_EncryptedPrivateKey")
-		x.TPMEncryptedPrivateKey.Set(d.Binary())
+		x.TPMEncryptedPrivateKey.Set(d.Binary("TPM_EncryptedPrivateKey"))
 	default:
 		d.Expected("SECP521_EncryptedPrivateKey or X448_EncryptedPrivateKey or TPM_EncryptedPrivateKey")
 		return
 	}
-	if d.Event(1, exi.AtEnd) != 0 {
-		d.Expected("end of element")
-	}
+	d.End(exi.AtEnd)
 }
 
 // EncodeEXI writes the element's content and end.
 func (x *SignedInstallationData) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
-	e.At("@Id")
-	e.TextAttr(x.ID)
+	e.TextAttr("@Id", x.ID)
 	e.Event(0, 1)
-	e.At("ContractCertificateChain")
 	x.ContractCertificateChain.EncodeEXI(e)
+	e.Out("ContractCertificateChain")
+	e.NextEnum("ECDHCurve", uint8(x.ECDHCurve), 2)
 	e.Event(0, 1)
-	e.At("ECDHCurve")
-	e.Enum(uint8(x.ECDHCurve), 2)
-	e.Event(0, 1)
-	e.At("DHPublicKey")
-	e.Binary(x.DHPublicKey)
+	e.Binary("DHPublicKey", x.DHPublicKey)
 	switch {
 	case x.SECP521EncryptedPrivateKey.Present:
 		e.Event(0, 3)
-		e.At("SECP521_EncryptedPrivateKey")
-		e.Binary(x.SECP521EncryptedPrivateKey.Value)
+		e.Binary("SECP521_EncryptedPrivateKey", x.SECP521EncryptedPrivateKey.Value)
 	case x.X448EncryptedPrivateKey.Present:
 		e.Event(1, 3)
-		e.At("X448_EncryptedPrivateKey")
-		e.Binary(x.X448EncryptedPrivateKey.Value)
+		e.Binary("X448_EncryptedPrivateKey", x.X448EncryptedPrivateKey.Value)
 	case x.TPMEncryptedPrivateKey.Present:
 		e.Event(2, 3)
-		e.At("TPM_EncryptedPrivateKey")
-		e.Binary(x.TPMEncryptedPrivateKey.Value)
+		e.Binary("TPM_EncryptedPrivateKey", x.TPMEncryptedPrivateKey.Value)
 	default:
 		e.Missing("SECP521_EncryptedPrivateKey or X448_EncryptedPrivateKey or TPM_EncryptedPrivateKey")
 	}

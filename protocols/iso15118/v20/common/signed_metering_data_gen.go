@@ -34,78 +34,61 @@ func (x *SignedMeteringData) DecodeEXI(d *exi.Decoder) {
 		d.Expected("attribute Id")
 		return
 	}
-	d.At("@cm:Id")
-	x.ID = d.TextAttr()
-	ev = d.Event(1, exi.AtAttributes)
-	if ev != 0 {
-		d.Expected("SessionID")
+	x.ID = d.TextAttr("@cm:Id")
+	x.SessionID = d.NextShort("SessionID", exi.AtAttributes)
+	if !d.Begin("MeterInfo", 0) {
 		return
 	}
-	d.At("SessionID")
-	x.SessionID = d.Short()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("MeterInfo")
-		return
-	}
-	d.In("MeterInfo")
 	x.MeterInfo.DecodeEXI(d)
-	d.Out()
+	d.Out("MeterInfo")
 	ev = d.Event(3, 0)
 	if ev == 0 {
 		x.Receipt.Present = true
-		d.In("Receipt")
 		x.Receipt.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("Receipt")
 		ev = d.Event(2, 0) + 1
 	}
 	switch ev {
 	case 1:
 		x.DynamicSMDTControlMode.Present = true
-		d.In("Dynamic_SMDTControlMode")
 		x.DynamicSMDTControlMode.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("Dynamic_SMDTControlMode")
 	case 2:
 		x.ScheduledSMDTControlMode.Present = true
-		d.In("Scheduled_SMDTControlMode")
 		x.ScheduledSMDTControlMode.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("Scheduled_SMDTControlMode")
 	default:
 		d.Expected("Dynamic_SMDTControlMode or Scheduled_SMDTControlMode")
 		return
 	}
-	if d.Event(1, exi.AtEnd) != 0 {
-		d.Expected("end of element")
-	}
+	d.End(exi.AtEnd)
 }
 
 // EncodeEXI writes the element's content and end.
 func (x *SignedMeteringData) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
-	e.At("@Id")
-	e.TextAttr(x.ID)
+	e.TextAttr("@Id", x.ID)
 	e.Event(0, 1)
-	e.At("SessionID")
-	e.Short(x.SessionID)
+	e.Short("SessionID", x.SessionID)
 	e.Event(0, 1)
-	e.At("MeterInfo")
 	x.MeterInfo.EncodeEXI(e)
+	e.Out("MeterInfo")
 	at := uint32(0)
 	if x.Receipt.Present {
 		e.Event(0-at, 3-at)
-		e.At("Receipt")
 		x.Receipt.Value.EncodeEXI(e)
+		e.Out("Receipt")
 		at = 1
 	}
 	switch {
 	case x.DynamicSMDTControlMode.Present:
 		e.Event(1-at, 3-at)
-		e.At("Dynamic_SMDTControlMode")
 		x.DynamicSMDTControlMode.Value.EncodeEXI(e)
+		e.Out("Dynamic_SMDTControlMode")
 	case x.ScheduledSMDTControlMode.Present:
 		e.Event(2-at, 3-at)
-		e.At("Scheduled_SMDTControlMode")
 		x.ScheduledSMDTControlMode.Value.EncodeEXI(e)
+		e.Out("Scheduled_SMDTControlMode")
 	default:
 		e.Missing("Dynamic_SMDTControlMode or Scheduled_SMDTControlMode")
 	}

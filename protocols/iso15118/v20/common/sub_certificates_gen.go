@@ -19,8 +19,7 @@ func (x *SubCertificates) DecodeEXI(d *exi.Decoder) {
 		d.Expected("Certificate")
 		return
 	}
-	d.At("Certificate")
-	x.Certificate = append(x.Certificate, d.Binary())
+	x.Certificate = append(x.Certificate, d.Binary("Certificate"))
 	for {
 		if len(x.Certificate) == 3 {
 			ev = d.Event(1, exi.AtEnd) + 1
@@ -29,8 +28,7 @@ func (x *SubCertificates) DecodeEXI(d *exi.Decoder) {
 		if ev = d.Event(2, exi.AtEnd); ev != 0 {
 			break
 		}
-		d.At("Certificate")
-		x.Certificate = append(x.Certificate, d.Binary())
+		x.Certificate = append(x.Certificate, d.Binary("Certificate"))
 	}
 	if ev != 1 {
 		d.Expected("end of element")
@@ -44,8 +42,7 @@ func (x *SubCertificates) EncodeEXI(e *exi.Encoder) {
 		return
 	}
 	e.Event(0, 1)
-	e.At("Certificate")
-	e.Binary(x.Certificate[0])
+	e.Binary("Certificate", x.Certificate[0])
 	at := uint32(0)
 	if len(x.Certificate) > 3 {
 		e.TooMany("Certificate", 3)
@@ -53,8 +50,7 @@ func (x *SubCertificates) EncodeEXI(e *exi.Encoder) {
 	}
 	for i := range x.Certificate[1:] {
 		e.Event(0-at, 2-at)
-		e.At("Certificate")
-		e.Binary(x.Certificate[i+1])
+		e.Binary("Certificate", x.Certificate[i+1])
 	}
 	if len(x.Certificate) == 3 {
 		at = 1

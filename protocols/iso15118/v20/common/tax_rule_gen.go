@@ -28,98 +28,57 @@ type TaxRule struct {
 
 // DecodeEXI reads the element's content and end.
 func (x *TaxRule) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("TaxRuleID")
-		return
-	}
-	d.At("TaxRuleID")
-	x.TaxRuleID = uint32(d.Unsigned(1<<32 - 1))
-	ev = d.Event(2, 0)
+	x.TaxRuleID = uint32(d.NextUnsigned("TaxRuleID", 1<<32-1, exi.AtStart))
+	ev := d.Event(2, 0)
 	if ev == 0 {
-		d.At("TaxRuleName")
-		x.TaxRuleName.Set(d.Text())
+		x.TaxRuleName.Set(d.Text("TaxRuleName"))
 		ev = d.Event(1, 0) + 1
 	}
 	if ev != 1 {
 		d.Expected("TaxRate")
 		return
 	}
-	d.In("TaxRate")
 	x.TaxRate.DecodeEXI(d)
-	d.Out()
+	d.Out("TaxRate")
 	ev = d.Event(2, 0)
 	if ev == 0 {
-		d.At("TaxIncludedInPrice")
-		x.TaxIncludedInPrice.Set(d.Bool())
+		x.TaxIncludedInPrice.Set(d.Bool("TaxIncludedInPrice"))
 		ev = d.Event(1, 0) + 1
 	}
 	if ev != 1 {
 		d.Expected("AppliesToEnergyFee")
 		return
 	}
-	d.At("AppliesToEnergyFee")
-	x.AppliesToEnergyFee = d.Bool()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("AppliesToParkingFee")
-		return
-	}
-	d.At("AppliesToParkingFee")
-	x.AppliesToParkingFee = d.Bool()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("AppliesToOverstayFee")
-		return
-	}
-	d.At("AppliesToOverstayFee")
-	x.AppliesToOverstayFee = d.Bool()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("AppliesMinimumMaximumCost")
-		return
-	}
-	d.At("AppliesMinimumMaximumCost")
-	x.AppliesMinimumMaximumCost = d.Bool()
-	if d.Event(1, exi.AtEnd) != 0 {
-		d.Expected("end of element")
-	}
+	x.AppliesToEnergyFee = d.Bool("AppliesToEnergyFee")
+	x.AppliesToParkingFee = d.NextBool("AppliesToParkingFee", 0)
+	x.AppliesToOverstayFee = d.NextBool("AppliesToOverstayFee", 0)
+	x.AppliesMinimumMaximumCost = d.NextBool("AppliesMinimumMaximumCost", 0)
+	d.End(exi.AtEnd)
 }
 
 // EncodeEXI writes the element's content and end.
 func (x *TaxRule) EncodeEXI(e *exi.Encoder) {
-	e.Event(0, 1)
-	e.At("TaxRuleID")
-	e.Unsigned(uint64(x.TaxRuleID))
+	e.NextUnsigned("TaxRuleID", uint64(x.TaxRuleID))
 	at := uint32(0)
 	if x.TaxRuleName.Present {
 		e.Event(0-at, 2-at)
-		e.At("TaxRuleName")
-		e.Text(x.TaxRuleName.Value)
+		e.Text("TaxRuleName", x.TaxRuleName.Value)
 		at = 1
 	}
 	e.Event(1-at, 2-at)
-	e.At("TaxRate")
 	x.TaxRate.EncodeEXI(e)
+	e.Out("TaxRate")
 	at = 0
 	if x.TaxIncludedInPrice.Present {
 		e.Event(0-at, 2-at)
-		e.At("TaxIncludedInPrice")
-		e.Bool(x.TaxIncludedInPrice.Value)
+		e.Bool("TaxIncludedInPrice", x.TaxIncludedInPrice.Value)
 		at = 1
 	}
 	e.Event(1-at, 2-at)
-	e.At("AppliesToEnergyFee")
-	e.Bool(x.AppliesToEnergyFee)
-	e.Event(0, 1)
-	e.At("AppliesToParkingFee")
-	e.Bool(x.AppliesToParkingFee)
-	e.Event(0, 1)
-	e.At("AppliesToOverstayFee")
-	e.Bool(x.AppliesToOverstayFee)
-	e.Event(0, 1)
-	e.At("AppliesMinimumMaximumCost")
-	e.Bool(x.AppliesMinimumMaximumCost)
+	e.Bool("AppliesToEnergyFee", x.AppliesToEnergyFee)
+	e.NextBool("AppliesToParkingFee", x.AppliesToParkingFee)
+	e.NextBool("AppliesToOverstayFee", x.AppliesToOverstayFee)
+	e.NextBool("AppliesMinimumMaximumCost", x.AppliesMinimumMaximumCost)
 	e.Event(0, 1)
 }
 

@@ -20,9 +20,8 @@ func (x *TaxRuleList) DecodeEXI(d *exi.Decoder) {
 		return
 	}
 	x.TaxRule = append(x.TaxRule, TaxRule{})
-	d.In("TaxRule")
 	x.TaxRule[len(x.TaxRule)-1].DecodeEXI(d)
-	d.Out()
+	d.Out("TaxRule")
 	for {
 		if len(x.TaxRule) == 10 {
 			ev = d.Event(1, exi.AtEnd) + 1
@@ -32,9 +31,8 @@ func (x *TaxRuleList) DecodeEXI(d *exi.Decoder) {
 			break
 		}
 		x.TaxRule = append(x.TaxRule, TaxRule{})
-		d.In("TaxRule")
 		x.TaxRule[len(x.TaxRule)-1].DecodeEXI(d)
-		d.Out()
+		d.Out("TaxRule")
 	}
 	if ev != 1 {
 		d.Expected("end of element")
@@ -48,8 +46,8 @@ func (x *TaxRuleList) EncodeEXI(e *exi.Encoder) {
 		return
 	}
 	e.Event(0, 1)
-	e.At("TaxRule")
 	x.TaxRule[0].EncodeEXI(e)
+	e.Out("TaxRule")
 	at := uint32(0)
 	if len(x.TaxRule) > 10 {
 		e.TooMany("TaxRule", 10)
@@ -57,8 +55,8 @@ func (x *TaxRuleList) EncodeEXI(e *exi.Encoder) {
 	}
 	for i := range x.TaxRule[1:] {
 		e.Event(0-at, 2-at)
-		e.At("TaxRule")
 		x.TaxRule[i+1].EncodeEXI(e)
+		e.Out("TaxRule")
 	}
 	if len(x.TaxRule) == 10 {
 		at = 1

@@ -29,42 +29,24 @@ func (*VehicleCheckInReq) ElementName() exi.QName {
 
 // DecodeEXI reads the element's content and end.
 func (x *VehicleCheckInReq) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("Header")
+	if !d.Begin("Header", exi.AtStart) {
 		return
 	}
-	d.In("Header")
 	x.Header.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVCheckInStatus")
-		return
-	}
-	d.At("EVCheckInStatus")
-	x.EVCheckInStatus = EvCheckInStatus(d.Enum(3))
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("ParkingMethod")
-		return
-	}
-	d.At("ParkingMethod")
-	x.ParkingMethod = ParkingMethod(d.Enum(3))
-	ev = d.Event(4, exi.AtEnd)
+	d.Out("Header")
+	x.EVCheckInStatus = EvCheckInStatus(d.NextEnum("EVCheckInStatus", 3, 0))
+	x.ParkingMethod = ParkingMethod(d.NextEnum("ParkingMethod", 3, 0))
+	ev := d.Event(4, exi.AtEnd)
 	if ev == 0 {
-		d.At("VehicleFrame")
-		x.VehicleFrame.Set(int16(d.Signed(-1<<15, 1<<15-1)))
+		x.VehicleFrame.Set(int16(d.Signed("VehicleFrame", -1<<15, 1<<15-1)))
 		ev = d.Event(3, exi.AtEnd) + 1
 	}
 	if ev == 1 {
-		d.At("DeviceOffset")
-		x.DeviceOffset.Set(int16(d.Signed(-1<<15, 1<<15-1)))
+		x.DeviceOffset.Set(int16(d.Signed("DeviceOffset", -1<<15, 1<<15-1)))
 		ev = d.Event(2, exi.AtEnd) + 2
 	}
 	if ev == 2 {
-		d.At("VehicleTravel")
-		x.VehicleTravel.Set(int16(d.Signed(-1<<15, 1<<15-1)))
+		x.VehicleTravel.Set(int16(d.Signed("VehicleTravel", -1<<15, 1<<15-1)))
 		ev = d.Event(1, exi.AtEnd) + 3
 	}
 	if ev != 3 {
@@ -75,31 +57,24 @@ func (x *VehicleCheckInReq) DecodeEXI(d *exi.Decoder) {
 // EncodeEXI writes the element's content and end.
 func (x *VehicleCheckInReq) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
-	e.At("Header")
 	x.Header.EncodeEXI(e)
-	e.Event(0, 1)
-	e.At("EVCheckInStatus")
-	e.Enum(uint8(x.EVCheckInStatus), 3)
-	e.Event(0, 1)
-	e.At("ParkingMethod")
-	e.Enum(uint8(x.ParkingMethod), 3)
+	e.Out("Header")
+	e.NextEnum("EVCheckInStatus", uint8(x.EVCheckInStatus), 3)
+	e.NextEnum("ParkingMethod", uint8(x.ParkingMethod), 3)
 	at := uint32(0)
 	if x.VehicleFrame.Present {
 		e.Event(0-at, 4-at)
-		e.At("VehicleFrame")
-		e.Signed(int64(x.VehicleFrame.Value))
+		e.Signed("VehicleFrame", int64(x.VehicleFrame.Value))
 		at = 1
 	}
 	if x.DeviceOffset.Present {
 		e.Event(1-at, 4-at)
-		e.At("DeviceOffset")
-		e.Signed(int64(x.DeviceOffset.Value))
+		e.Signed("DeviceOffset", int64(x.DeviceOffset.Value))
 		at = 2
 	}
 	if x.VehicleTravel.Present {
 		e.Event(2-at, 4-at)
-		e.At("VehicleTravel")
-		e.Signed(int64(x.VehicleTravel.Value))
+		e.Signed("VehicleTravel", int64(x.VehicleTravel.Value))
 		at = 3
 	}
 	e.Event(3-at, 4-at)
@@ -135,35 +110,23 @@ func (*VehicleCheckInRes) ElementName() exi.QName {
 
 // DecodeEXI reads the element's content and end.
 func (x *VehicleCheckInRes) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("Header")
+	if !d.Begin("Header", exi.AtStart) {
 		return
 	}
-	d.In("Header")
 	x.Header.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("ResponseCode")
-		return
-	}
-	d.At("ResponseCode")
-	x.ResponseCode = ResponseCode(d.Enum(40))
-	ev = d.Event(4, exi.AtEnd)
+	d.Out("Header")
+	x.ResponseCode = ResponseCode(d.NextEnum("ResponseCode", 40, 0))
+	ev := d.Event(4, exi.AtEnd)
 	if ev == 0 {
-		d.At("ParkingSpace")
-		x.ParkingSpace.Set(int16(d.Signed(-1<<15, 1<<15-1)))
+		x.ParkingSpace.Set(int16(d.Signed("ParkingSpace", -1<<15, 1<<15-1)))
 		ev = d.Event(3, exi.AtEnd) + 1
 	}
 	if ev == 1 {
-		d.At("DeviceLocation")
-		x.DeviceLocation.Set(int16(d.Signed(-1<<15, 1<<15-1)))
+		x.DeviceLocation.Set(int16(d.Signed("DeviceLocation", -1<<15, 1<<15-1)))
 		ev = d.Event(2, exi.AtEnd) + 2
 	}
 	if ev == 2 {
-		d.At("TargetDistance")
-		x.TargetDistance.Set(int16(d.Signed(-1<<15, 1<<15-1)))
+		x.TargetDistance.Set(int16(d.Signed("TargetDistance", -1<<15, 1<<15-1)))
 		ev = d.Event(1, exi.AtEnd) + 3
 	}
 	if ev != 3 {
@@ -174,28 +137,23 @@ func (x *VehicleCheckInRes) DecodeEXI(d *exi.Decoder) {
 // EncodeEXI writes the element's content and end.
 func (x *VehicleCheckInRes) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
-	e.At("Header")
 	x.Header.EncodeEXI(e)
-	e.Event(0, 1)
-	e.At("ResponseCode")
-	e.Enum(uint8(x.ResponseCode), 40)
+	e.Out("Header")
+	e.NextEnum("ResponseCode", uint8(x.ResponseCode), 40)
 	at := uint32(0)
 	if x.ParkingSpace.Present {
 		e.Event(0-at, 4-at)
-		e.At("ParkingSpace")
-		e.Signed(int64(x.ParkingSpace.Value))
+		e.Signed("ParkingSpace", int64(x.ParkingSpace.Value))
 		at = 1
 	}
 	if x.DeviceLocation.Present {
 		e.Event(1-at, 4-at)
-		e.At("DeviceLocation")
-		e.Signed(int64(x.DeviceLocation.Value))
+		e.Signed("DeviceLocation", int64(x.DeviceLocation.Value))
 		at = 2
 	}
 	if x.TargetDistance.Present {
 		e.Event(2-at, 4-at)
-		e.At("TargetDistance")
-		e.Signed(int64(x.TargetDistance.Value))
+		e.Signed("TargetDistance", int64(x.TargetDistance.Value))
 		at = 3
 	}
 	e.Event(3-at, 4-at)

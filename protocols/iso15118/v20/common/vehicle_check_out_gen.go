@@ -23,44 +23,23 @@ func (*VehicleCheckOutReq) ElementName() exi.QName {
 
 // DecodeEXI reads the element's content and end.
 func (x *VehicleCheckOutReq) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("Header")
+	if !d.Begin("Header", exi.AtStart) {
 		return
 	}
-	d.In("Header")
 	x.Header.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVCheckOutStatus")
-		return
-	}
-	d.At("EVCheckOutStatus")
-	x.EVCheckOutStatus = EvCheckOutStatus(d.Enum(3))
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("CheckOutTime")
-		return
-	}
-	d.At("CheckOutTime")
-	x.CheckOutTime = d.Unsigned(1<<64 - 1)
-	if d.Event(1, exi.AtEnd) != 0 {
-		d.Expected("end of element")
-	}
+	d.Out("Header")
+	x.EVCheckOutStatus = EvCheckOutStatus(d.NextEnum("EVCheckOutStatus", 3, 0))
+	x.CheckOutTime = d.NextUnsigned("CheckOutTime", 1<<64-1, 0)
+	d.End(exi.AtEnd)
 }
 
 // EncodeEXI writes the element's content and end.
 func (x *VehicleCheckOutReq) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
-	e.At("Header")
 	x.Header.EncodeEXI(e)
-	e.Event(0, 1)
-	e.At("EVCheckOutStatus")
-	e.Enum(uint8(x.EVCheckOutStatus), 3)
-	e.Event(0, 1)
-	e.At("CheckOutTime")
-	e.Unsigned(x.CheckOutTime)
+	e.Out("Header")
+	e.NextEnum("EVCheckOutStatus", uint8(x.EVCheckOutStatus), 3)
+	e.NextUnsigned("CheckOutTime", x.CheckOutTime)
 	e.Event(0, 1)
 }
 
@@ -89,44 +68,23 @@ func (*VehicleCheckOutRes) ElementName() exi.QName {
 
 // DecodeEXI reads the element's content and end.
 func (x *VehicleCheckOutRes) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("Header")
+	if !d.Begin("Header", exi.AtStart) {
 		return
 	}
-	d.In("Header")
 	x.Header.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("ResponseCode")
-		return
-	}
-	d.At("ResponseCode")
-	x.ResponseCode = ResponseCode(d.Enum(40))
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVSECheckOutStatus")
-		return
-	}
-	d.At("EVSECheckOutStatus")
-	x.EVSECheckOutStatus = EvseCheckOutStatus(d.Enum(2))
-	if d.Event(1, exi.AtEnd) != 0 {
-		d.Expected("end of element")
-	}
+	d.Out("Header")
+	x.ResponseCode = ResponseCode(d.NextEnum("ResponseCode", 40, 0))
+	x.EVSECheckOutStatus = EvseCheckOutStatus(d.NextEnum("EVSECheckOutStatus", 2, 0))
+	d.End(exi.AtEnd)
 }
 
 // EncodeEXI writes the element's content and end.
 func (x *VehicleCheckOutRes) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
-	e.At("Header")
 	x.Header.EncodeEXI(e)
-	e.Event(0, 1)
-	e.At("ResponseCode")
-	e.Enum(uint8(x.ResponseCode), 40)
-	e.Event(0, 1)
-	e.At("EVSECheckOutStatus")
-	e.Enum(uint8(x.EVSECheckOutStatus), 2)
+	e.Out("Header")
+	e.NextEnum("ResponseCode", uint8(x.ResponseCode), 40)
+	e.NextEnum("EVSECheckOutStatus", uint8(x.EVSECheckOutStatus), 2)
 	e.Event(0, 1)
 }
 

@@ -48,110 +48,76 @@ func (*BPTDynamicDCCLReqControlMode) ElementName() exi.QName {
 func (x *BPTDynamicDCCLReqControlMode) DecodeEXI(d *exi.Decoder) {
 	ev := d.Event(2, exi.AtStart)
 	if ev == 0 {
-		d.At("DepartureTime")
-		x.DepartureTime.Set(uint32(d.Unsigned(1<<32 - 1)))
+		x.DepartureTime.Set(uint32(d.Unsigned("DepartureTime", 1<<32-1)))
 		ev = d.Event(1, 0) + 1
 	}
 	if ev != 1 {
 		d.Expected("EVTargetEnergyRequest")
 		return
 	}
-	d.In("EVTargetEnergyRequest")
 	x.EVTargetEnergyRequest.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVMaximumEnergyRequest")
+	d.Out("EVTargetEnergyRequest")
+	if !d.Begin("EVMaximumEnergyRequest", 0) {
 		return
 	}
-	d.In("EVMaximumEnergyRequest")
 	x.EVMaximumEnergyRequest.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVMinimumEnergyRequest")
+	d.Out("EVMaximumEnergyRequest")
+	if !d.Begin("EVMinimumEnergyRequest", 0) {
 		return
 	}
-	d.In("EVMinimumEnergyRequest")
 	x.EVMinimumEnergyRequest.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVMaximumChargePower")
+	d.Out("EVMinimumEnergyRequest")
+	if !d.Begin("EVMaximumChargePower", 0) {
 		return
 	}
-	d.In("EVMaximumChargePower")
 	x.EVMaximumChargePower.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVMinimumChargePower")
+	d.Out("EVMaximumChargePower")
+	if !d.Begin("EVMinimumChargePower", 0) {
 		return
 	}
-	d.In("EVMinimumChargePower")
 	x.EVMinimumChargePower.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVMaximumChargeCurrent")
+	d.Out("EVMinimumChargePower")
+	if !d.Begin("EVMaximumChargeCurrent", 0) {
 		return
 	}
-	d.In("EVMaximumChargeCurrent")
 	x.EVMaximumChargeCurrent.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVMaximumVoltage")
+	d.Out("EVMaximumChargeCurrent")
+	if !d.Begin("EVMaximumVoltage", 0) {
 		return
 	}
-	d.In("EVMaximumVoltage")
 	x.EVMaximumVoltage.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVMinimumVoltage")
+	d.Out("EVMaximumVoltage")
+	if !d.Begin("EVMinimumVoltage", 0) {
 		return
 	}
-	d.In("EVMinimumVoltage")
 	x.EVMinimumVoltage.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVMaximumDischargePower")
+	d.Out("EVMinimumVoltage")
+	if !d.Begin("EVMaximumDischargePower", 0) {
 		return
 	}
-	d.In("EVMaximumDischargePower")
 	x.EVMaximumDischargePower.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVMinimumDischargePower")
+	d.Out("EVMaximumDischargePower")
+	if !d.Begin("EVMinimumDischargePower", 0) {
 		return
 	}
-	d.In("EVMinimumDischargePower")
 	x.EVMinimumDischargePower.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVMaximumDischargeCurrent")
+	d.Out("EVMinimumDischargePower")
+	if !d.Begin("EVMaximumDischargeCurrent", 0) {
 		return
 	}
-	d.In("EVMaximumDischargeCurrent")
 	x.EVMaximumDischargeCurrent.DecodeEXI(d)
-	d.Out()
+	d.Out("EVMaximumDischargeCurrent")
 	ev = d.Event(3, exi.AtEnd)
 	if ev == 0 {
 		x.EVMaximumV2XEnergyRequest.Present = true
-		d.In("EVMaximumV2XEnergyRequest")
 		x.EVMaximumV2XEnergyRequest.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMaximumV2XEnergyRequest")
 		ev = d.Event(2, exi.AtEnd) + 1
 	}
 	if ev == 1 {
 		x.EVMinimumV2XEnergyRequest.Present = true
-		d.In("EVMinimumV2XEnergyRequest")
 		x.EVMinimumV2XEnergyRequest.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMinimumV2XEnergyRequest")
 		ev = d.Event(1, exi.AtEnd) + 2
 	}
 	if ev != 2 {
@@ -164,54 +130,53 @@ func (x *BPTDynamicDCCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	at := uint32(0)
 	if x.DepartureTime.Present {
 		e.Event(0-at, 2-at)
-		e.At("DepartureTime")
-		e.Unsigned(uint64(x.DepartureTime.Value))
+		e.Unsigned("DepartureTime", uint64(x.DepartureTime.Value))
 		at = 1
 	}
 	e.Event(1-at, 2-at)
-	e.At("EVTargetEnergyRequest")
 	x.EVTargetEnergyRequest.EncodeEXI(e)
+	e.Out("EVTargetEnergyRequest")
 	e.Event(0, 1)
-	e.At("EVMaximumEnergyRequest")
 	x.EVMaximumEnergyRequest.EncodeEXI(e)
+	e.Out("EVMaximumEnergyRequest")
 	e.Event(0, 1)
-	e.At("EVMinimumEnergyRequest")
 	x.EVMinimumEnergyRequest.EncodeEXI(e)
+	e.Out("EVMinimumEnergyRequest")
 	e.Event(0, 1)
-	e.At("EVMaximumChargePower")
 	x.EVMaximumChargePower.EncodeEXI(e)
+	e.Out("EVMaximumChargePower")
 	e.Event(0, 1)
-	e.At("EVMinimumChargePower")
 	x.EVMinimumChargePower.EncodeEXI(e)
+	e.Out("EVMinimumChargePower")
 	e.Event(0, 1)
-	e.At("EVMaximumChargeCurrent")
 	x.EVMaximumChargeCurrent.EncodeEXI(e)
+	e.Out("EVMaximumChargeCurrent")
 	e.Event(0, 1)
-	e.At("EVMaximumVoltage")
 	x.EVMaximumVoltage.EncodeEXI(e)
+	e.Out("EVMaximumVoltage")
 	e.Event(0, 1)
-	e.At("EVMinimumVoltage")
 	x.EVMinimumVoltage.EncodeEXI(e)
+	e.Out("EVMinimumVoltage")
 	e.Event(0, 1)
-	e.At("EVMaximumDischargePower")
 	x.EVMaximumDischargePower.EncodeEXI(e)
+	e.Out("EVMaximumDischargePower")
 	e.Event(0, 1)
-	e.At("EVMinimumDischargePower")
 	x.EVMinimumDischargePower.EncodeEXI(e)
+	e.Out("EVMinimumDischargePower")
 	e.Event(0, 1)
-	e.At("EVMaximumDischargeCurrent")
 	x.EVMaximumDischargeCurrent.EncodeEXI(e)
+	e.Out("EVMaximumDischargeCurrent")
 	at = 0
 	if x.EVMaximumV2XEnergyRequest.Present {
 		e.Event(0-at, 3-at)
-		e.At("EVMaximumV2XEnergyRequest")
 		x.EVMaximumV2XEnergyRequest.Value.EncodeEXI(e)
+		e.Out("EVMaximumV2XEnergyRequest")
 		at = 1
 	}
 	if x.EVMinimumV2XEnergyRequest.Present {
 		e.Event(1-at, 3-at)
-		e.At("EVMinimumV2XEnergyRequest")
 		x.EVMinimumV2XEnergyRequest.Value.EncodeEXI(e)
+		e.Out("EVMinimumV2XEnergyRequest")
 		at = 2
 	}
 	e.Event(2-at, 3-at)
@@ -304,95 +269,80 @@ func (x *BPTScheduledDCCLReqControlMode) DecodeEXI(d *exi.Decoder) {
 	ev := d.Event(4, exi.AtStart)
 	if ev == 0 {
 		x.EVTargetEnergyRequest.Present = true
-		d.In("EVTargetEnergyRequest")
 		x.EVTargetEnergyRequest.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVTargetEnergyRequest")
 		ev = d.Event(3, 0) + 1
 	}
 	if ev == 1 {
 		x.EVMaximumEnergyRequest.Present = true
-		d.In("EVMaximumEnergyRequest")
 		x.EVMaximumEnergyRequest.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMaximumEnergyRequest")
 		ev = d.Event(2, 0) + 2
 	}
 	if ev == 2 {
 		x.EVMinimumEnergyRequest.Present = true
-		d.In("EVMinimumEnergyRequest")
 		x.EVMinimumEnergyRequest.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMinimumEnergyRequest")
 		ev = d.Event(1, 0) + 3
 	}
 	if ev != 3 {
 		d.Expected("EVTargetCurrent")
 		return
 	}
-	d.In("EVTargetCurrent")
 	x.EVTargetCurrent.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVTargetVoltage")
+	d.Out("EVTargetCurrent")
+	if !d.Begin("EVTargetVoltage", 0) {
 		return
 	}
-	d.In("EVTargetVoltage")
 	x.EVTargetVoltage.DecodeEXI(d)
-	d.Out()
+	d.Out("EVTargetVoltage")
 	ev = d.Event(9, exi.AtEnd)
 	if ev == 0 {
 		x.EVMaximumChargePower.Present = true
-		d.In("EVMaximumChargePower")
 		x.EVMaximumChargePower.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMaximumChargePower")
 		ev = d.Event(8, exi.AtEnd) + 1
 	}
 	if ev == 1 {
 		x.EVMinimumChargePower.Present = true
-		d.In("EVMinimumChargePower")
 		x.EVMinimumChargePower.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMinimumChargePower")
 		ev = d.Event(7, exi.AtEnd) + 2
 	}
 	if ev == 2 {
 		x.EVMaximumChargeCurrent.Present = true
-		d.In("EVMaximumChargeCurrent")
 		x.EVMaximumChargeCurrent.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMaximumChargeCurrent")
 		ev = d.Event(6, exi.AtEnd) + 3
 	}
 	if ev == 3 {
 		x.EVMaximumVoltage.Present = true
-		d.In("EVMaximumVoltage")
 		x.EVMaximumVoltage.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMaximumVoltage")
 		ev = d.Event(5, exi.AtEnd) + 4
 	}
 	if ev == 4 {
 		x.EVMinimumVoltage.Present = true
-		d.In("EVMinimumVoltage")
 		x.EVMinimumVoltage.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMinimumVoltage")
 		ev = d.Event(4, exi.AtEnd) + 5
 	}
 	if ev == 5 {
 		x.EVMaximumDischargePower.Present = true
-		d.In("EVMaximumDischargePower")
 		x.EVMaximumDischargePower.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMaximumDischargePower")
 		ev = d.Event(3, exi.AtEnd) + 6
 	}
 	if ev == 6 {
 		x.EVMinimumDischargePower.Present = true
-		d.In("EVMinimumDischargePower")
 		x.EVMinimumDischargePower.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMinimumDischargePower")
 		ev = d.Event(2, exi.AtEnd) + 7
 	}
 	if ev == 7 {
 		x.EVMaximumDischargeCurrent.Present = true
-		d.In("EVMaximumDischargeCurrent")
 		x.EVMaximumDischargeCurrent.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMaximumDischargeCurrent")
 		ev = d.Event(1, exi.AtEnd) + 8
 	}
 	if ev != 8 {
@@ -405,75 +355,75 @@ func (x *BPTScheduledDCCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	at := uint32(0)
 	if x.EVTargetEnergyRequest.Present {
 		e.Event(0-at, 4-at)
-		e.At("EVTargetEnergyRequest")
 		x.EVTargetEnergyRequest.Value.EncodeEXI(e)
+		e.Out("EVTargetEnergyRequest")
 		at = 1
 	}
 	if x.EVMaximumEnergyRequest.Present {
 		e.Event(1-at, 4-at)
-		e.At("EVMaximumEnergyRequest")
 		x.EVMaximumEnergyRequest.Value.EncodeEXI(e)
+		e.Out("EVMaximumEnergyRequest")
 		at = 2
 	}
 	if x.EVMinimumEnergyRequest.Present {
 		e.Event(2-at, 4-at)
-		e.At("EVMinimumEnergyRequest")
 		x.EVMinimumEnergyRequest.Value.EncodeEXI(e)
+		e.Out("EVMinimumEnergyRequest")
 		at = 3
 	}
 	e.Event(3-at, 4-at)
-	e.At("EVTargetCurrent")
 	x.EVTargetCurrent.EncodeEXI(e)
+	e.Out("EVTargetCurrent")
 	e.Event(0, 1)
-	e.At("EVTargetVoltage")
 	x.EVTargetVoltage.EncodeEXI(e)
+	e.Out("EVTargetVoltage")
 	at = 0
 	if x.EVMaximumChargePower.Present {
 		e.Event(0-at, 9-at)
-		e.At("EVMaximumChargePower")
 		x.EVMaximumChargePower.Value.EncodeEXI(e)
+		e.Out("EVMaximumChargePower")
 		at = 1
 	}
 	if x.EVMinimumChargePower.Present {
 		e.Event(1-at, 9-at)
-		e.At("EVMinimumChargePower")
 		x.EVMinimumChargePower.Value.EncodeEXI(e)
+		e.Out("EVMinimumChargePower")
 		at = 2
 	}
 	if x.EVMaximumChargeCurrent.Present {
 		e.Event(2-at, 9-at)
-		e.At("EVMaximumChargeCurrent")
 		x.EVMaximumChargeCurrent.Value.EncodeEXI(e)
+		e.Out("EVMaximumChargeCurrent")
 		at = 3
 	}
 	if x.EVMaximumVoltage.Present {
 		e.Event(3-at, 9-at)
-		e.At("EVMaximumVoltage")
 		x.EVMaximumVoltage.Value.EncodeEXI(e)
+		e.Out("EVMaximumVoltage")
 		at = 4
 	}
 	if x.EVMinimumVoltage.Present {
 		e.Event(4-at, 9-at)
-		e.At("EVMinimumVoltage")
 		x.EVMinimumVoltage.Value.EncodeEXI(e)
+		e.Out("EVMinimumVoltage")
 		at = 5
 	}
 	if x.EVMaximumDischargePower.Present {
 		e.Event(5-at, 9-at)
-		e.At("EVMaximumDischargePower")
 		x.EVMaximumDischargePower.Value.EncodeEXI(e)
+		e.Out("EVMaximumDischargePower")
 		at = 6
 	}
 	if x.EVMinimumDischargePower.Present {
 		e.Event(6-at, 9-at)
-		e.At("EVMinimumDischargePower")
 		x.EVMinimumDischargePower.Value.EncodeEXI(e)
+		e.Out("EVMinimumDischargePower")
 		at = 7
 	}
 	if x.EVMaximumDischargeCurrent.Present {
 		e.Event(7-at, 9-at)
-		e.At("EVMaximumDischargeCurrent")
 		x.EVMaximumDischargeCurrent.Value.EncodeEXI(e)
+		e.Out("EVMaximumDischargeCurrent")
 		at = 8
 	}
 	e.Event(8-at, 9-at)
@@ -575,76 +525,51 @@ func (*DynamicDCCLReqControlMode) ElementName() exi.QName {
 func (x *DynamicDCCLReqControlMode) DecodeEXI(d *exi.Decoder) {
 	ev := d.Event(2, exi.AtStart)
 	if ev == 0 {
-		d.At("DepartureTime")
-		x.DepartureTime.Set(uint32(d.Unsigned(1<<32 - 1)))
+		x.DepartureTime.Set(uint32(d.Unsigned("DepartureTime", 1<<32-1)))
 		ev = d.Event(1, 0) + 1
 	}
 	if ev != 1 {
 		d.Expected("EVTargetEnergyRequest")
 		return
 	}
-	d.In("EVTargetEnergyRequest")
 	x.EVTargetEnergyRequest.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVMaximumEnergyRequest")
+	d.Out("EVTargetEnergyRequest")
+	if !d.Begin("EVMaximumEnergyRequest", 0) {
 		return
 	}
-	d.In("EVMaximumEnergyRequest")
 	x.EVMaximumEnergyRequest.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVMinimumEnergyRequest")
+	d.Out("EVMaximumEnergyRequest")
+	if !d.Begin("EVMinimumEnergyRequest", 0) {
 		return
 	}
-	d.In("EVMinimumEnergyRequest")
 	x.EVMinimumEnergyRequest.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVMaximumChargePower")
+	d.Out("EVMinimumEnergyRequest")
+	if !d.Begin("EVMaximumChargePower", 0) {
 		return
 	}
-	d.In("EVMaximumChargePower")
 	x.EVMaximumChargePower.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVMinimumChargePower")
+	d.Out("EVMaximumChargePower")
+	if !d.Begin("EVMinimumChargePower", 0) {
 		return
 	}
-	d.In("EVMinimumChargePower")
 	x.EVMinimumChargePower.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVMaximumChargeCurrent")
+	d.Out("EVMinimumChargePower")
+	if !d.Begin("EVMaximumChargeCurrent", 0) {
 		return
 	}
-	d.In("EVMaximumChargeCurrent")
 	x.EVMaximumChargeCurrent.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVMaximumVoltage")
+	d.Out("EVMaximumChargeCurrent")
+	if !d.Begin("EVMaximumVoltage", 0) {
 		return
 	}
-	d.In("EVMaximumVoltage")
 	x.EVMaximumVoltage.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVMinimumVoltage")
+	d.Out("EVMaximumVoltage")
+	if !d.Begin("EVMinimumVoltage", 0) {
 		return
 	}
-	d.In("EVMinimumVoltage")
 	x.EVMinimumVoltage.DecodeEXI(d)
-	d.Out()
-	if d.Event(1, exi.AtEnd) != 0 {
-		d.Expected("end of element")
-	}
+	d.Out("EVMinimumVoltage")
+	d.End(exi.AtEnd)
 }
 
 // EncodeEXI writes the element's content and end.
@@ -652,34 +577,33 @@ func (x *DynamicDCCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	at := uint32(0)
 	if x.DepartureTime.Present {
 		e.Event(0-at, 2-at)
-		e.At("DepartureTime")
-		e.Unsigned(uint64(x.DepartureTime.Value))
+		e.Unsigned("DepartureTime", uint64(x.DepartureTime.Value))
 		at = 1
 	}
 	e.Event(1-at, 2-at)
-	e.At("EVTargetEnergyRequest")
 	x.EVTargetEnergyRequest.EncodeEXI(e)
+	e.Out("EVTargetEnergyRequest")
 	e.Event(0, 1)
-	e.At("EVMaximumEnergyRequest")
 	x.EVMaximumEnergyRequest.EncodeEXI(e)
+	e.Out("EVMaximumEnergyRequest")
 	e.Event(0, 1)
-	e.At("EVMinimumEnergyRequest")
 	x.EVMinimumEnergyRequest.EncodeEXI(e)
+	e.Out("EVMinimumEnergyRequest")
 	e.Event(0, 1)
-	e.At("EVMaximumChargePower")
 	x.EVMaximumChargePower.EncodeEXI(e)
+	e.Out("EVMaximumChargePower")
 	e.Event(0, 1)
-	e.At("EVMinimumChargePower")
 	x.EVMinimumChargePower.EncodeEXI(e)
+	e.Out("EVMinimumChargePower")
 	e.Event(0, 1)
-	e.At("EVMaximumChargeCurrent")
 	x.EVMaximumChargeCurrent.EncodeEXI(e)
+	e.Out("EVMaximumChargeCurrent")
 	e.Event(0, 1)
-	e.At("EVMaximumVoltage")
 	x.EVMaximumVoltage.EncodeEXI(e)
+	e.Out("EVMaximumVoltage")
 	e.Event(0, 1)
-	e.At("EVMinimumVoltage")
 	x.EVMinimumVoltage.EncodeEXI(e)
+	e.Out("EVMinimumVoltage")
 	e.Event(0, 1)
 }
 
@@ -745,74 +669,62 @@ func (x *ScheduledDCCLReqControlMode) DecodeEXI(d *exi.Decoder) {
 	ev := d.Event(4, exi.AtStart)
 	if ev == 0 {
 		x.EVTargetEnergyRequest.Present = true
-		d.In("EVTargetEnergyRequest")
 		x.EVTargetEnergyRequest.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVTargetEnergyRequest")
 		ev = d.Event(3, 0) + 1
 	}
 	if ev == 1 {
 		x.EVMaximumEnergyRequest.Present = true
-		d.In("EVMaximumEnergyRequest")
 		x.EVMaximumEnergyRequest.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMaximumEnergyRequest")
 		ev = d.Event(2, 0) + 2
 	}
 	if ev == 2 {
 		x.EVMinimumEnergyRequest.Present = true
-		d.In("EVMinimumEnergyRequest")
 		x.EVMinimumEnergyRequest.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMinimumEnergyRequest")
 		ev = d.Event(1, 0) + 3
 	}
 	if ev != 3 {
 		d.Expected("EVTargetCurrent")
 		return
 	}
-	d.In("EVTargetCurrent")
 	x.EVTargetCurrent.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVTargetVoltage")
+	d.Out("EVTargetCurrent")
+	if !d.Begin("EVTargetVoltage", 0) {
 		return
 	}
-	d.In("EVTargetVoltage")
 	x.EVTargetVoltage.DecodeEXI(d)
-	d.Out()
+	d.Out("EVTargetVoltage")
 	ev = d.Event(6, exi.AtEnd)
 	if ev == 0 {
 		x.EVMaximumChargePower.Present = true
-		d.In("EVMaximumChargePower")
 		x.EVMaximumChargePower.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMaximumChargePower")
 		ev = d.Event(5, exi.AtEnd) + 1
 	}
 	if ev == 1 {
 		x.EVMinimumChargePower.Present = true
-		d.In("EVMinimumChargePower")
 		x.EVMinimumChargePower.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMinimumChargePower")
 		ev = d.Event(4, exi.AtEnd) + 2
 	}
 	if ev == 2 {
 		x.EVMaximumChargeCurrent.Present = true
-		d.In("EVMaximumChargeCurrent")
 		x.EVMaximumChargeCurrent.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMaximumChargeCurrent")
 		ev = d.Event(3, exi.AtEnd) + 3
 	}
 	if ev == 3 {
 		x.EVMaximumVoltage.Present = true
-		d.In("EVMaximumVoltage")
 		x.EVMaximumVoltage.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMaximumVoltage")
 		ev = d.Event(2, exi.AtEnd) + 4
 	}
 	if ev == 4 {
 		x.EVMinimumVoltage.Present = true
-		d.In("EVMinimumVoltage")
 		x.EVMinimumVoltage.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVMinimumVoltage")
 		ev = d.Event(1, exi.AtEnd) + 5
 	}
 	if ev != 5 {
@@ -825,57 +737,57 @@ func (x *ScheduledDCCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	at := uint32(0)
 	if x.EVTargetEnergyRequest.Present {
 		e.Event(0-at, 4-at)
-		e.At("EVTargetEnergyRequest")
 		x.EVTargetEnergyRequest.Value.EncodeEXI(e)
+		e.Out("EVTargetEnergyRequest")
 		at = 1
 	}
 	if x.EVMaximumEnergyRequest.Present {
 		e.Event(1-at, 4-at)
-		e.At("EVMaximumEnergyRequest")
 		x.EVMaximumEnergyRequest.Value.EncodeEXI(e)
+		e.Out("EVMaximumEnergyRequest")
 		at = 2
 	}
 	if x.EVMinimumEnergyRequest.Present {
 		e.Event(2-at, 4-at)
-		e.At("EVMinimumEnergyRequest")
 		x.EVMinimumEnergyRequest.Value.EncodeEXI(e)
+		e.Out("EVMinimumEnergyRequest")
 		at = 3
 	}
 	e.Event(3-at, 4-at)
-	e.At("EVTargetCurrent")
 	x.EVTargetCurrent.EncodeEXI(e)
+	e.Out("EVTargetCurrent")
 	e.Event(0, 1)
-	e.At("EVTargetVoltage")
 	x.EVTargetVoltage.EncodeEXI(e)
+	e.Out("EVTargetVoltage")
 	at = 0
 	if x.EVMaximumChargePower.Present {
 		e.Event(0-at, 6-at)
-		e.At("EVMaximumChargePower")
 		x.EVMaximumChargePower.Value.EncodeEXI(e)
+		e.Out("EVMaximumChargePower")
 		at = 1
 	}
 	if x.EVMinimumChargePower.Present {
 		e.Event(1-at, 6-at)
-		e.At("EVMinimumChargePower")
 		x.EVMinimumChargePower.Value.EncodeEXI(e)
+		e.Out("EVMinimumChargePower")
 		at = 2
 	}
 	if x.EVMaximumChargeCurrent.Present {
 		e.Event(2-at, 6-at)
-		e.At("EVMaximumChargeCurrent")
 		x.EVMaximumChargeCurrent.Value.EncodeEXI(e)
+		e.Out("EVMaximumChargeCurrent")
 		at = 3
 	}
 	if x.EVMaximumVoltage.Present {
 		e.Event(3-at, 6-at)
-		e.At("EVMaximumVoltage")
 		x.EVMaximumVoltage.Value.EncodeEXI(e)
+		e.Out("EVMaximumVoltage")
 		at = 4
 	}
 	if x.EVMinimumVoltage.Present {
 		e.Event(4-at, 6-at)
-		e.At("EVMinimumVoltage")
 		x.EVMinimumVoltage.Value.EncodeEXI(e)
+		e.Out("EVMinimumVoltage")
 		at = 5
 	}
 	e.Event(5-at, 6-at)
@@ -936,7 +848,7 @@ type DCChargeLoopReq struct {
 	// Header: MessageHeaderType.
 	Header common.MessageHeader `exi:"ct:Header"`
 	// DisplayParameters: DisplayParametersType, optional.
-	DisplayParameters exi.Optional[DisplayParameters] `exi:"ct:DisplayParameters"`
+	DisplayParameters exi.Optional[common.DisplayParameters] `exi:"ct:DisplayParameters"`
 	// MeterInfoRequested: boolean.
 	MeterInfoRequested bool `exi:"ct:MeterInfoRequested"`
 	// EVPresentVoltage: RationalNumberType.
@@ -952,53 +864,43 @@ func (*DCChargeLoopReq) ElementName() exi.QName {
 
 // DecodeEXI reads the element's content and end.
 func (x *DCChargeLoopReq) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("Header")
+	if !d.Begin("Header", exi.AtStart) {
 		return
 	}
-	d.In("Header")
 	x.Header.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(2, 0)
+	d.Out("Header")
+	ev := d.Event(2, 0)
 	if ev == 0 {
 		x.DisplayParameters.Present = true
-		d.In("DisplayParameters")
 		x.DisplayParameters.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("DisplayParameters")
 		ev = d.Event(1, 0) + 1
 	}
 	if ev != 1 {
 		d.Expected("MeterInfoRequested")
 		return
 	}
-	d.At("MeterInfoRequested")
-	x.MeterInfoRequested = d.Bool()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVPresentVoltage")
+	x.MeterInfoRequested = d.Bool("MeterInfoRequested")
+	if !d.Begin("EVPresentVoltage", 0) {
 		return
 	}
-	d.In("EVPresentVoltage")
 	x.EVPresentVoltage.DecodeEXI(d)
-	d.Out()
+	d.Out("EVPresentVoltage")
 	ev = d.Event(5, 0)
 	switch ev {
 	case 0:
 		{
 			v := new(BPTDynamicDCCLReqControlMode)
 			x.CLReqControlMode = v
-			d.In("BPT_Dynamic_DC_CLReqControlMode")
 			v.DecodeEXI(d)
-			d.Out()
+			d.Out("BPT_Dynamic_DC_CLReqControlMode")
 		}
 	case 1:
 		{
 			v := new(BPTScheduledDCCLReqControlMode)
 			x.CLReqControlMode = v
-			d.In("BPT_Scheduled_DC_CLReqControlMode")
 			v.DecodeEXI(d)
-			d.Out()
+			d.Out("BPT_Scheduled_DC_CLReqControlMode")
 		}
 	case 2:
 		d.Refuse("abstract element CLReqControlMode")
@@ -1006,45 +908,40 @@ func (x *DCChargeLoopReq) DecodeEXI(d *exi.Decoder) {
 		{
 			v := new(DynamicDCCLReqControlMode)
 			x.CLReqControlMode = v
-			d.In("Dynamic_DC_CLReqControlMode")
 			v.DecodeEXI(d)
-			d.Out()
+			d.Out("Dynamic_DC_CLReqControlMode")
 		}
 	case 4:
 		{
 			v := new(ScheduledDCCLReqControlMode)
 			x.CLReqControlMode = v
-			d.In("Scheduled_DC_CLReqControlMode")
 			v.DecodeEXI(d)
-			d.Out()
+			d.Out("Scheduled_DC_CLReqControlMode")
 		}
 	default:
 		d.Expected("BPT_Dynamic_DC_CLReqControlMode or BPT_Scheduled_DC_CLReqControlMode or Dynamic_DC_CLReqControlMode or Scheduled_DC_CLReqControlMode")
 		return
 	}
-	if d.Event(1, exi.AtEnd) != 0 {
-		d.Expected("end of element")
-	}
+	d.End(exi.AtEnd)
 }
 
 // EncodeEXI writes the element's content and end.
 func (x *DCChargeLoopReq) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
-	e.At("Header")
 	x.Header.EncodeEXI(e)
+	e.Out("Header")
 	at := uint32(0)
 	if x.DisplayParameters.Present {
 		e.Event(0-at, 2-at)
-		e.At("DisplayParameters")
 		x.DisplayParameters.Value.EncodeEXI(e)
+		e.Out("DisplayParameters")
 		at = 1
 	}
 	e.Event(1-at, 2-at)
-	e.At("MeterInfoRequested")
-	e.Bool(x.MeterInfoRequested)
+	e.Bool("MeterInfoRequested", x.MeterInfoRequested)
 	e.Event(0, 1)
-	e.At("EVPresentVoltage")
 	x.EVPresentVoltage.EncodeEXI(e)
+	e.Out("EVPresentVoltage")
 	switch v := x.CLReqControlMode.(type) {
 	case *BPTDynamicDCCLReqControlMode:
 		e.Event(0, 5)
@@ -1052,32 +949,32 @@ func (x *DCChargeLoopReq) EncodeEXI(e *exi.Encoder) {
 			e.Missing("BPT_Dynamic_DC_CLReqControlMode")
 			return
 		}
-		e.At("BPT_Dynamic_DC_CLReqControlMode")
 		v.EncodeEXI(e)
+		e.Out("BPT_Dynamic_DC_CLReqControlMode")
 	case *BPTScheduledDCCLReqControlMode:
 		e.Event(1, 5)
 		if v == nil {
 			e.Missing("BPT_Scheduled_DC_CLReqControlMode")
 			return
 		}
-		e.At("BPT_Scheduled_DC_CLReqControlMode")
 		v.EncodeEXI(e)
+		e.Out("BPT_Scheduled_DC_CLReqControlMode")
 	case *DynamicDCCLReqControlMode:
 		e.Event(3, 5)
 		if v == nil {
 			e.Missing("Dynamic_DC_CLReqControlMode")
 			return
 		}
-		e.At("Dynamic_DC_CLReqControlMode")
 		v.EncodeEXI(e)
+		e.Out("Dynamic_DC_CLReqControlMode")
 	case *ScheduledDCCLReqControlMode:
 		e.Event(4, 5)
 		if v == nil {
 			e.Missing("Scheduled_DC_CLReqControlMode")
 			return
 		}
-		e.At("Scheduled_DC_CLReqControlMode")
 		v.EncodeEXI(e)
+		e.Out("Scheduled_DC_CLReqControlMode")
 	default:
 		e.Missing("CLReqControlMode")
 	}
@@ -1143,91 +1040,63 @@ func (*BPTDynamicDCCLResControlMode) ElementName() exi.QName {
 func (x *BPTDynamicDCCLResControlMode) DecodeEXI(d *exi.Decoder) {
 	ev := d.Event(5, exi.AtStart)
 	if ev == 0 {
-		d.At("DepartureTime")
-		x.DepartureTime.Set(uint32(d.Unsigned(1<<32 - 1)))
+		x.DepartureTime.Set(uint32(d.Unsigned("DepartureTime", 1<<32-1)))
 		ev = d.Event(4, 0) + 1
 	}
 	if ev == 1 {
-		d.At("MinimumSOC")
-		x.MinimumSOC.Set(int8(d.Ranged(0, 100)))
+		x.MinimumSOC.Set(int8(d.Ranged("MinimumSOC", 0, 100)))
 		ev = d.Event(3, 0) + 2
 	}
 	if ev == 2 {
-		d.At("TargetSOC")
-		x.TargetSOC.Set(int8(d.Ranged(0, 100)))
+		x.TargetSOC.Set(int8(d.Ranged("TargetSOC", 0, 100)))
 		ev = d.Event(2, 0) + 3
 	}
 	if ev == 3 {
-		d.At("AckMaxDelay")
-		x.AckMaxDelay.Set(uint16(d.Unsigned(1<<16 - 1)))
+		x.AckMaxDelay.Set(uint16(d.Unsigned("AckMaxDelay", 1<<16-1)))
 		ev = d.Event(1, 0) + 4
 	}
 	if ev != 4 {
 		d.Expected("EVSEMaximumChargePower")
 		return
 	}
-	d.In("EVSEMaximumChargePower")
 	x.EVSEMaximumChargePower.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVSEMinimumChargePower")
+	d.Out("EVSEMaximumChargePower")
+	if !d.Begin("EVSEMinimumChargePower", 0) {
 		return
 	}
-	d.In("EVSEMinimumChargePower")
 	x.EVSEMinimumChargePower.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVSEMaximumChargeCurrent")
+	d.Out("EVSEMinimumChargePower")
+	if !d.Begin("EVSEMaximumChargeCurrent", 0) {
 		return
 	}
-	d.In("EVSEMaximumChargeCurrent")
 	x.EVSEMaximumChargeCurrent.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVSEMaximumVoltage")
+	d.Out("EVSEMaximumChargeCurrent")
+	if !d.Begin("EVSEMaximumVoltage", 0) {
 		return
 	}
-	d.In("EVSEMaximumVoltage")
 	x.EVSEMaximumVoltage.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVSEMaximumDischargePower")
+	d.Out("EVSEMaximumVoltage")
+	if !d.Begin("EVSEMaximumDischargePower", 0) {
 		return
 	}
-	d.In("EVSEMaximumDischargePower")
 	x.EVSEMaximumDischargePower.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVSEMinimumDischargePower")
+	d.Out("EVSEMaximumDischargePower")
+	if !d.Begin("EVSEMinimumDischargePower", 0) {
 		return
 	}
-	d.In("EVSEMinimumDischargePower")
 	x.EVSEMinimumDischargePower.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVSEMaximumDischargeCurrent")
+	d.Out("EVSEMinimumDischargePower")
+	if !d.Begin("EVSEMaximumDischargeCurrent", 0) {
 		return
 	}
-	d.In("EVSEMaximumDischargeCurrent")
 	x.EVSEMaximumDischargeCurrent.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVSEMinimumVoltage")
+	d.Out("EVSEMaximumDischargeCurrent")
+	if !d.Begin("EVSEMinimumVoltage", 0) {
 		return
 	}
-	d.In("EVSEMinimumVoltage")
 	x.EVSEMinimumVoltage.DecodeEXI(d)
-	d.Out()
-	if d.Event(1, exi.AtEnd) != 0 {
-		d.Expected("end of element")
-	}
+	d.Out("EVSEMinimumVoltage")
+	d.End(exi.AtEnd)
 }
 
 // EncodeEXI writes the element's content and end.
@@ -1235,52 +1104,48 @@ func (x *BPTDynamicDCCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	at := uint32(0)
 	if x.DepartureTime.Present {
 		e.Event(0-at, 5-at)
-		e.At("DepartureTime")
-		e.Unsigned(uint64(x.DepartureTime.Value))
+		e.Unsigned("DepartureTime", uint64(x.DepartureTime.Value))
 		at = 1
 	}
 	if x.MinimumSOC.Present {
 		e.Event(1-at, 5-at)
-		e.At("MinimumSOC")
-		e.Ranged(int(x.MinimumSOC.Value), 0, 100)
+		e.Ranged("MinimumSOC", int(x.MinimumSOC.Value), 0, 100)
 		at = 2
 	}
 	if x.TargetSOC.Present {
 		e.Event(2-at, 5-at)
-		e.At("TargetSOC")
-		e.Ranged(int(x.TargetSOC.Value), 0, 100)
+		e.Ranged("TargetSOC", int(x.TargetSOC.Value), 0, 100)
 		at = 3
 	}
 	if x.AckMaxDelay.Present {
 		e.Event(3-at, 5-at)
-		e.At("AckMaxDelay")
-		e.Unsigned(uint64(x.AckMaxDelay.Value))
+		e.Unsigned("AckMaxDelay", uint64(x.AckMaxDelay.Value))
 		at = 4
 	}
 	e.Event(4-at, 5-at)
-	e.At("EVSEMaximumChargePower")
 	x.EVSEMaximumChargePower.EncodeEXI(e)
+	e.Out("EVSEMaximumChargePower")
 	e.Event(0, 1)
-	e.At("EVSEMinimumChargePower")
 	x.EVSEMinimumChargePower.EncodeEXI(e)
+	e.Out("EVSEMinimumChargePower")
 	e.Event(0, 1)
-	e.At("EVSEMaximumChargeCurrent")
 	x.EVSEMaximumChargeCurrent.EncodeEXI(e)
+	e.Out("EVSEMaximumChargeCurrent")
 	e.Event(0, 1)
-	e.At("EVSEMaximumVoltage")
 	x.EVSEMaximumVoltage.EncodeEXI(e)
+	e.Out("EVSEMaximumVoltage")
 	e.Event(0, 1)
-	e.At("EVSEMaximumDischargePower")
 	x.EVSEMaximumDischargePower.EncodeEXI(e)
+	e.Out("EVSEMaximumDischargePower")
 	e.Event(0, 1)
-	e.At("EVSEMinimumDischargePower")
 	x.EVSEMinimumDischargePower.EncodeEXI(e)
+	e.Out("EVSEMinimumDischargePower")
 	e.Event(0, 1)
-	e.At("EVSEMaximumDischargeCurrent")
 	x.EVSEMaximumDischargeCurrent.EncodeEXI(e)
+	e.Out("EVSEMaximumDischargeCurrent")
 	e.Event(0, 1)
-	e.At("EVSEMinimumVoltage")
 	x.EVSEMinimumVoltage.EncodeEXI(e)
+	e.Out("EVSEMinimumVoltage")
 	e.Event(0, 1)
 }
 
@@ -1348,58 +1213,50 @@ func (x *BPTScheduledDCCLResControlMode) DecodeEXI(d *exi.Decoder) {
 	ev := d.Event(9, exi.AtStart|exi.AtEnd)
 	if ev == 0 {
 		x.EVSEMaximumChargePower.Present = true
-		d.In("EVSEMaximumChargePower")
 		x.EVSEMaximumChargePower.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSEMaximumChargePower")
 		ev = d.Event(8, exi.AtEnd) + 1
 	}
 	if ev == 1 {
 		x.EVSEMinimumChargePower.Present = true
-		d.In("EVSEMinimumChargePower")
 		x.EVSEMinimumChargePower.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSEMinimumChargePower")
 		ev = d.Event(7, exi.AtEnd) + 2
 	}
 	if ev == 2 {
 		x.EVSEMaximumChargeCurrent.Present = true
-		d.In("EVSEMaximumChargeCurrent")
 		x.EVSEMaximumChargeCurrent.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSEMaximumChargeCurrent")
 		ev = d.Event(6, exi.AtEnd) + 3
 	}
 	if ev == 3 {
 		x.EVSEMaximumVoltage.Present = true
-		d.In("EVSEMaximumVoltage")
 		x.EVSEMaximumVoltage.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSEMaximumVoltage")
 		ev = d.Event(5, exi.AtEnd) + 4
 	}
 	if ev == 4 {
 		x.EVSEMaximumDischargePower.Present = true
-		d.In("EVSEMaximumDischargePower")
 		x.EVSEMaximumDischargePower.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSEMaximumDischargePower")
 		ev = d.Event(4, exi.AtEnd) + 5
 	}
 	if ev == 5 {
 		x.EVSEMinimumDischargePower.Present = true
-		d.In("EVSEMinimumDischargePower")
 		x.EVSEMinimumDischargePower.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSEMinimumDischargePower")
 		ev = d.Event(3, exi.AtEnd) + 6
 	}
 	if ev == 6 {
 		x.EVSEMaximumDischargeCurrent.Present = true
-		d.In("EVSEMaximumDischargeCurrent")
 		x.EVSEMaximumDischargeCurrent.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSEMaximumDischargeCurrent")
 		ev = d.Event(2, exi.AtEnd) + 7
 	}
 	if ev == 7 {
 		x.EVSEMinimumVoltage.Present = true
-		d.In("EVSEMinimumVoltage")
 		x.EVSEMinimumVoltage.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSEMinimumVoltage")
 		ev = d.Event(1, exi.AtEnd) + 8
 	}
 	if ev != 8 {
@@ -1412,50 +1269,50 @@ func (x *BPTScheduledDCCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	at := uint32(0)
 	if x.EVSEMaximumChargePower.Present {
 		e.Event(0-at, 9-at)
-		e.At("EVSEMaximumChargePower")
 		x.EVSEMaximumChargePower.Value.EncodeEXI(e)
+		e.Out("EVSEMaximumChargePower")
 		at = 1
 	}
 	if x.EVSEMinimumChargePower.Present {
 		e.Event(1-at, 9-at)
-		e.At("EVSEMinimumChargePower")
 		x.EVSEMinimumChargePower.Value.EncodeEXI(e)
+		e.Out("EVSEMinimumChargePower")
 		at = 2
 	}
 	if x.EVSEMaximumChargeCurrent.Present {
 		e.Event(2-at, 9-at)
-		e.At("EVSEMaximumChargeCurrent")
 		x.EVSEMaximumChargeCurrent.Value.EncodeEXI(e)
+		e.Out("EVSEMaximumChargeCurrent")
 		at = 3
 	}
 	if x.EVSEMaximumVoltage.Present {
 		e.Event(3-at, 9-at)
-		e.At("EVSEMaximumVoltage")
 		x.EVSEMaximumVoltage.Value.EncodeEXI(e)
+		e.Out("EVSEMaximumVoltage")
 		at = 4
 	}
 	if x.EVSEMaximumDischargePower.Present {
 		e.Event(4-at, 9-at)
-		e.At("EVSEMaximumDischargePower")
 		x.EVSEMaximumDischargePower.Value.EncodeEXI(e)
+		e.Out("EVSEMaximumDischargePower")
 		at = 5
 	}
 	if x.EVSEMinimumDischargePower.Present {
 		e.Event(5-at, 9-at)
-		e.At("EVSEMinimumDischargePower")
 		x.EVSEMinimumDischargePower.Value.EncodeEXI(e)
+		e.Out("EVSEMinimumDischargePower")
 		at = 6
 	}
 	if x.EVSEMaximumDischargeCurrent.Present {
 		e.Event(6-at, 9-at)
-		e.At("EVSEMaximumDischargeCurrent")
 		x.EVSEMaximumDischargeCurrent.Value.EncodeEXI(e)
+		e.Out("EVSEMaximumDischargeCurrent")
 		at = 7
 	}
 	if x.EVSEMinimumVoltage.Present {
 		e.Event(7-at, 9-at)
-		e.At("EVSEMinimumVoltage")
 		x.EVSEMinimumVoltage.Value.EncodeEXI(e)
+		e.Out("EVSEMinimumVoltage")
 		at = 8
 	}
 	e.Event(8-at, 9-at)
@@ -1534,59 +1391,43 @@ func (*DynamicDCCLResControlMode) ElementName() exi.QName {
 func (x *DynamicDCCLResControlMode) DecodeEXI(d *exi.Decoder) {
 	ev := d.Event(5, exi.AtStart)
 	if ev == 0 {
-		d.At("DepartureTime")
-		x.DepartureTime.Set(uint32(d.Unsigned(1<<32 - 1)))
+		x.DepartureTime.Set(uint32(d.Unsigned("DepartureTime", 1<<32-1)))
 		ev = d.Event(4, 0) + 1
 	}
 	if ev == 1 {
-		d.At("MinimumSOC")
-		x.MinimumSOC.Set(int8(d.Ranged(0, 100)))
+		x.MinimumSOC.Set(int8(d.Ranged("MinimumSOC", 0, 100)))
 		ev = d.Event(3, 0) + 2
 	}
 	if ev == 2 {
-		d.At("TargetSOC")
-		x.TargetSOC.Set(int8(d.Ranged(0, 100)))
+		x.TargetSOC.Set(int8(d.Ranged("TargetSOC", 0, 100)))
 		ev = d.Event(2, 0) + 3
 	}
 	if ev == 3 {
-		d.At("AckMaxDelay")
-		x.AckMaxDelay.Set(uint16(d.Unsigned(1<<16 - 1)))
+		x.AckMaxDelay.Set(uint16(d.Unsigned("AckMaxDelay", 1<<16-1)))
 		ev = d.Event(1, 0) + 4
 	}
 	if ev != 4 {
 		d.Expected("EVSEMaximumChargePower")
 		return
 	}
-	d.In("EVSEMaximumChargePower")
 	x.EVSEMaximumChargePower.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVSEMinimumChargePower")
+	d.Out("EVSEMaximumChargePower")
+	if !d.Begin("EVSEMinimumChargePower", 0) {
 		return
 	}
-	d.In("EVSEMinimumChargePower")
 	x.EVSEMinimumChargePower.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVSEMaximumChargeCurrent")
+	d.Out("EVSEMinimumChargePower")
+	if !d.Begin("EVSEMaximumChargeCurrent", 0) {
 		return
 	}
-	d.In("EVSEMaximumChargeCurrent")
 	x.EVSEMaximumChargeCurrent.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVSEMaximumVoltage")
+	d.Out("EVSEMaximumChargeCurrent")
+	if !d.Begin("EVSEMaximumVoltage", 0) {
 		return
 	}
-	d.In("EVSEMaximumVoltage")
 	x.EVSEMaximumVoltage.DecodeEXI(d)
-	d.Out()
-	if d.Event(1, exi.AtEnd) != 0 {
-		d.Expected("end of element")
-	}
+	d.Out("EVSEMaximumVoltage")
+	d.End(exi.AtEnd)
 }
 
 // EncodeEXI writes the element's content and end.
@@ -1594,40 +1435,36 @@ func (x *DynamicDCCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	at := uint32(0)
 	if x.DepartureTime.Present {
 		e.Event(0-at, 5-at)
-		e.At("DepartureTime")
-		e.Unsigned(uint64(x.DepartureTime.Value))
+		e.Unsigned("DepartureTime", uint64(x.DepartureTime.Value))
 		at = 1
 	}
 	if x.MinimumSOC.Present {
 		e.Event(1-at, 5-at)
-		e.At("MinimumSOC")
-		e.Ranged(int(x.MinimumSOC.Value), 0, 100)
+		e.Ranged("MinimumSOC", int(x.MinimumSOC.Value), 0, 100)
 		at = 2
 	}
 	if x.TargetSOC.Present {
 		e.Event(2-at, 5-at)
-		e.At("TargetSOC")
-		e.Ranged(int(x.TargetSOC.Value), 0, 100)
+		e.Ranged("TargetSOC", int(x.TargetSOC.Value), 0, 100)
 		at = 3
 	}
 	if x.AckMaxDelay.Present {
 		e.Event(3-at, 5-at)
-		e.At("AckMaxDelay")
-		e.Unsigned(uint64(x.AckMaxDelay.Value))
+		e.Unsigned("AckMaxDelay", uint64(x.AckMaxDelay.Value))
 		at = 4
 	}
 	e.Event(4-at, 5-at)
-	e.At("EVSEMaximumChargePower")
 	x.EVSEMaximumChargePower.EncodeEXI(e)
+	e.Out("EVSEMaximumChargePower")
 	e.Event(0, 1)
-	e.At("EVSEMinimumChargePower")
 	x.EVSEMinimumChargePower.EncodeEXI(e)
+	e.Out("EVSEMinimumChargePower")
 	e.Event(0, 1)
-	e.At("EVSEMaximumChargeCurrent")
 	x.EVSEMaximumChargeCurrent.EncodeEXI(e)
+	e.Out("EVSEMaximumChargeCurrent")
 	e.Event(0, 1)
-	e.At("EVSEMaximumVoltage")
 	x.EVSEMaximumVoltage.EncodeEXI(e)
+	e.Out("EVSEMaximumVoltage")
 	e.Event(0, 1)
 }
 
@@ -1675,30 +1512,26 @@ func (x *ScheduledDCCLResControlMode) DecodeEXI(d *exi.Decoder) {
 	ev := d.Event(5, exi.AtStart|exi.AtEnd)
 	if ev == 0 {
 		x.EVSEMaximumChargePower.Present = true
-		d.In("EVSEMaximumChargePower")
 		x.EVSEMaximumChargePower.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSEMaximumChargePower")
 		ev = d.Event(4, exi.AtEnd) + 1
 	}
 	if ev == 1 {
 		x.EVSEMinimumChargePower.Present = true
-		d.In("EVSEMinimumChargePower")
 		x.EVSEMinimumChargePower.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSEMinimumChargePower")
 		ev = d.Event(3, exi.AtEnd) + 2
 	}
 	if ev == 2 {
 		x.EVSEMaximumChargeCurrent.Present = true
-		d.In("EVSEMaximumChargeCurrent")
 		x.EVSEMaximumChargeCurrent.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSEMaximumChargeCurrent")
 		ev = d.Event(2, exi.AtEnd) + 3
 	}
 	if ev == 3 {
 		x.EVSEMaximumVoltage.Present = true
-		d.In("EVSEMaximumVoltage")
 		x.EVSEMaximumVoltage.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSEMaximumVoltage")
 		ev = d.Event(1, exi.AtEnd) + 4
 	}
 	if ev != 4 {
@@ -1711,26 +1544,26 @@ func (x *ScheduledDCCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	at := uint32(0)
 	if x.EVSEMaximumChargePower.Present {
 		e.Event(0-at, 5-at)
-		e.At("EVSEMaximumChargePower")
 		x.EVSEMaximumChargePower.Value.EncodeEXI(e)
+		e.Out("EVSEMaximumChargePower")
 		at = 1
 	}
 	if x.EVSEMinimumChargePower.Present {
 		e.Event(1-at, 5-at)
-		e.At("EVSEMinimumChargePower")
 		x.EVSEMinimumChargePower.Value.EncodeEXI(e)
+		e.Out("EVSEMinimumChargePower")
 		at = 2
 	}
 	if x.EVSEMaximumChargeCurrent.Present {
 		e.Event(2-at, 5-at)
-		e.At("EVSEMaximumChargeCurrent")
 		x.EVSEMaximumChargeCurrent.Value.EncodeEXI(e)
+		e.Out("EVSEMaximumChargeCurrent")
 		at = 3
 	}
 	if x.EVSEMaximumVoltage.Present {
 		e.Event(3-at, 5-at)
-		e.At("EVSEMaximumVoltage")
 		x.EVSEMaximumVoltage.Value.EncodeEXI(e)
+		e.Out("EVSEMaximumVoltage")
 		at = 4
 	}
 	e.Event(4-at, 5-at)
@@ -1793,96 +1626,60 @@ func (*DCChargeLoopRes) ElementName() exi.QName {
 
 // DecodeEXI reads the element's content and end.
 func (x *DCChargeLoopRes) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("Header")
+	if !d.Begin("Header", exi.AtStart) {
 		return
 	}
-	d.In("Header")
 	x.Header.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("ResponseCode")
-		return
-	}
-	d.At("ResponseCode")
-	x.ResponseCode = common.ResponseCode(d.Enum(40))
-	ev = d.Event(4, 0)
+	d.Out("Header")
+	x.ResponseCode = common.ResponseCode(d.NextEnum("ResponseCode", 40, 0))
+	ev := d.Event(4, 0)
 	if ev == 0 {
 		x.EVSEStatus.Present = true
-		d.In("EVSEStatus")
 		x.EVSEStatus.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSEStatus")
 		ev = d.Event(3, 0) + 1
 	}
 	if ev == 1 {
 		x.MeterInfo.Present = true
-		d.In("MeterInfo")
 		x.MeterInfo.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("MeterInfo")
 		ev = d.Event(2, 0) + 2
 	}
 	if ev == 2 {
 		x.Receipt.Present = true
-		d.In("Receipt")
 		x.Receipt.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("Receipt")
 		ev = d.Event(1, 0) + 3
 	}
 	if ev != 3 {
 		d.Expected("EVSEPresentCurrent")
 		return
 	}
-	d.In("EVSEPresentCurrent")
 	x.EVSEPresentCurrent.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVSEPresentVoltage")
+	d.Out("EVSEPresentCurrent")
+	if !d.Begin("EVSEPresentVoltage", 0) {
 		return
 	}
-	d.In("EVSEPresentVoltage")
 	x.EVSEPresentVoltage.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVSEPowerLimitAchieved")
-		return
-	}
-	d.At("EVSEPowerLimitAchieved")
-	x.EVSEPowerLimitAchieved = d.Bool()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVSECurrentLimitAchieved")
-		return
-	}
-	d.At("EVSECurrentLimitAchieved")
-	x.EVSECurrentLimitAchieved = d.Bool()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVSEVoltageLimitAchieved")
-		return
-	}
-	d.At("EVSEVoltageLimitAchieved")
-	x.EVSEVoltageLimitAchieved = d.Bool()
+	d.Out("EVSEPresentVoltage")
+	x.EVSEPowerLimitAchieved = d.NextBool("EVSEPowerLimitAchieved", 0)
+	x.EVSECurrentLimitAchieved = d.NextBool("EVSECurrentLimitAchieved", 0)
+	x.EVSEVoltageLimitAchieved = d.NextBool("EVSEVoltageLimitAchieved", 0)
 	ev = d.Event(5, 0)
 	switch ev {
 	case 0:
 		{
 			v := new(BPTDynamicDCCLResControlMode)
 			x.CLResControlMode = v
-			d.In("BPT_Dynamic_DC_CLResControlMode")
 			v.DecodeEXI(d)
-			d.Out()
+			d.Out("BPT_Dynamic_DC_CLResControlMode")
 		}
 	case 1:
 		{
 			v := new(BPTScheduledDCCLResControlMode)
 			x.CLResControlMode = v
-			d.In("BPT_Scheduled_DC_CLResControlMode")
 			v.DecodeEXI(d)
-			d.Out()
+			d.Out("BPT_Scheduled_DC_CLResControlMode")
 		}
 	case 2:
 		d.Refuse("abstract element CLResControlMode")
@@ -1890,69 +1687,57 @@ func (x *DCChargeLoopRes) DecodeEXI(d *exi.Decoder) {
 		{
 			v := new(DynamicDCCLResControlMode)
 			x.CLResControlMode = v
-			d.In("Dynamic_DC_CLResControlMode")
 			v.DecodeEXI(d)
-			d.Out()
+			d.Out("Dynamic_DC_CLResControlMode")
 		}
 	case 4:
 		{
 			v := new(ScheduledDCCLResControlMode)
 			x.CLResControlMode = v
-			d.In("Scheduled_DC_CLResControlMode")
 			v.DecodeEXI(d)
-			d.Out()
+			d.Out("Scheduled_DC_CLResControlMode")
 		}
 	default:
 		d.Expected("BPT_Dynamic_DC_CLResControlMode or BPT_Scheduled_DC_CLResControlMode or Dynamic_DC_CLResControlMode or Scheduled_DC_CLResControlMode")
 		return
 	}
-	if d.Event(1, exi.AtEnd) != 0 {
-		d.Expected("end of element")
-	}
+	d.End(exi.AtEnd)
 }
 
 // EncodeEXI writes the element's content and end.
 func (x *DCChargeLoopRes) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
-	e.At("Header")
 	x.Header.EncodeEXI(e)
-	e.Event(0, 1)
-	e.At("ResponseCode")
-	e.Enum(uint8(x.ResponseCode), 40)
+	e.Out("Header")
+	e.NextEnum("ResponseCode", uint8(x.ResponseCode), 40)
 	at := uint32(0)
 	if x.EVSEStatus.Present {
 		e.Event(0-at, 4-at)
-		e.At("EVSEStatus")
 		x.EVSEStatus.Value.EncodeEXI(e)
+		e.Out("EVSEStatus")
 		at = 1
 	}
 	if x.MeterInfo.Present {
 		e.Event(1-at, 4-at)
-		e.At("MeterInfo")
 		x.MeterInfo.Value.EncodeEXI(e)
+		e.Out("MeterInfo")
 		at = 2
 	}
 	if x.Receipt.Present {
 		e.Event(2-at, 4-at)
-		e.At("Receipt")
 		x.Receipt.Value.EncodeEXI(e)
+		e.Out("Receipt")
 		at = 3
 	}
 	e.Event(3-at, 4-at)
-	e.At("EVSEPresentCurrent")
 	x.EVSEPresentCurrent.EncodeEXI(e)
+	e.Out("EVSEPresentCurrent")
 	e.Event(0, 1)
-	e.At("EVSEPresentVoltage")
 	x.EVSEPresentVoltage.EncodeEXI(e)
-	e.Event(0, 1)
-	e.At("EVSEPowerLimitAchieved")
-	e.Bool(x.EVSEPowerLimitAchieved)
-	e.Event(0, 1)
-	e.At("EVSECurrentLimitAchieved")
-	e.Bool(x.EVSECurrentLimitAchieved)
-	e.Event(0, 1)
-	e.At("EVSEVoltageLimitAchieved")
-	e.Bool(x.EVSEVoltageLimitAchieved)
+	e.Out("EVSEPresentVoltage")
+	e.NextBool("EVSEPowerLimitAchieved", x.EVSEPowerLimitAchieved)
+	e.NextBool("EVSECurrentLimitAchieved", x.EVSECurrentLimitAchieved)
+	e.NextBool("EVSEVoltageLimitAchieved", x.EVSEVoltageLimitAchieved)
 	switch v := x.CLResControlMode.(type) {
 	case *BPTDynamicDCCLResControlMode:
 		e.Event(0, 5)
@@ -1960,32 +1745,32 @@ func (x *DCChargeLoopRes) EncodeEXI(e *exi.Encoder) {
 			e.Missing("BPT_Dynamic_DC_CLResControlMode")
 			return
 		}
-		e.At("BPT_Dynamic_DC_CLResControlMode")
 		v.EncodeEXI(e)
+		e.Out("BPT_Dynamic_DC_CLResControlMode")
 	case *BPTScheduledDCCLResControlMode:
 		e.Event(1, 5)
 		if v == nil {
 			e.Missing("BPT_Scheduled_DC_CLResControlMode")
 			return
 		}
-		e.At("BPT_Scheduled_DC_CLResControlMode")
 		v.EncodeEXI(e)
+		e.Out("BPT_Scheduled_DC_CLResControlMode")
 	case *DynamicDCCLResControlMode:
 		e.Event(3, 5)
 		if v == nil {
 			e.Missing("Dynamic_DC_CLResControlMode")
 			return
 		}
-		e.At("Dynamic_DC_CLResControlMode")
 		v.EncodeEXI(e)
+		e.Out("Dynamic_DC_CLResControlMode")
 	case *ScheduledDCCLResControlMode:
 		e.Event(4, 5)
 		if v == nil {
 			e.Missing("Scheduled_DC_CLResControlMode")
 			return
 		}
-		e.At("Scheduled_DC_CLResControlMode")
 		v.EncodeEXI(e)
+		e.Out("Scheduled_DC_CLResControlMode")
 	default:
 		e.Missing("CLResControlMode")
 	}
@@ -2025,176 +1810,5 @@ func (x *DCChargeLoopRes) ValidateEXI(v *exi.Validator) {
 		v.Out()
 	} else {
 		v.Missing("CLResControlMode")
-	}
-}
-
-// DisplayParameters is the complex type DisplayParametersType of urn:iso:std:iso:15118:-20:CommonTypes.
-type DisplayParameters struct {
-	// PresentSOC: byte 0 to 100, optional.
-	PresentSOC exi.Optional[int8] `exi:"ct:PresentSOC"`
-	// MinimumSOC: byte 0 to 100, optional.
-	MinimumSOC exi.Optional[int8] `exi:"ct:MinimumSOC"`
-	// TargetSOC: byte 0 to 100, optional.
-	TargetSOC exi.Optional[int8] `exi:"ct:TargetSOC"`
-	// MaximumSOC: byte 0 to 100, optional.
-	MaximumSOC exi.Optional[int8] `exi:"ct:MaximumSOC"`
-	// RemainingTimeToMinimumSOC: unsignedInt 0 to 4294967295, optional.
-	RemainingTimeToMinimumSOC exi.Optional[uint32] `exi:"ct:RemainingTimeToMinimumSOC"`
-	// RemainingTimeToTargetSOC: unsignedInt 0 to 4294967295, optional.
-	RemainingTimeToTargetSOC exi.Optional[uint32] `exi:"ct:RemainingTimeToTargetSOC"`
-	// RemainingTimeToMaximumSOC: unsignedInt 0 to 4294967295, optional.
-	RemainingTimeToMaximumSOC exi.Optional[uint32] `exi:"ct:RemainingTimeToMaximumSOC"`
-	// ChargingComplete: boolean, optional.
-	ChargingComplete exi.Optional[bool] `exi:"ct:ChargingComplete"`
-	// BatteryEnergyCapacity: RationalNumberType, optional.
-	BatteryEnergyCapacity exi.Optional[common.RationalNumber] `exi:"ct:BatteryEnergyCapacity"`
-	// InletHot: boolean, optional.
-	InletHot exi.Optional[bool] `exi:"ct:InletHot"`
-}
-
-// DecodeEXI reads the element's content and end.
-func (x *DisplayParameters) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(11, exi.AtStart|exi.AtEnd)
-	if ev == 0 {
-		d.At("PresentSOC")
-		x.PresentSOC.Set(int8(d.Ranged(0, 100)))
-		ev = d.Event(10, exi.AtEnd) + 1
-	}
-	if ev == 1 {
-		d.At("MinimumSOC")
-		x.MinimumSOC.Set(int8(d.Ranged(0, 100)))
-		ev = d.Event(9, exi.AtEnd) + 2
-	}
-	if ev == 2 {
-		d.At("TargetSOC")
-		x.TargetSOC.Set(int8(d.Ranged(0, 100)))
-		ev = d.Event(8, exi.AtEnd) + 3
-	}
-	if ev == 3 {
-		d.At("MaximumSOC")
-		x.MaximumSOC.Set(int8(d.Ranged(0, 100)))
-		ev = d.Event(7, exi.AtEnd) + 4
-	}
-	if ev == 4 {
-		d.At("RemainingTimeToMinimumSOC")
-		x.RemainingTimeToMinimumSOC.Set(uint32(d.Unsigned(1<<32 - 1)))
-		ev = d.Event(6, exi.AtEnd) + 5
-	}
-	if ev == 5 {
-		d.At("RemainingTimeToTargetSOC")
-		x.RemainingTimeToTargetSOC.Set(uint32(d.Unsigned(1<<32 - 1)))
-		ev = d.Event(5, exi.AtEnd) + 6
-	}
-	if ev == 6 {
-		d.At("RemainingTimeToMaximumSOC")
-		x.RemainingTimeToMaximumSOC.Set(uint32(d.Unsigned(1<<32 - 1)))
-		ev = d.Event(4, exi.AtEnd) + 7
-	}
-	if ev == 7 {
-		d.At("ChargingComplete")
-		x.ChargingComplete.Set(d.Bool())
-		ev = d.Event(3, exi.AtEnd) + 8
-	}
-	if ev == 8 {
-		x.BatteryEnergyCapacity.Present = true
-		d.In("BatteryEnergyCapacity")
-		x.BatteryEnergyCapacity.Value.DecodeEXI(d)
-		d.Out()
-		ev = d.Event(2, exi.AtEnd) + 9
-	}
-	if ev == 9 {
-		d.At("InletHot")
-		x.InletHot.Set(d.Bool())
-		ev = d.Event(1, exi.AtEnd) + 10
-	}
-	if ev != 10 {
-		d.Expected("end of element")
-	}
-}
-
-// EncodeEXI writes the element's content and end.
-func (x *DisplayParameters) EncodeEXI(e *exi.Encoder) {
-	at := uint32(0)
-	if x.PresentSOC.Present {
-		e.Event(0-at, 11-at)
-		e.At("PresentSOC")
-		e.Ranged(int(x.PresentSOC.Value), 0, 100)
-		at = 1
-	}
-	if x.MinimumSOC.Present {
-		e.Event(1-at, 11-at)
-		e.At("MinimumSOC")
-		e.Ranged(int(x.MinimumSOC.Value), 0, 100)
-		at = 2
-	}
-	if x.TargetSOC.Present {
-		e.Event(2-at, 11-at)
-		e.At("TargetSOC")
-		e.Ranged(int(x.TargetSOC.Value), 0, 100)
-		at = 3
-	}
-	if x.MaximumSOC.Present {
-		e.Event(3-at, 11-at)
-		e.At("MaximumSOC")
-		e.Ranged(int(x.MaximumSOC.Value), 0, 100)
-		at = 4
-	}
-	if x.RemainingTimeToMinimumSOC.Present {
-		e.Event(4-at, 11-at)
-		e.At("RemainingTimeToMinimumSOC")
-		e.Unsigned(uint64(x.RemainingTimeToMinimumSOC.Value))
-		at = 5
-	}
-	if x.RemainingTimeToTargetSOC.Present {
-		e.Event(5-at, 11-at)
-		e.At("RemainingTimeToTargetSOC")
-		e.Unsigned(uint64(x.RemainingTimeToTargetSOC.Value))
-		at = 6
-	}
-	if x.RemainingTimeToMaximumSOC.Present {
-		e.Event(6-at, 11-at)
-		e.At("RemainingTimeToMaximumSOC")
-		e.Unsigned(uint64(x.RemainingTimeToMaximumSOC.Value))
-		at = 7
-	}
-	if x.ChargingComplete.Present {
-		e.Event(7-at, 11-at)
-		e.At("ChargingComplete")
-		e.Bool(x.ChargingComplete.Value)
-		at = 8
-	}
-	if x.BatteryEnergyCapacity.Present {
-		e.Event(8-at, 11-at)
-		e.At("BatteryEnergyCapacity")
-		x.BatteryEnergyCapacity.Value.EncodeEXI(e)
-		at = 9
-	}
-	if x.InletHot.Present {
-		e.Event(9-at, 11-at)
-		e.At("InletHot")
-		e.Bool(x.InletHot.Value)
-		at = 10
-	}
-	e.Event(10-at, 11-at)
-}
-
-// ValidateEXI checks what the schema demands beyond the wire format.
-func (x *DisplayParameters) ValidateEXI(v *exi.Validator) {
-	if x.PresentSOC.Present {
-		v.Int("PresentSOC", int64(x.PresentSOC.Value), 0, 100)
-	}
-	if x.MinimumSOC.Present {
-		v.Int("MinimumSOC", int64(x.MinimumSOC.Value), 0, 100)
-	}
-	if x.TargetSOC.Present {
-		v.Int("TargetSOC", int64(x.TargetSOC.Value), 0, 100)
-	}
-	if x.MaximumSOC.Present {
-		v.Int("MaximumSOC", int64(x.MaximumSOC.Value), 0, 100)
-	}
-	if x.BatteryEnergyCapacity.Present {
-		v.In("BatteryEnergyCapacity")
-		x.BatteryEnergyCapacity.Value.ValidateEXI(v)
-		v.Out()
 	}
 }

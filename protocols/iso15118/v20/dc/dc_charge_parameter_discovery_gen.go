@@ -40,135 +40,103 @@ func (*BPTDCCPDReqEnergyTransferMode) ElementName() exi.QName {
 
 // DecodeEXI reads the element's content and end.
 func (x *BPTDCCPDReqEnergyTransferMode) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("EVMaximumChargePower")
+	if !d.Begin("EVMaximumChargePower", exi.AtStart) {
 		return
 	}
-	d.In("EVMaximumChargePower")
 	x.EVMaximumChargePower.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVMinimumChargePower")
+	d.Out("EVMaximumChargePower")
+	if !d.Begin("EVMinimumChargePower", 0) {
 		return
 	}
-	d.In("EVMinimumChargePower")
 	x.EVMinimumChargePower.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVMaximumChargeCurrent")
+	d.Out("EVMinimumChargePower")
+	if !d.Begin("EVMaximumChargeCurrent", 0) {
 		return
 	}
-	d.In("EVMaximumChargeCurrent")
 	x.EVMaximumChargeCurrent.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVMinimumChargeCurrent")
+	d.Out("EVMaximumChargeCurrent")
+	if !d.Begin("EVMinimumChargeCurrent", 0) {
 		return
 	}
-	d.In("EVMinimumChargeCurrent")
 	x.EVMinimumChargeCurrent.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVMaximumVoltage")
+	d.Out("EVMinimumChargeCurrent")
+	if !d.Begin("EVMaximumVoltage", 0) {
 		return
 	}
-	d.In("EVMaximumVoltage")
 	x.EVMaximumVoltage.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVMinimumVoltage")
+	d.Out("EVMaximumVoltage")
+	if !d.Begin("EVMinimumVoltage", 0) {
 		return
 	}
-	d.In("EVMinimumVoltage")
 	x.EVMinimumVoltage.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(2, 0)
+	d.Out("EVMinimumVoltage")
+	ev := d.Event(2, 0)
 	if ev == 0 {
-		d.At("TargetSOC")
-		x.TargetSOC.Set(int8(d.Ranged(0, 100)))
+		x.TargetSOC.Set(int8(d.Ranged("TargetSOC", 0, 100)))
 		ev = d.Event(1, 0) + 1
 	}
 	if ev != 1 {
 		d.Expected("EVMaximumDischargePower")
 		return
 	}
-	d.In("EVMaximumDischargePower")
 	x.EVMaximumDischargePower.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVMinimumDischargePower")
+	d.Out("EVMaximumDischargePower")
+	if !d.Begin("EVMinimumDischargePower", 0) {
 		return
 	}
-	d.In("EVMinimumDischargePower")
 	x.EVMinimumDischargePower.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVMaximumDischargeCurrent")
+	d.Out("EVMinimumDischargePower")
+	if !d.Begin("EVMaximumDischargeCurrent", 0) {
 		return
 	}
-	d.In("EVMaximumDischargeCurrent")
 	x.EVMaximumDischargeCurrent.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVMinimumDischargeCurrent")
+	d.Out("EVMaximumDischargeCurrent")
+	if !d.Begin("EVMinimumDischargeCurrent", 0) {
 		return
 	}
-	d.In("EVMinimumDischargeCurrent")
 	x.EVMinimumDischargeCurrent.DecodeEXI(d)
-	d.Out()
-	if d.Event(1, exi.AtEnd) != 0 {
-		d.Expected("end of element")
-	}
+	d.Out("EVMinimumDischargeCurrent")
+	d.End(exi.AtEnd)
 }
 
 // EncodeEXI writes the element's content and end.
 func (x *BPTDCCPDReqEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
-	e.At("EVMaximumChargePower")
 	x.EVMaximumChargePower.EncodeEXI(e)
+	e.Out("EVMaximumChargePower")
 	e.Event(0, 1)
-	e.At("EVMinimumChargePower")
 	x.EVMinimumChargePower.EncodeEXI(e)
+	e.Out("EVMinimumChargePower")
 	e.Event(0, 1)
-	e.At("EVMaximumChargeCurrent")
 	x.EVMaximumChargeCurrent.EncodeEXI(e)
+	e.Out("EVMaximumChargeCurrent")
 	e.Event(0, 1)
-	e.At("EVMinimumChargeCurrent")
 	x.EVMinimumChargeCurrent.EncodeEXI(e)
+	e.Out("EVMinimumChargeCurrent")
 	e.Event(0, 1)
-	e.At("EVMaximumVoltage")
 	x.EVMaximumVoltage.EncodeEXI(e)
+	e.Out("EVMaximumVoltage")
 	e.Event(0, 1)
-	e.At("EVMinimumVoltage")
 	x.EVMinimumVoltage.EncodeEXI(e)
+	e.Out("EVMinimumVoltage")
 	at := uint32(0)
 	if x.TargetSOC.Present {
 		e.Event(0-at, 2-at)
-		e.At("TargetSOC")
-		e.Ranged(int(x.TargetSOC.Value), 0, 100)
+		e.Ranged("TargetSOC", int(x.TargetSOC.Value), 0, 100)
 		at = 1
 	}
 	e.Event(1-at, 2-at)
-	e.At("EVMaximumDischargePower")
 	x.EVMaximumDischargePower.EncodeEXI(e)
+	e.Out("EVMaximumDischargePower")
 	e.Event(0, 1)
-	e.At("EVMinimumDischargePower")
 	x.EVMinimumDischargePower.EncodeEXI(e)
+	e.Out("EVMinimumDischargePower")
 	e.Event(0, 1)
-	e.At("EVMaximumDischargeCurrent")
 	x.EVMaximumDischargeCurrent.EncodeEXI(e)
+	e.Out("EVMaximumDischargeCurrent")
 	e.Event(0, 1)
-	e.At("EVMinimumDischargeCurrent")
 	x.EVMinimumDischargeCurrent.EncodeEXI(e)
+	e.Out("EVMinimumDischargeCurrent")
 	e.Event(0, 1)
 }
 
@@ -234,58 +202,39 @@ func (*DCCPDReqEnergyTransferMode) ElementName() exi.QName {
 
 // DecodeEXI reads the element's content and end.
 func (x *DCCPDReqEnergyTransferMode) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("EVMaximumChargePower")
+	if !d.Begin("EVMaximumChargePower", exi.AtStart) {
 		return
 	}
-	d.In("EVMaximumChargePower")
 	x.EVMaximumChargePower.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVMinimumChargePower")
+	d.Out("EVMaximumChargePower")
+	if !d.Begin("EVMinimumChargePower", 0) {
 		return
 	}
-	d.In("EVMinimumChargePower")
 	x.EVMinimumChargePower.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVMaximumChargeCurrent")
+	d.Out("EVMinimumChargePower")
+	if !d.Begin("EVMaximumChargeCurrent", 0) {
 		return
 	}
-	d.In("EVMaximumChargeCurrent")
 	x.EVMaximumChargeCurrent.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVMinimumChargeCurrent")
+	d.Out("EVMaximumChargeCurrent")
+	if !d.Begin("EVMinimumChargeCurrent", 0) {
 		return
 	}
-	d.In("EVMinimumChargeCurrent")
 	x.EVMinimumChargeCurrent.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVMaximumVoltage")
+	d.Out("EVMinimumChargeCurrent")
+	if !d.Begin("EVMaximumVoltage", 0) {
 		return
 	}
-	d.In("EVMaximumVoltage")
 	x.EVMaximumVoltage.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVMinimumVoltage")
+	d.Out("EVMaximumVoltage")
+	if !d.Begin("EVMinimumVoltage", 0) {
 		return
 	}
-	d.In("EVMinimumVoltage")
 	x.EVMinimumVoltage.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(2, exi.AtEnd)
+	d.Out("EVMinimumVoltage")
+	ev := d.Event(2, exi.AtEnd)
 	if ev == 0 {
-		d.At("TargetSOC")
-		x.TargetSOC.Set(int8(d.Ranged(0, 100)))
+		x.TargetSOC.Set(int8(d.Ranged("TargetSOC", 0, 100)))
 		ev = d.Event(1, exi.AtEnd) + 1
 	}
 	if ev != 1 {
@@ -296,28 +245,27 @@ func (x *DCCPDReqEnergyTransferMode) DecodeEXI(d *exi.Decoder) {
 // EncodeEXI writes the element's content and end.
 func (x *DCCPDReqEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
-	e.At("EVMaximumChargePower")
 	x.EVMaximumChargePower.EncodeEXI(e)
+	e.Out("EVMaximumChargePower")
 	e.Event(0, 1)
-	e.At("EVMinimumChargePower")
 	x.EVMinimumChargePower.EncodeEXI(e)
+	e.Out("EVMinimumChargePower")
 	e.Event(0, 1)
-	e.At("EVMaximumChargeCurrent")
 	x.EVMaximumChargeCurrent.EncodeEXI(e)
+	e.Out("EVMaximumChargeCurrent")
 	e.Event(0, 1)
-	e.At("EVMinimumChargeCurrent")
 	x.EVMinimumChargeCurrent.EncodeEXI(e)
+	e.Out("EVMinimumChargeCurrent")
 	e.Event(0, 1)
-	e.At("EVMaximumVoltage")
 	x.EVMaximumVoltage.EncodeEXI(e)
+	e.Out("EVMaximumVoltage")
 	e.Event(0, 1)
-	e.At("EVMinimumVoltage")
 	x.EVMinimumVoltage.EncodeEXI(e)
+	e.Out("EVMinimumVoltage")
 	at := uint32(0)
 	if x.TargetSOC.Present {
 		e.Event(0-at, 2-at)
-		e.At("TargetSOC")
-		e.Ranged(int(x.TargetSOC.Value), 0, 100)
+		e.Ranged("TargetSOC", int(x.TargetSOC.Value), 0, 100)
 		at = 1
 	}
 	e.Event(1-at, 2-at)
@@ -363,46 +311,39 @@ func (*DCChargeParameterDiscoveryReq) ElementName() exi.QName {
 
 // DecodeEXI reads the element's content and end.
 func (x *DCChargeParameterDiscoveryReq) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("Header")
+	if !d.Begin("Header", exi.AtStart) {
 		return
 	}
-	d.In("Header")
 	x.Header.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(2, 0)
+	d.Out("Header")
+	ev := d.Event(2, 0)
 	switch ev {
 	case 0:
 		{
 			v := new(BPTDCCPDReqEnergyTransferMode)
 			x.DCCPDReqEnergyTransferMode = v
-			d.In("BPT_DC_CPDReqEnergyTransferMode")
 			v.DecodeEXI(d)
-			d.Out()
+			d.Out("BPT_DC_CPDReqEnergyTransferMode")
 		}
 	case 1:
 		{
 			v := new(DCCPDReqEnergyTransferMode)
 			x.DCCPDReqEnergyTransferMode = v
-			d.In("DC_CPDReqEnergyTransferMode")
 			v.DecodeEXI(d)
-			d.Out()
+			d.Out("DC_CPDReqEnergyTransferMode")
 		}
 	default:
 		d.Expected("BPT_DC_CPDReqEnergyTransferMode or DC_CPDReqEnergyTransferMode")
 		return
 	}
-	if d.Event(1, exi.AtEnd) != 0 {
-		d.Expected("end of element")
-	}
+	d.End(exi.AtEnd)
 }
 
 // EncodeEXI writes the element's content and end.
 func (x *DCChargeParameterDiscoveryReq) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
-	e.At("Header")
 	x.Header.EncodeEXI(e)
+	e.Out("Header")
 	switch v := x.DCCPDReqEnergyTransferMode.(type) {
 	case *BPTDCCPDReqEnergyTransferMode:
 		e.Event(0, 2)
@@ -410,16 +351,16 @@ func (x *DCChargeParameterDiscoveryReq) EncodeEXI(e *exi.Encoder) {
 			e.Missing("BPT_DC_CPDReqEnergyTransferMode")
 			return
 		}
-		e.At("BPT_DC_CPDReqEnergyTransferMode")
 		v.EncodeEXI(e)
+		e.Out("BPT_DC_CPDReqEnergyTransferMode")
 	case *DCCPDReqEnergyTransferMode:
 		e.Event(1, 2)
 		if v == nil {
 			e.Missing("DC_CPDReqEnergyTransferMode")
 			return
 		}
-		e.At("DC_CPDReqEnergyTransferMode")
 		v.EncodeEXI(e)
+		e.Out("DC_CPDReqEnergyTransferMode")
 	default:
 		e.Missing("DC_CPDReqEnergyTransferMode")
 	}
@@ -473,137 +414,106 @@ func (*BPTDCCPDResEnergyTransferMode) ElementName() exi.QName {
 
 // DecodeEXI reads the element's content and end.
 func (x *BPTDCCPDResEnergyTransferMode) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("EVSEMaximumChargePower")
+	if !d.Begin("EVSEMaximumChargePower", exi.AtStart) {
 		return
 	}
-	d.In("EVSEMaximumChargePower")
 	x.EVSEMaximumChargePower.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVSEMinimumChargePower")
+	d.Out("EVSEMaximumChargePower")
+	if !d.Begin("EVSEMinimumChargePower", 0) {
 		return
 	}
-	d.In("EVSEMinimumChargePower")
 	x.EVSEMinimumChargePower.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVSEMaximumChargeCurrent")
+	d.Out("EVSEMinimumChargePower")
+	if !d.Begin("EVSEMaximumChargeCurrent", 0) {
 		return
 	}
-	d.In("EVSEMaximumChargeCurrent")
 	x.EVSEMaximumChargeCurrent.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVSEMinimumChargeCurrent")
+	d.Out("EVSEMaximumChargeCurrent")
+	if !d.Begin("EVSEMinimumChargeCurrent", 0) {
 		return
 	}
-	d.In("EVSEMinimumChargeCurrent")
 	x.EVSEMinimumChargeCurrent.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVSEMaximumVoltage")
+	d.Out("EVSEMinimumChargeCurrent")
+	if !d.Begin("EVSEMaximumVoltage", 0) {
 		return
 	}
-	d.In("EVSEMaximumVoltage")
 	x.EVSEMaximumVoltage.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVSEMinimumVoltage")
+	d.Out("EVSEMaximumVoltage")
+	if !d.Begin("EVSEMinimumVoltage", 0) {
 		return
 	}
-	d.In("EVSEMinimumVoltage")
 	x.EVSEMinimumVoltage.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(2, 0)
+	d.Out("EVSEMinimumVoltage")
+	ev := d.Event(2, 0)
 	if ev == 0 {
 		x.EVSEPowerRampLimitation.Present = true
-		d.In("EVSEPowerRampLimitation")
 		x.EVSEPowerRampLimitation.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSEPowerRampLimitation")
 		ev = d.Event(1, 0) + 1
 	}
 	if ev != 1 {
 		d.Expected("EVSEMaximumDischargePower")
 		return
 	}
-	d.In("EVSEMaximumDischargePower")
 	x.EVSEMaximumDischargePower.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVSEMinimumDischargePower")
+	d.Out("EVSEMaximumDischargePower")
+	if !d.Begin("EVSEMinimumDischargePower", 0) {
 		return
 	}
-	d.In("EVSEMinimumDischargePower")
 	x.EVSEMinimumDischargePower.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVSEMaximumDischargeCurrent")
+	d.Out("EVSEMinimumDischargePower")
+	if !d.Begin("EVSEMaximumDischargeCurrent", 0) {
 		return
 	}
-	d.In("EVSEMaximumDischargeCurrent")
 	x.EVSEMaximumDischargeCurrent.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVSEMinimumDischargeCurrent")
+	d.Out("EVSEMaximumDischargeCurrent")
+	if !d.Begin("EVSEMinimumDischargeCurrent", 0) {
 		return
 	}
-	d.In("EVSEMinimumDischargeCurrent")
 	x.EVSEMinimumDischargeCurrent.DecodeEXI(d)
-	d.Out()
-	if d.Event(1, exi.AtEnd) != 0 {
-		d.Expected("end of element")
-	}
+	d.Out("EVSEMinimumDischargeCurrent")
+	d.End(exi.AtEnd)
 }
 
 // EncodeEXI writes the element's content and end.
 func (x *BPTDCCPDResEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
-	e.At("EVSEMaximumChargePower")
 	x.EVSEMaximumChargePower.EncodeEXI(e)
+	e.Out("EVSEMaximumChargePower")
 	e.Event(0, 1)
-	e.At("EVSEMinimumChargePower")
 	x.EVSEMinimumChargePower.EncodeEXI(e)
+	e.Out("EVSEMinimumChargePower")
 	e.Event(0, 1)
-	e.At("EVSEMaximumChargeCurrent")
 	x.EVSEMaximumChargeCurrent.EncodeEXI(e)
+	e.Out("EVSEMaximumChargeCurrent")
 	e.Event(0, 1)
-	e.At("EVSEMinimumChargeCurrent")
 	x.EVSEMinimumChargeCurrent.EncodeEXI(e)
+	e.Out("EVSEMinimumChargeCurrent")
 	e.Event(0, 1)
-	e.At("EVSEMaximumVoltage")
 	x.EVSEMaximumVoltage.EncodeEXI(e)
+	e.Out("EVSEMaximumVoltage")
 	e.Event(0, 1)
-	e.At("EVSEMinimumVoltage")
 	x.EVSEMinimumVoltage.EncodeEXI(e)
+	e.Out("EVSEMinimumVoltage")
 	at := uint32(0)
 	if x.EVSEPowerRampLimitation.Present {
 		e.Event(0-at, 2-at)
-		e.At("EVSEPowerRampLimitation")
 		x.EVSEPowerRampLimitation.Value.EncodeEXI(e)
+		e.Out("EVSEPowerRampLimitation")
 		at = 1
 	}
 	e.Event(1-at, 2-at)
-	e.At("EVSEMaximumDischargePower")
 	x.EVSEMaximumDischargePower.EncodeEXI(e)
+	e.Out("EVSEMaximumDischargePower")
 	e.Event(0, 1)
-	e.At("EVSEMinimumDischargePower")
 	x.EVSEMinimumDischargePower.EncodeEXI(e)
+	e.Out("EVSEMinimumDischargePower")
 	e.Event(0, 1)
-	e.At("EVSEMaximumDischargeCurrent")
 	x.EVSEMaximumDischargeCurrent.EncodeEXI(e)
+	e.Out("EVSEMaximumDischargeCurrent")
 	e.Event(0, 1)
-	e.At("EVSEMinimumDischargeCurrent")
 	x.EVSEMinimumDischargeCurrent.EncodeEXI(e)
+	e.Out("EVSEMinimumDischargeCurrent")
 	e.Event(0, 1)
 }
 
@@ -671,60 +581,41 @@ func (*DCCPDResEnergyTransferMode) ElementName() exi.QName {
 
 // DecodeEXI reads the element's content and end.
 func (x *DCCPDResEnergyTransferMode) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("EVSEMaximumChargePower")
+	if !d.Begin("EVSEMaximumChargePower", exi.AtStart) {
 		return
 	}
-	d.In("EVSEMaximumChargePower")
 	x.EVSEMaximumChargePower.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVSEMinimumChargePower")
+	d.Out("EVSEMaximumChargePower")
+	if !d.Begin("EVSEMinimumChargePower", 0) {
 		return
 	}
-	d.In("EVSEMinimumChargePower")
 	x.EVSEMinimumChargePower.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVSEMaximumChargeCurrent")
+	d.Out("EVSEMinimumChargePower")
+	if !d.Begin("EVSEMaximumChargeCurrent", 0) {
 		return
 	}
-	d.In("EVSEMaximumChargeCurrent")
 	x.EVSEMaximumChargeCurrent.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVSEMinimumChargeCurrent")
+	d.Out("EVSEMaximumChargeCurrent")
+	if !d.Begin("EVSEMinimumChargeCurrent", 0) {
 		return
 	}
-	d.In("EVSEMinimumChargeCurrent")
 	x.EVSEMinimumChargeCurrent.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVSEMaximumVoltage")
+	d.Out("EVSEMinimumChargeCurrent")
+	if !d.Begin("EVSEMaximumVoltage", 0) {
 		return
 	}
-	d.In("EVSEMaximumVoltage")
 	x.EVSEMaximumVoltage.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVSEMinimumVoltage")
+	d.Out("EVSEMaximumVoltage")
+	if !d.Begin("EVSEMinimumVoltage", 0) {
 		return
 	}
-	d.In("EVSEMinimumVoltage")
 	x.EVSEMinimumVoltage.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(2, exi.AtEnd)
+	d.Out("EVSEMinimumVoltage")
+	ev := d.Event(2, exi.AtEnd)
 	if ev == 0 {
 		x.EVSEPowerRampLimitation.Present = true
-		d.In("EVSEPowerRampLimitation")
 		x.EVSEPowerRampLimitation.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSEPowerRampLimitation")
 		ev = d.Event(1, exi.AtEnd) + 1
 	}
 	if ev != 1 {
@@ -735,28 +626,28 @@ func (x *DCCPDResEnergyTransferMode) DecodeEXI(d *exi.Decoder) {
 // EncodeEXI writes the element's content and end.
 func (x *DCCPDResEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
-	e.At("EVSEMaximumChargePower")
 	x.EVSEMaximumChargePower.EncodeEXI(e)
+	e.Out("EVSEMaximumChargePower")
 	e.Event(0, 1)
-	e.At("EVSEMinimumChargePower")
 	x.EVSEMinimumChargePower.EncodeEXI(e)
+	e.Out("EVSEMinimumChargePower")
 	e.Event(0, 1)
-	e.At("EVSEMaximumChargeCurrent")
 	x.EVSEMaximumChargeCurrent.EncodeEXI(e)
+	e.Out("EVSEMaximumChargeCurrent")
 	e.Event(0, 1)
-	e.At("EVSEMinimumChargeCurrent")
 	x.EVSEMinimumChargeCurrent.EncodeEXI(e)
+	e.Out("EVSEMinimumChargeCurrent")
 	e.Event(0, 1)
-	e.At("EVSEMaximumVoltage")
 	x.EVSEMaximumVoltage.EncodeEXI(e)
+	e.Out("EVSEMaximumVoltage")
 	e.Event(0, 1)
-	e.At("EVSEMinimumVoltage")
 	x.EVSEMinimumVoltage.EncodeEXI(e)
+	e.Out("EVSEMinimumVoltage")
 	at := uint32(0)
 	if x.EVSEPowerRampLimitation.Present {
 		e.Event(0-at, 2-at)
-		e.At("EVSEPowerRampLimitation")
 		x.EVSEPowerRampLimitation.Value.EncodeEXI(e)
+		e.Out("EVSEPowerRampLimitation")
 		at = 1
 	}
 	e.Event(1-at, 2-at)
@@ -806,56 +697,41 @@ func (*DCChargeParameterDiscoveryRes) ElementName() exi.QName {
 
 // DecodeEXI reads the element's content and end.
 func (x *DCChargeParameterDiscoveryRes) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("Header")
+	if !d.Begin("Header", exi.AtStart) {
 		return
 	}
-	d.In("Header")
 	x.Header.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("ResponseCode")
-		return
-	}
-	d.At("ResponseCode")
-	x.ResponseCode = common.ResponseCode(d.Enum(40))
-	ev = d.Event(2, 0)
+	d.Out("Header")
+	x.ResponseCode = common.ResponseCode(d.NextEnum("ResponseCode", 40, 0))
+	ev := d.Event(2, 0)
 	switch ev {
 	case 0:
 		{
 			v := new(BPTDCCPDResEnergyTransferMode)
 			x.DCCPDResEnergyTransferMode = v
-			d.In("BPT_DC_CPDResEnergyTransferMode")
 			v.DecodeEXI(d)
-			d.Out()
+			d.Out("BPT_DC_CPDResEnergyTransferMode")
 		}
 	case 1:
 		{
 			v := new(DCCPDResEnergyTransferMode)
 			x.DCCPDResEnergyTransferMode = v
-			d.In("DC_CPDResEnergyTransferMode")
 			v.DecodeEXI(d)
-			d.Out()
+			d.Out("DC_CPDResEnergyTransferMode")
 		}
 	default:
 		d.Expected("BPT_DC_CPDResEnergyTransferMode or DC_CPDResEnergyTransferMode")
 		return
 	}
-	if d.Event(1, exi.AtEnd) != 0 {
-		d.Expected("end of element")
-	}
+	d.End(exi.AtEnd)
 }
 
 // EncodeEXI writes the element's content and end.
 func (x *DCChargeParameterDiscoveryRes) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
-	e.At("Header")
 	x.Header.EncodeEXI(e)
-	e.Event(0, 1)
-	e.At("ResponseCode")
-	e.Enum(uint8(x.ResponseCode), 40)
+	e.Out("Header")
+	e.NextEnum("ResponseCode", uint8(x.ResponseCode), 40)
 	switch v := x.DCCPDResEnergyTransferMode.(type) {
 	case *BPTDCCPDResEnergyTransferMode:
 		e.Event(0, 2)
@@ -863,16 +739,16 @@ func (x *DCChargeParameterDiscoveryRes) EncodeEXI(e *exi.Encoder) {
 			e.Missing("BPT_DC_CPDResEnergyTransferMode")
 			return
 		}
-		e.At("BPT_DC_CPDResEnergyTransferMode")
 		v.EncodeEXI(e)
+		e.Out("BPT_DC_CPDResEnergyTransferMode")
 	case *DCCPDResEnergyTransferMode:
 		e.Event(1, 2)
 		if v == nil {
 			e.Missing("DC_CPDResEnergyTransferMode")
 			return
 		}
-		e.At("DC_CPDResEnergyTransferMode")
 		v.EncodeEXI(e)
+		e.Out("DC_CPDResEnergyTransferMode")
 	default:
 		e.Missing("DC_CPDResEnergyTransferMode")
 	}

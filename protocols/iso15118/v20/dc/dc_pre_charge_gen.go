@@ -26,56 +26,37 @@ func (*DCPreChargeReq) ElementName() exi.QName {
 
 // DecodeEXI reads the element's content and end.
 func (x *DCPreChargeReq) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("Header")
+	if !d.Begin("Header", exi.AtStart) {
 		return
 	}
-	d.In("Header")
 	x.Header.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVProcessing")
+	d.Out("Header")
+	x.EVProcessing = common.Processing(d.NextEnum("EVProcessing", 3, 0))
+	if !d.Begin("EVPresentVoltage", 0) {
 		return
 	}
-	d.At("EVProcessing")
-	x.EVProcessing = common.Processing(d.Enum(3))
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVPresentVoltage")
-		return
-	}
-	d.In("EVPresentVoltage")
 	x.EVPresentVoltage.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVTargetVoltage")
+	d.Out("EVPresentVoltage")
+	if !d.Begin("EVTargetVoltage", 0) {
 		return
 	}
-	d.In("EVTargetVoltage")
 	x.EVTargetVoltage.DecodeEXI(d)
-	d.Out()
-	if d.Event(1, exi.AtEnd) != 0 {
-		d.Expected("end of element")
-	}
+	d.Out("EVTargetVoltage")
+	d.End(exi.AtEnd)
 }
 
 // EncodeEXI writes the element's content and end.
 func (x *DCPreChargeReq) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
-	e.At("Header")
 	x.Header.EncodeEXI(e)
+	e.Out("Header")
+	e.NextEnum("EVProcessing", uint8(x.EVProcessing), 3)
 	e.Event(0, 1)
-	e.At("EVProcessing")
-	e.Enum(uint8(x.EVProcessing), 3)
-	e.Event(0, 1)
-	e.At("EVPresentVoltage")
 	x.EVPresentVoltage.EncodeEXI(e)
+	e.Out("EVPresentVoltage")
 	e.Event(0, 1)
-	e.At("EVTargetVoltage")
 	x.EVTargetVoltage.EncodeEXI(e)
+	e.Out("EVTargetVoltage")
 	e.Event(0, 1)
 }
 
@@ -110,45 +91,29 @@ func (*DCPreChargeRes) ElementName() exi.QName {
 
 // DecodeEXI reads the element's content and end.
 func (x *DCPreChargeRes) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("Header")
+	if !d.Begin("Header", exi.AtStart) {
 		return
 	}
-	d.In("Header")
 	x.Header.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("ResponseCode")
+	d.Out("Header")
+	x.ResponseCode = common.ResponseCode(d.NextEnum("ResponseCode", 40, 0))
+	if !d.Begin("EVSEPresentVoltage", 0) {
 		return
 	}
-	d.At("ResponseCode")
-	x.ResponseCode = common.ResponseCode(d.Enum(40))
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVSEPresentVoltage")
-		return
-	}
-	d.In("EVSEPresentVoltage")
 	x.EVSEPresentVoltage.DecodeEXI(d)
-	d.Out()
-	if d.Event(1, exi.AtEnd) != 0 {
-		d.Expected("end of element")
-	}
+	d.Out("EVSEPresentVoltage")
+	d.End(exi.AtEnd)
 }
 
 // EncodeEXI writes the element's content and end.
 func (x *DCPreChargeRes) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
-	e.At("Header")
 	x.Header.EncodeEXI(e)
+	e.Out("Header")
+	e.NextEnum("ResponseCode", uint8(x.ResponseCode), 40)
 	e.Event(0, 1)
-	e.At("ResponseCode")
-	e.Enum(uint8(x.ResponseCode), 40)
-	e.Event(0, 1)
-	e.At("EVSEPresentVoltage")
 	x.EVSEPresentVoltage.EncodeEXI(e)
+	e.Out("EVSEPresentVoltage")
 	e.Event(0, 1)
 }
 

@@ -22,34 +22,21 @@ func (*DCWeldingDetectionReq) ElementName() exi.QName {
 
 // DecodeEXI reads the element's content and end.
 func (x *DCWeldingDetectionReq) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("Header")
+	if !d.Begin("Header", exi.AtStart) {
 		return
 	}
-	d.In("Header")
 	x.Header.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVProcessing")
-		return
-	}
-	d.At("EVProcessing")
-	x.EVProcessing = common.Processing(d.Enum(3))
-	if d.Event(1, exi.AtEnd) != 0 {
-		d.Expected("end of element")
-	}
+	d.Out("Header")
+	x.EVProcessing = common.Processing(d.NextEnum("EVProcessing", 3, 0))
+	d.End(exi.AtEnd)
 }
 
 // EncodeEXI writes the element's content and end.
 func (x *DCWeldingDetectionReq) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
-	e.At("Header")
 	x.Header.EncodeEXI(e)
-	e.Event(0, 1)
-	e.At("EVProcessing")
-	e.Enum(uint8(x.EVProcessing), 3)
+	e.Out("Header")
+	e.NextEnum("EVProcessing", uint8(x.EVProcessing), 3)
 	e.Event(0, 1)
 }
 
@@ -78,45 +65,29 @@ func (*DCWeldingDetectionRes) ElementName() exi.QName {
 
 // DecodeEXI reads the element's content and end.
 func (x *DCWeldingDetectionRes) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("Header")
+	if !d.Begin("Header", exi.AtStart) {
 		return
 	}
-	d.In("Header")
 	x.Header.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("ResponseCode")
+	d.Out("Header")
+	x.ResponseCode = common.ResponseCode(d.NextEnum("ResponseCode", 40, 0))
+	if !d.Begin("EVSEPresentVoltage", 0) {
 		return
 	}
-	d.At("ResponseCode")
-	x.ResponseCode = common.ResponseCode(d.Enum(40))
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVSEPresentVoltage")
-		return
-	}
-	d.In("EVSEPresentVoltage")
 	x.EVSEPresentVoltage.DecodeEXI(d)
-	d.Out()
-	if d.Event(1, exi.AtEnd) != 0 {
-		d.Expected("end of element")
-	}
+	d.Out("EVSEPresentVoltage")
+	d.End(exi.AtEnd)
 }
 
 // EncodeEXI writes the element's content and end.
 func (x *DCWeldingDetectionRes) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
-	e.At("Header")
 	x.Header.EncodeEXI(e)
+	e.Out("Header")
+	e.NextEnum("ResponseCode", uint8(x.ResponseCode), 40)
 	e.Event(0, 1)
-	e.At("ResponseCode")
-	e.Enum(uint8(x.ResponseCode), 40)
-	e.Event(0, 1)
-	e.At("EVSEPresentVoltage")
 	x.EVSEPresentVoltage.EncodeEXI(e)
+	e.Out("EVSEPresentVoltage")
 	e.Event(0, 1)
 }
 

@@ -83,63 +83,53 @@ func decodeDocument(d *exi.Decoder) Message {
 	switch ev := d.Bits(6); ev {
 	case 11:
 		m := new(DCCableCheckReq)
-		d.In("DC_CableCheckReq")
 		m.DecodeEXI(d)
-		d.Out()
+		d.Out("DC_CableCheckReq")
 		return m
 	case 12:
 		m := new(DCCableCheckRes)
-		d.In("DC_CableCheckRes")
 		m.DecodeEXI(d)
-		d.Out()
+		d.Out("DC_CableCheckRes")
 		return m
 	case 13:
 		m := new(DCChargeLoopReq)
-		d.In("DC_ChargeLoopReq")
 		m.DecodeEXI(d)
-		d.Out()
+		d.Out("DC_ChargeLoopReq")
 		return m
 	case 14:
 		m := new(DCChargeLoopRes)
-		d.In("DC_ChargeLoopRes")
 		m.DecodeEXI(d)
-		d.Out()
+		d.Out("DC_ChargeLoopRes")
 		return m
 	case 15:
 		m := new(DCChargeParameterDiscoveryReq)
-		d.In("DC_ChargeParameterDiscoveryReq")
 		m.DecodeEXI(d)
-		d.Out()
+		d.Out("DC_ChargeParameterDiscoveryReq")
 		return m
 	case 16:
 		m := new(DCChargeParameterDiscoveryRes)
-		d.In("DC_ChargeParameterDiscoveryRes")
 		m.DecodeEXI(d)
-		d.Out()
+		d.Out("DC_ChargeParameterDiscoveryRes")
 		return m
 	case 17:
 		m := new(DCPreChargeReq)
-		d.In("DC_PreChargeReq")
 		m.DecodeEXI(d)
-		d.Out()
+		d.Out("DC_PreChargeReq")
 		return m
 	case 18:
 		m := new(DCPreChargeRes)
-		d.In("DC_PreChargeRes")
 		m.DecodeEXI(d)
-		d.Out()
+		d.Out("DC_PreChargeRes")
 		return m
 	case 19:
 		m := new(DCWeldingDetectionReq)
-		d.In("DC_WeldingDetectionReq")
 		m.DecodeEXI(d)
-		d.Out()
+		d.Out("DC_WeldingDetectionReq")
 		return m
 	case 20:
 		m := new(DCWeldingDetectionRes)
-		d.In("DC_WeldingDetectionRes")
 		m.DecodeEXI(d)
-		d.Out()
+		d.Out("DC_WeldingDetectionRes")
 		return m
 	default:
 		d.BadDocument(ev, &SchemaSet)
@@ -153,6 +143,7 @@ func (m *DCCableCheckReq) AppendEXI(dst []byte) ([]byte, error) {
 	e.Reset(dst)
 	e.Bits(11, 6)
 	m.EncodeEXI(&e)
+	e.Out("DC_CableCheckReq")
 	return e.Finish()
 }
 
@@ -170,6 +161,7 @@ func (m *DCCableCheckRes) AppendEXI(dst []byte) ([]byte, error) {
 	e.Reset(dst)
 	e.Bits(12, 6)
 	m.EncodeEXI(&e)
+	e.Out("DC_CableCheckRes")
 	return e.Finish()
 }
 
@@ -187,6 +179,7 @@ func (m *DCChargeLoopReq) AppendEXI(dst []byte) ([]byte, error) {
 	e.Reset(dst)
 	e.Bits(13, 6)
 	m.EncodeEXI(&e)
+	e.Out("DC_ChargeLoopReq")
 	return e.Finish()
 }
 
@@ -204,6 +197,7 @@ func (m *DCChargeLoopRes) AppendEXI(dst []byte) ([]byte, error) {
 	e.Reset(dst)
 	e.Bits(14, 6)
 	m.EncodeEXI(&e)
+	e.Out("DC_ChargeLoopRes")
 	return e.Finish()
 }
 
@@ -221,6 +215,7 @@ func (m *DCChargeParameterDiscoveryReq) AppendEXI(dst []byte) ([]byte, error) {
 	e.Reset(dst)
 	e.Bits(15, 6)
 	m.EncodeEXI(&e)
+	e.Out("DC_ChargeParameterDiscoveryReq")
 	return e.Finish()
 }
 
@@ -238,6 +233,7 @@ func (m *DCChargeParameterDiscoveryRes) AppendEXI(dst []byte) ([]byte, error) {
 	e.Reset(dst)
 	e.Bits(16, 6)
 	m.EncodeEXI(&e)
+	e.Out("DC_ChargeParameterDiscoveryRes")
 	return e.Finish()
 }
 
@@ -255,6 +251,7 @@ func (m *DCPreChargeReq) AppendEXI(dst []byte) ([]byte, error) {
 	e.Reset(dst)
 	e.Bits(17, 6)
 	m.EncodeEXI(&e)
+	e.Out("DC_PreChargeReq")
 	return e.Finish()
 }
 
@@ -272,6 +269,7 @@ func (m *DCPreChargeRes) AppendEXI(dst []byte) ([]byte, error) {
 	e.Reset(dst)
 	e.Bits(18, 6)
 	m.EncodeEXI(&e)
+	e.Out("DC_PreChargeRes")
 	return e.Finish()
 }
 
@@ -289,6 +287,7 @@ func (m *DCWeldingDetectionReq) AppendEXI(dst []byte) ([]byte, error) {
 	e.Reset(dst)
 	e.Bits(19, 6)
 	m.EncodeEXI(&e)
+	e.Out("DC_WeldingDetectionReq")
 	return e.Finish()
 }
 
@@ -306,6 +305,7 @@ func (m *DCWeldingDetectionRes) AppendEXI(dst []byte) ([]byte, error) {
 	e.Reset(dst)
 	e.Bits(20, 6)
 	m.EncodeEXI(&e)
+	e.Out("DC_WeldingDetectionRes")
 	return e.Finish()
 }
 

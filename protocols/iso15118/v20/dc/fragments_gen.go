@@ -116,63 +116,53 @@ func decodeFragment(d *exi.Decoder) (f Fragment) {
 	case 21:
 		v := new(DCCableCheckReq)
 		f = Fragment{exi.QName{Space: "urn:iso:std:iso:15118:-20:DC", Local: "DC_CableCheckReq"}, v}
-		d.In("DC_CableCheckReq")
 		v.DecodeEXI(d)
-		d.Out()
+		d.Out("DC_CableCheckReq")
 	case 22:
 		v := new(DCCableCheckRes)
 		f = Fragment{exi.QName{Space: "urn:iso:std:iso:15118:-20:DC", Local: "DC_CableCheckRes"}, v}
-		d.In("DC_CableCheckRes")
 		v.DecodeEXI(d)
-		d.Out()
+		d.Out("DC_CableCheckRes")
 	case 23:
 		v := new(DCChargeLoopReq)
 		f = Fragment{exi.QName{Space: "urn:iso:std:iso:15118:-20:DC", Local: "DC_ChargeLoopReq"}, v}
-		d.In("DC_ChargeLoopReq")
 		v.DecodeEXI(d)
-		d.Out()
+		d.Out("DC_ChargeLoopReq")
 	case 24:
 		v := new(DCChargeLoopRes)
 		f = Fragment{exi.QName{Space: "urn:iso:std:iso:15118:-20:DC", Local: "DC_ChargeLoopRes"}, v}
-		d.In("DC_ChargeLoopRes")
 		v.DecodeEXI(d)
-		d.Out()
+		d.Out("DC_ChargeLoopRes")
 	case 25:
 		v := new(DCChargeParameterDiscoveryReq)
 		f = Fragment{exi.QName{Space: "urn:iso:std:iso:15118:-20:DC", Local: "DC_ChargeParameterDiscoveryReq"}, v}
-		d.In("DC_ChargeParameterDiscoveryReq")
 		v.DecodeEXI(d)
-		d.Out()
+		d.Out("DC_ChargeParameterDiscoveryReq")
 	case 26:
 		v := new(DCChargeParameterDiscoveryRes)
 		f = Fragment{exi.QName{Space: "urn:iso:std:iso:15118:-20:DC", Local: "DC_ChargeParameterDiscoveryRes"}, v}
-		d.In("DC_ChargeParameterDiscoveryRes")
 		v.DecodeEXI(d)
-		d.Out()
+		d.Out("DC_ChargeParameterDiscoveryRes")
 	case 27:
 		v := new(DCPreChargeReq)
 		f = Fragment{exi.QName{Space: "urn:iso:std:iso:15118:-20:DC", Local: "DC_PreChargeReq"}, v}
-		d.In("DC_PreChargeReq")
 		v.DecodeEXI(d)
-		d.Out()
+		d.Out("DC_PreChargeReq")
 	case 28:
 		v := new(DCPreChargeRes)
 		f = Fragment{exi.QName{Space: "urn:iso:std:iso:15118:-20:DC", Local: "DC_PreChargeRes"}, v}
-		d.In("DC_PreChargeRes")
 		v.DecodeEXI(d)
-		d.Out()
+		d.Out("DC_PreChargeRes")
 	case 29:
 		v := new(DCWeldingDetectionReq)
 		f = Fragment{exi.QName{Space: "urn:iso:std:iso:15118:-20:DC", Local: "DC_WeldingDetectionReq"}, v}
-		d.In("DC_WeldingDetectionReq")
 		v.DecodeEXI(d)
-		d.Out()
+		d.Out("DC_WeldingDetectionReq")
 	case 30:
 		v := new(DCWeldingDetectionRes)
 		f = Fragment{exi.QName{Space: "urn:iso:std:iso:15118:-20:DC", Local: "DC_WeldingDetectionRes"}, v}
-		d.In("DC_WeldingDetectionRes")
 		v.DecodeEXI(d)
-		d.Out()
+		d.Out("DC_WeldingDetectionRes")
 	default:
 		d.BadFragment(ev)
 		return f
@@ -189,6 +179,7 @@ func AppendDCCableCheckReqFragment(dst []byte, v *DCCableCheckReq) ([]byte, erro
 	e.Reset(dst)
 	e.Bits(21, 8)
 	v.EncodeEXI(&e)
+	e.Out("DC_CableCheckReq")
 	e.Bits(150, 8)
 	return e.Finish()
 }
@@ -199,6 +190,7 @@ func AppendDCCableCheckResFragment(dst []byte, v *DCCableCheckRes) ([]byte, erro
 	e.Reset(dst)
 	e.Bits(22, 8)
 	v.EncodeEXI(&e)
+	e.Out("DC_CableCheckRes")
 	e.Bits(150, 8)
 	return e.Finish()
 }
@@ -209,6 +201,7 @@ func AppendDCChargeLoopReqFragment(dst []byte, v *DCChargeLoopReq) ([]byte, erro
 	e.Reset(dst)
 	e.Bits(23, 8)
 	v.EncodeEXI(&e)
+	e.Out("DC_ChargeLoopReq")
 	e.Bits(150, 8)
 	return e.Finish()
 }
@@ -219,6 +212,7 @@ func AppendDCChargeLoopResFragment(dst []byte, v *DCChargeLoopRes) ([]byte, erro
 	e.Reset(dst)
 	e.Bits(24, 8)
 	v.EncodeEXI(&e)
+	e.Out("DC_ChargeLoopRes")
 	e.Bits(150, 8)
 	return e.Finish()
 }
@@ -229,6 +223,7 @@ func AppendDCChargeParameterDiscoveryReqFragment(dst []byte, v *DCChargeParamete
 	e.Reset(dst)
 	e.Bits(25, 8)
 	v.EncodeEXI(&e)
+	e.Out("DC_ChargeParameterDiscoveryReq")
 	e.Bits(150, 8)
 	return e.Finish()
 }
@@ -239,6 +234,7 @@ func AppendDCChargeParameterDiscoveryResFragment(dst []byte, v *DCChargeParamete
 	e.Reset(dst)
 	e.Bits(26, 8)
 	v.EncodeEXI(&e)
+	e.Out("DC_ChargeParameterDiscoveryRes")
 	e.Bits(150, 8)
 	return e.Finish()
 }
@@ -249,6 +245,7 @@ func AppendDCPreChargeReqFragment(dst []byte, v *DCPreChargeReq) ([]byte, error)
 	e.Reset(dst)
 	e.Bits(27, 8)
 	v.EncodeEXI(&e)
+	e.Out("DC_PreChargeReq")
 	e.Bits(150, 8)
 	return e.Finish()
 }
@@ -259,6 +256,7 @@ func AppendDCPreChargeResFragment(dst []byte, v *DCPreChargeRes) ([]byte, error)
 	e.Reset(dst)
 	e.Bits(28, 8)
 	v.EncodeEXI(&e)
+	e.Out("DC_PreChargeRes")
 	e.Bits(150, 8)
 	return e.Finish()
 }
@@ -269,6 +267,7 @@ func AppendDCWeldingDetectionReqFragment(dst []byte, v *DCWeldingDetectionReq) (
 	e.Reset(dst)
 	e.Bits(29, 8)
 	v.EncodeEXI(&e)
+	e.Out("DC_WeldingDetectionReq")
 	e.Bits(150, 8)
 	return e.Finish()
 }
@@ -279,6 +278,7 @@ func AppendDCWeldingDetectionResFragment(dst []byte, v *DCWeldingDetectionRes) (
 	e.Reset(dst)
 	e.Bits(30, 8)
 	v.EncodeEXI(&e)
+	e.Out("DC_WeldingDetectionRes")
 	e.Bits(150, 8)
 	return e.Finish()
 }

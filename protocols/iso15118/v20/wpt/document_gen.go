@@ -90,75 +90,63 @@ func decodeDocument(d *exi.Decoder) Message {
 	switch ev := d.Bits(6); ev {
 	case 25:
 		m := new(WPTAlignmentCheckReq)
-		d.In("WPT_AlignmentCheckReq")
 		m.DecodeEXI(d)
-		d.Out()
+		d.Out("WPT_AlignmentCheckReq")
 		return m
 	case 26:
 		m := new(WPTAlignmentCheckRes)
-		d.In("WPT_AlignmentCheckRes")
 		m.DecodeEXI(d)
-		d.Out()
+		d.Out("WPT_AlignmentCheckRes")
 		return m
 	case 27:
 		m := new(WPTChargeLoopReq)
-		d.In("WPT_ChargeLoopReq")
 		m.DecodeEXI(d)
-		d.Out()
+		d.Out("WPT_ChargeLoopReq")
 		return m
 	case 28:
 		m := new(WPTChargeLoopRes)
-		d.In("WPT_ChargeLoopRes")
 		m.DecodeEXI(d)
-		d.Out()
+		d.Out("WPT_ChargeLoopRes")
 		return m
 	case 29:
 		m := new(WPTChargeParameterDiscoveryReq)
-		d.In("WPT_ChargeParameterDiscoveryReq")
 		m.DecodeEXI(d)
-		d.Out()
+		d.Out("WPT_ChargeParameterDiscoveryReq")
 		return m
 	case 30:
 		m := new(WPTChargeParameterDiscoveryRes)
-		d.In("WPT_ChargeParameterDiscoveryRes")
 		m.DecodeEXI(d)
-		d.Out()
+		d.Out("WPT_ChargeParameterDiscoveryRes")
 		return m
 	case 31:
 		m := new(WPTFinePositioningReq)
-		d.In("WPT_FinePositioningReq")
 		m.DecodeEXI(d)
-		d.Out()
+		d.Out("WPT_FinePositioningReq")
 		return m
 	case 32:
 		m := new(WPTFinePositioningRes)
-		d.In("WPT_FinePositioningRes")
 		m.DecodeEXI(d)
-		d.Out()
+		d.Out("WPT_FinePositioningRes")
 		return m
 	case 33:
 		m := new(WPTFinePositioningSetupReq)
-		d.In("WPT_FinePositioningSetupReq")
 		m.DecodeEXI(d)
-		d.Out()
+		d.Out("WPT_FinePositioningSetupReq")
 		return m
 	case 34:
 		m := new(WPTFinePositioningSetupRes)
-		d.In("WPT_FinePositioningSetupRes")
 		m.DecodeEXI(d)
-		d.Out()
+		d.Out("WPT_FinePositioningSetupRes")
 		return m
 	case 35:
 		m := new(WPTPairingReq)
-		d.In("WPT_PairingReq")
 		m.DecodeEXI(d)
-		d.Out()
+		d.Out("WPT_PairingReq")
 		return m
 	case 36:
 		m := new(WPTPairingRes)
-		d.In("WPT_PairingRes")
 		m.DecodeEXI(d)
-		d.Out()
+		d.Out("WPT_PairingRes")
 		return m
 	default:
 		d.BadDocument(ev, &SchemaSet)
@@ -172,6 +160,7 @@ func (m *WPTAlignmentCheckReq) AppendEXI(dst []byte) ([]byte, error) {
 	e.Reset(dst)
 	e.Bits(25, 6)
 	m.EncodeEXI(&e)
+	e.Out("WPT_AlignmentCheckReq")
 	return e.Finish()
 }
 
@@ -189,6 +178,7 @@ func (m *WPTAlignmentCheckRes) AppendEXI(dst []byte) ([]byte, error) {
 	e.Reset(dst)
 	e.Bits(26, 6)
 	m.EncodeEXI(&e)
+	e.Out("WPT_AlignmentCheckRes")
 	return e.Finish()
 }
 
@@ -206,6 +196,7 @@ func (m *WPTChargeLoopReq) AppendEXI(dst []byte) ([]byte, error) {
 	e.Reset(dst)
 	e.Bits(27, 6)
 	m.EncodeEXI(&e)
+	e.Out("WPT_ChargeLoopReq")
 	return e.Finish()
 }
 
@@ -223,6 +214,7 @@ func (m *WPTChargeLoopRes) AppendEXI(dst []byte) ([]byte, error) {
 	e.Reset(dst)
 	e.Bits(28, 6)
 	m.EncodeEXI(&e)
+	e.Out("WPT_ChargeLoopRes")
 	return e.Finish()
 }
 
@@ -240,6 +232,7 @@ func (m *WPTChargeParameterDiscoveryReq) AppendEXI(dst []byte) ([]byte, error) {
 	e.Reset(dst)
 	e.Bits(29, 6)
 	m.EncodeEXI(&e)
+	e.Out("WPT_ChargeParameterDiscoveryReq")
 	return e.Finish()
 }
 
@@ -257,6 +250,7 @@ func (m *WPTChargeParameterDiscoveryRes) AppendEXI(dst []byte) ([]byte, error) {
 	e.Reset(dst)
 	e.Bits(30, 6)
 	m.EncodeEXI(&e)
+	e.Out("WPT_ChargeParameterDiscoveryRes")
 	return e.Finish()
 }
 
@@ -274,6 +268,7 @@ func (m *WPTFinePositioningReq) AppendEXI(dst []byte) ([]byte, error) {
 	e.Reset(dst)
 	e.Bits(31, 6)
 	m.EncodeEXI(&e)
+	e.Out("WPT_FinePositioningReq")
 	return e.Finish()
 }
 
@@ -291,6 +286,7 @@ func (m *WPTFinePositioningRes) AppendEXI(dst []byte) ([]byte, error) {
 	e.Reset(dst)
 	e.Bits(32, 6)
 	m.EncodeEXI(&e)
+	e.Out("WPT_FinePositioningRes")
 	return e.Finish()
 }
 
@@ -308,6 +304,7 @@ func (m *WPTFinePositioningSetupReq) AppendEXI(dst []byte) ([]byte, error) {
 	e.Reset(dst)
 	e.Bits(33, 6)
 	m.EncodeEXI(&e)
+	e.Out("WPT_FinePositioningSetupReq")
 	return e.Finish()
 }
 
@@ -325,6 +322,7 @@ func (m *WPTFinePositioningSetupRes) AppendEXI(dst []byte) ([]byte, error) {
 	e.Reset(dst)
 	e.Bits(34, 6)
 	m.EncodeEXI(&e)
+	e.Out("WPT_FinePositioningSetupRes")
 	return e.Finish()
 }
 
@@ -342,6 +340,7 @@ func (m *WPTPairingReq) AppendEXI(dst []byte) ([]byte, error) {
 	e.Reset(dst)
 	e.Bits(35, 6)
 	m.EncodeEXI(&e)
+	e.Out("WPT_PairingReq")
 	return e.Finish()
 }
 
@@ -359,6 +358,7 @@ func (m *WPTPairingRes) AppendEXI(dst []byte) ([]byte, error) {
 	e.Reset(dst)
 	e.Bits(36, 6)
 	m.EncodeEXI(&e)
+	e.Out("WPT_PairingRes")
 	return e.Finish()
 }
 

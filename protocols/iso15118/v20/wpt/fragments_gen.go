@@ -128,75 +128,63 @@ func decodeFragment(d *exi.Decoder) (f Fragment) {
 	case 165:
 		v := new(WPTAlignmentCheckReq)
 		f = Fragment{exi.QName{Space: "urn:iso:std:iso:15118:-20:WPT", Local: "WPT_AlignmentCheckReq"}, v}
-		d.In("WPT_AlignmentCheckReq")
 		v.DecodeEXI(d)
-		d.Out()
+		d.Out("WPT_AlignmentCheckReq")
 	case 166:
 		v := new(WPTAlignmentCheckRes)
 		f = Fragment{exi.QName{Space: "urn:iso:std:iso:15118:-20:WPT", Local: "WPT_AlignmentCheckRes"}, v}
-		d.In("WPT_AlignmentCheckRes")
 		v.DecodeEXI(d)
-		d.Out()
+		d.Out("WPT_AlignmentCheckRes")
 	case 167:
 		v := new(WPTChargeLoopReq)
 		f = Fragment{exi.QName{Space: "urn:iso:std:iso:15118:-20:WPT", Local: "WPT_ChargeLoopReq"}, v}
-		d.In("WPT_ChargeLoopReq")
 		v.DecodeEXI(d)
-		d.Out()
+		d.Out("WPT_ChargeLoopReq")
 	case 168:
 		v := new(WPTChargeLoopRes)
 		f = Fragment{exi.QName{Space: "urn:iso:std:iso:15118:-20:WPT", Local: "WPT_ChargeLoopRes"}, v}
-		d.In("WPT_ChargeLoopRes")
 		v.DecodeEXI(d)
-		d.Out()
+		d.Out("WPT_ChargeLoopRes")
 	case 169:
 		v := new(WPTChargeParameterDiscoveryReq)
 		f = Fragment{exi.QName{Space: "urn:iso:std:iso:15118:-20:WPT", Local: "WPT_ChargeParameterDiscoveryReq"}, v}
-		d.In("WPT_ChargeParameterDiscoveryReq")
 		v.DecodeEXI(d)
-		d.Out()
+		d.Out("WPT_ChargeParameterDiscoveryReq")
 	case 170:
 		v := new(WPTChargeParameterDiscoveryRes)
 		f = Fragment{exi.QName{Space: "urn:iso:std:iso:15118:-20:WPT", Local: "WPT_ChargeParameterDiscoveryRes"}, v}
-		d.In("WPT_ChargeParameterDiscoveryRes")
 		v.DecodeEXI(d)
-		d.Out()
+		d.Out("WPT_ChargeParameterDiscoveryRes")
 	case 172:
 		v := new(WPTFinePositioningReq)
 		f = Fragment{exi.QName{Space: "urn:iso:std:iso:15118:-20:WPT", Local: "WPT_FinePositioningReq"}, v}
-		d.In("WPT_FinePositioningReq")
 		v.DecodeEXI(d)
-		d.Out()
+		d.Out("WPT_FinePositioningReq")
 	case 173:
 		v := new(WPTFinePositioningRes)
 		f = Fragment{exi.QName{Space: "urn:iso:std:iso:15118:-20:WPT", Local: "WPT_FinePositioningRes"}, v}
-		d.In("WPT_FinePositioningRes")
 		v.DecodeEXI(d)
-		d.Out()
+		d.Out("WPT_FinePositioningRes")
 	case 174:
 		v := new(WPTFinePositioningSetupReq)
 		f = Fragment{exi.QName{Space: "urn:iso:std:iso:15118:-20:WPT", Local: "WPT_FinePositioningSetupReq"}, v}
-		d.In("WPT_FinePositioningSetupReq")
 		v.DecodeEXI(d)
-		d.Out()
+		d.Out("WPT_FinePositioningSetupReq")
 	case 175:
 		v := new(WPTFinePositioningSetupRes)
 		f = Fragment{exi.QName{Space: "urn:iso:std:iso:15118:-20:WPT", Local: "WPT_FinePositioningSetupRes"}, v}
-		d.In("WPT_FinePositioningSetupRes")
 		v.DecodeEXI(d)
-		d.Out()
+		d.Out("WPT_FinePositioningSetupRes")
 	case 181:
 		v := new(WPTPairingReq)
 		f = Fragment{exi.QName{Space: "urn:iso:std:iso:15118:-20:WPT", Local: "WPT_PairingReq"}, v}
-		d.In("WPT_PairingReq")
 		v.DecodeEXI(d)
-		d.Out()
+		d.Out("WPT_PairingReq")
 	case 182:
 		v := new(WPTPairingRes)
 		f = Fragment{exi.QName{Space: "urn:iso:std:iso:15118:-20:WPT", Local: "WPT_PairingRes"}, v}
-		d.In("WPT_PairingRes")
 		v.DecodeEXI(d)
-		d.Out()
+		d.Out("WPT_PairingRes")
 	default:
 		d.BadFragment(ev)
 		return f
@@ -213,6 +201,7 @@ func AppendWPTAlignmentCheckReqFragment(dst []byte, v *WPTAlignmentCheckReq) ([]
 	e.Reset(dst)
 	e.Bits(165, 8)
 	v.EncodeEXI(&e)
+	e.Out("WPT_AlignmentCheckReq")
 	e.Bits(194, 8)
 	return e.Finish()
 }
@@ -223,6 +212,7 @@ func AppendWPTAlignmentCheckResFragment(dst []byte, v *WPTAlignmentCheckRes) ([]
 	e.Reset(dst)
 	e.Bits(166, 8)
 	v.EncodeEXI(&e)
+	e.Out("WPT_AlignmentCheckRes")
 	e.Bits(194, 8)
 	return e.Finish()
 }
@@ -233,6 +223,7 @@ func AppendWPTChargeLoopReqFragment(dst []byte, v *WPTChargeLoopReq) ([]byte, er
 	e.Reset(dst)
 	e.Bits(167, 8)
 	v.EncodeEXI(&e)
+	e.Out("WPT_ChargeLoopReq")
 	e.Bits(194, 8)
 	return e.Finish()
 }
@@ -243,6 +234,7 @@ func AppendWPTChargeLoopResFragment(dst []byte, v *WPTChargeLoopRes) ([]byte, er
 	e.Reset(dst)
 	e.Bits(168, 8)
 	v.EncodeEXI(&e)
+	e.Out("WPT_ChargeLoopRes")
 	e.Bits(194, 8)
 	return e.Finish()
 }
@@ -253,6 +245,7 @@ func AppendWPTChargeParameterDiscoveryReqFragment(dst []byte, v *WPTChargeParame
 	e.Reset(dst)
 	e.Bits(169, 8)
 	v.EncodeEXI(&e)
+	e.Out("WPT_ChargeParameterDiscoveryReq")
 	e.Bits(194, 8)
 	return e.Finish()
 }
@@ -263,6 +256,7 @@ func AppendWPTChargeParameterDiscoveryResFragment(dst []byte, v *WPTChargeParame
 	e.Reset(dst)
 	e.Bits(170, 8)
 	v.EncodeEXI(&e)
+	e.Out("WPT_ChargeParameterDiscoveryRes")
 	e.Bits(194, 8)
 	return e.Finish()
 }
@@ -273,6 +267,7 @@ func AppendWPTFinePositioningReqFragment(dst []byte, v *WPTFinePositioningReq) (
 	e.Reset(dst)
 	e.Bits(172, 8)
 	v.EncodeEXI(&e)
+	e.Out("WPT_FinePositioningReq")
 	e.Bits(194, 8)
 	return e.Finish()
 }
@@ -283,6 +278,7 @@ func AppendWPTFinePositioningResFragment(dst []byte, v *WPTFinePositioningRes) (
 	e.Reset(dst)
 	e.Bits(173, 8)
 	v.EncodeEXI(&e)
+	e.Out("WPT_FinePositioningRes")
 	e.Bits(194, 8)
 	return e.Finish()
 }
@@ -293,6 +289,7 @@ func AppendWPTFinePositioningSetupReqFragment(dst []byte, v *WPTFinePositioningS
 	e.Reset(dst)
 	e.Bits(174, 8)
 	v.EncodeEXI(&e)
+	e.Out("WPT_FinePositioningSetupReq")
 	e.Bits(194, 8)
 	return e.Finish()
 }
@@ -303,6 +300,7 @@ func AppendWPTFinePositioningSetupResFragment(dst []byte, v *WPTFinePositioningS
 	e.Reset(dst)
 	e.Bits(175, 8)
 	v.EncodeEXI(&e)
+	e.Out("WPT_FinePositioningSetupRes")
 	e.Bits(194, 8)
 	return e.Finish()
 }
@@ -313,6 +311,7 @@ func AppendWPTPairingReqFragment(dst []byte, v *WPTPairingReq) ([]byte, error) {
 	e.Reset(dst)
 	e.Bits(181, 8)
 	v.EncodeEXI(&e)
+	e.Out("WPT_PairingReq")
 	e.Bits(194, 8)
 	return e.Finish()
 }
@@ -323,6 +322,7 @@ func AppendWPTPairingResFragment(dst []byte, v *WPTPairingRes) ([]byte, error) {
 	e.Reset(dst)
 	e.Bits(182, 8)
 	v.EncodeEXI(&e)
+	e.Out("WPT_PairingRes")
 	e.Bits(194, 8)
 	return e.Finish()
 }

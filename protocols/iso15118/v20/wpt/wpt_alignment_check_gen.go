@@ -28,39 +28,27 @@ func (*WPTAlignmentCheckReq) ElementName() exi.QName {
 
 // DecodeEXI reads the element's content and end.
 func (x *WPTAlignmentCheckReq) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("Header")
+	if !d.Begin("Header", exi.AtStart) {
 		return
 	}
-	d.In("Header")
 	x.Header.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVProcessing")
-		return
-	}
-	d.At("EVProcessing")
-	x.EVProcessing = common.Processing(d.Enum(3))
-	ev = d.Event(2, 0)
+	d.Out("Header")
+	x.EVProcessing = common.Processing(d.NextEnum("EVProcessing", 3, 0))
+	ev := d.Event(2, 0)
 	if ev == 0 {
 		x.TargetCoilCurrent.Present = true
-		d.In("TargetCoilCurrent")
 		x.TargetCoilCurrent.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("TargetCoilCurrent")
 		ev = d.Event(1, 0) + 1
 	}
 	if ev != 1 {
 		d.Expected("EVResultCode")
 		return
 	}
-	d.At("EVResultCode")
-	x.EVResultCode = WPTEVResult(d.Enum(3))
+	x.EVResultCode = WPTEVResult(d.Enum("EVResultCode", 3))
 	ev = d.Event(2, exi.AtEnd)
 	for ev < 1 {
-		d.At("VendorSpecificDataContainer")
-		x.VendorSpecificDataContainer = append(x.VendorSpecificDataContainer, d.Binary())
+		x.VendorSpecificDataContainer = append(x.VendorSpecificDataContainer, d.Binary("VendorSpecificDataContainer"))
 		if len(x.VendorSpecificDataContainer) == 16 {
 			ev = d.Event(1, exi.AtEnd) + 1
 			break
@@ -75,21 +63,18 @@ func (x *WPTAlignmentCheckReq) DecodeEXI(d *exi.Decoder) {
 // EncodeEXI writes the element's content and end.
 func (x *WPTAlignmentCheckReq) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
-	e.At("Header")
 	x.Header.EncodeEXI(e)
-	e.Event(0, 1)
-	e.At("EVProcessing")
-	e.Enum(uint8(x.EVProcessing), 3)
+	e.Out("Header")
+	e.NextEnum("EVProcessing", uint8(x.EVProcessing), 3)
 	at := uint32(0)
 	if x.TargetCoilCurrent.Present {
 		e.Event(0-at, 2-at)
-		e.At("TargetCoilCurrent")
 		x.TargetCoilCurrent.Value.EncodeEXI(e)
+		e.Out("TargetCoilCurrent")
 		at = 1
 	}
 	e.Event(1-at, 2-at)
-	e.At("EVResultCode")
-	e.Enum(uint8(x.EVResultCode), 3)
+	e.Enum("EVResultCode", uint8(x.EVResultCode), 3)
 	at = 0
 	if len(x.VendorSpecificDataContainer) > 16 {
 		e.TooMany("VendorSpecificDataContainer", 16)
@@ -97,8 +82,7 @@ func (x *WPTAlignmentCheckReq) EncodeEXI(e *exi.Encoder) {
 	}
 	for i := range x.VendorSpecificDataContainer {
 		e.Event(0-at, 2-at)
-		e.At("VendorSpecificDataContainer")
-		e.Binary(x.VendorSpecificDataContainer[i])
+		e.Binary("VendorSpecificDataContainer", x.VendorSpecificDataContainer[i])
 	}
 	if len(x.VendorSpecificDataContainer) == 16 {
 		at = 1
@@ -147,46 +131,28 @@ func (*WPTAlignmentCheckRes) ElementName() exi.QName {
 
 // DecodeEXI reads the element's content and end.
 func (x *WPTAlignmentCheckRes) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("Header")
+	if !d.Begin("Header", exi.AtStart) {
 		return
 	}
-	d.In("Header")
 	x.Header.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("ResponseCode")
-		return
-	}
-	d.At("ResponseCode")
-	x.ResponseCode = common.ResponseCode(d.Enum(40))
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVSEProcessing")
-		return
-	}
-	d.At("EVSEProcessing")
-	x.EVSEProcessing = common.Processing(d.Enum(3))
-	ev = d.Event(4, exi.AtEnd)
+	d.Out("Header")
+	x.ResponseCode = common.ResponseCode(d.NextEnum("ResponseCode", 40, 0))
+	x.EVSEProcessing = common.Processing(d.NextEnum("EVSEProcessing", 3, 0))
+	ev := d.Event(4, exi.AtEnd)
 	if ev == 0 {
 		x.PowerTransmitted.Present = true
-		d.In("PowerTransmitted")
 		x.PowerTransmitted.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("PowerTransmitted")
 		ev = d.Event(3, exi.AtEnd) + 1
 	}
 	if ev == 1 {
 		x.SupplyDeviceCurrent.Present = true
-		d.In("SupplyDeviceCurrent")
 		x.SupplyDeviceCurrent.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("SupplyDeviceCurrent")
 		ev = d.Event(2, exi.AtEnd) + 2
 	}
 	for ev >= 2 && ev < 3 {
-		d.At("VendorSpecificDataContainer")
-		x.VendorSpecificDataContainer = append(x.VendorSpecificDataContainer, d.Binary())
+		x.VendorSpecificDataContainer = append(x.VendorSpecificDataContainer, d.Binary("VendorSpecificDataContainer"))
 		if len(x.VendorSpecificDataContainer) == 16 {
 			ev = d.Event(1, exi.AtEnd) + 3
 			break
@@ -201,25 +167,21 @@ func (x *WPTAlignmentCheckRes) DecodeEXI(d *exi.Decoder) {
 // EncodeEXI writes the element's content and end.
 func (x *WPTAlignmentCheckRes) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
-	e.At("Header")
 	x.Header.EncodeEXI(e)
-	e.Event(0, 1)
-	e.At("ResponseCode")
-	e.Enum(uint8(x.ResponseCode), 40)
-	e.Event(0, 1)
-	e.At("EVSEProcessing")
-	e.Enum(uint8(x.EVSEProcessing), 3)
+	e.Out("Header")
+	e.NextEnum("ResponseCode", uint8(x.ResponseCode), 40)
+	e.NextEnum("EVSEProcessing", uint8(x.EVSEProcessing), 3)
 	at := uint32(0)
 	if x.PowerTransmitted.Present {
 		e.Event(0-at, 4-at)
-		e.At("PowerTransmitted")
 		x.PowerTransmitted.Value.EncodeEXI(e)
+		e.Out("PowerTransmitted")
 		at = 1
 	}
 	if x.SupplyDeviceCurrent.Present {
 		e.Event(1-at, 4-at)
-		e.At("SupplyDeviceCurrent")
 		x.SupplyDeviceCurrent.Value.EncodeEXI(e)
+		e.Out("SupplyDeviceCurrent")
 		at = 2
 	}
 	if len(x.VendorSpecificDataContainer) > 16 {
@@ -228,8 +190,7 @@ func (x *WPTAlignmentCheckRes) EncodeEXI(e *exi.Encoder) {
 	}
 	for i := range x.VendorSpecificDataContainer {
 		e.Event(2-at, 4-at)
-		e.At("VendorSpecificDataContainer")
-		e.Binary(x.VendorSpecificDataContainer[i])
+		e.Binary("VendorSpecificDataContainer", x.VendorSpecificDataContainer[i])
 		at = 2
 	}
 	if len(x.VendorSpecificDataContainer) == 16 {

@@ -12,7 +12,7 @@ type WPTChargeLoopReq struct {
 	// Header: MessageHeaderType.
 	Header common.MessageHeader `exi:"ct:Header"`
 	// DisplayParameters: DisplayParametersType, optional.
-	DisplayParameters exi.Optional[DisplayParameters] `exi:"ct:DisplayParameters"`
+	DisplayParameters exi.Optional[common.DisplayParameters] `exi:"ct:DisplayParameters"`
 	// MeterInfoRequested: boolean.
 	MeterInfoRequested bool `exi:"ct:MeterInfoRequested"`
 	// EVPCPowerRequest: RationalNumberType.
@@ -36,69 +36,49 @@ func (*WPTChargeLoopReq) ElementName() exi.QName {
 
 // DecodeEXI reads the element's content and end.
 func (x *WPTChargeLoopReq) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("Header")
+	if !d.Begin("Header", exi.AtStart) {
 		return
 	}
-	d.In("Header")
 	x.Header.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(2, 0)
+	d.Out("Header")
+	ev := d.Event(2, 0)
 	if ev == 0 {
 		x.DisplayParameters.Present = true
-		d.In("DisplayParameters")
 		x.DisplayParameters.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("DisplayParameters")
 		ev = d.Event(1, 0) + 1
 	}
 	if ev != 1 {
 		d.Expected("MeterInfoRequested")
 		return
 	}
-	d.At("MeterInfoRequested")
-	x.MeterInfoRequested = d.Bool()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVPCPowerRequest")
+	x.MeterInfoRequested = d.Bool("MeterInfoRequested")
+	if !d.Begin("EVPCPowerRequest", 0) {
 		return
 	}
-	d.In("EVPCPowerRequest")
 	x.EVPCPowerRequest.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVPCPowerOutput")
+	d.Out("EVPCPowerRequest")
+	if !d.Begin("EVPCPowerOutput", 0) {
 		return
 	}
-	d.In("EVPCPowerOutput")
 	x.EVPCPowerOutput.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVPCChargeDiagnostics")
-		return
-	}
-	d.At("EVPCChargeDiagnostics")
-	x.EVPCChargeDiagnostics = WPTEVPCChargeDiagnostics(d.Enum(4))
+	d.Out("EVPCPowerOutput")
+	x.EVPCChargeDiagnostics = WPTEVPCChargeDiagnostics(d.NextEnum("EVPCChargeDiagnostics", 4, 0))
 	ev = d.Event(4, exi.AtEnd)
 	if ev == 0 {
 		x.EVPCOperatingFrequency.Present = true
-		d.In("EVPCOperatingFrequency")
 		x.EVPCOperatingFrequency.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVPCOperatingFrequency")
 		ev = d.Event(3, exi.AtEnd) + 1
 	}
 	if ev == 1 {
 		x.EVPCPowerControlParameter.Present = true
-		d.In("EVPCPowerControlParameter")
 		x.EVPCPowerControlParameter.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVPCPowerControlParameter")
 		ev = d.Event(2, exi.AtEnd) + 2
 	}
 	for ev >= 2 && ev < 3 {
-		d.At("ManufacturerSpecificDataContainer")
-		x.ManufacturerSpecificDataContainer = append(x.ManufacturerSpecificDataContainer, d.Binary())
+		x.ManufacturerSpecificDataContainer = append(x.ManufacturerSpecificDataContainer, d.Binary("ManufacturerSpecificDataContainer"))
 		if len(x.ManufacturerSpecificDataContainer) == 16 {
 			ev = d.Event(1, exi.AtEnd) + 3
 			break
@@ -113,38 +93,35 @@ func (x *WPTChargeLoopReq) DecodeEXI(d *exi.Decoder) {
 // EncodeEXI writes the element's content and end.
 func (x *WPTChargeLoopReq) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
-	e.At("Header")
 	x.Header.EncodeEXI(e)
+	e.Out("Header")
 	at := uint32(0)
 	if x.DisplayParameters.Present {
 		e.Event(0-at, 2-at)
-		e.At("DisplayParameters")
 		x.DisplayParameters.Value.EncodeEXI(e)
+		e.Out("DisplayParameters")
 		at = 1
 	}
 	e.Event(1-at, 2-at)
-	e.At("MeterInfoRequested")
-	e.Bool(x.MeterInfoRequested)
+	e.Bool("MeterInfoRequested", x.MeterInfoRequested)
 	e.Event(0, 1)
-	e.At("EVPCPowerRequest")
 	x.EVPCPowerRequest.EncodeEXI(e)
+	e.Out("EVPCPowerRequest")
 	e.Event(0, 1)
-	e.At("EVPCPowerOutput")
 	x.EVPCPowerOutput.EncodeEXI(e)
-	e.Event(0, 1)
-	e.At("EVPCChargeDiagnostics")
-	e.Enum(uint8(x.EVPCChargeDiagnostics), 4)
+	e.Out("EVPCPowerOutput")
+	e.NextEnum("EVPCChargeDiagnostics", uint8(x.EVPCChargeDiagnostics), 4)
 	at = 0
 	if x.EVPCOperatingFrequency.Present {
 		e.Event(0-at, 4-at)
-		e.At("EVPCOperatingFrequency")
 		x.EVPCOperatingFrequency.Value.EncodeEXI(e)
+		e.Out("EVPCOperatingFrequency")
 		at = 1
 	}
 	if x.EVPCPowerControlParameter.Present {
 		e.Event(1-at, 4-at)
-		e.At("EVPCPowerControlParameter")
 		x.EVPCPowerControlParameter.Value.EncodeEXI(e)
+		e.Out("EVPCPowerControlParameter")
 		at = 2
 	}
 	if len(x.ManufacturerSpecificDataContainer) > 16 {
@@ -153,8 +130,7 @@ func (x *WPTChargeLoopReq) EncodeEXI(e *exi.Encoder) {
 	}
 	for i := range x.ManufacturerSpecificDataContainer {
 		e.Event(2-at, 4-at)
-		e.At("ManufacturerSpecificDataContainer")
-		e.Binary(x.ManufacturerSpecificDataContainer[i])
+		e.Binary("ManufacturerSpecificDataContainer", x.ManufacturerSpecificDataContainer[i])
 		at = 2
 	}
 	if len(x.ManufacturerSpecificDataContainer) == 16 {
@@ -233,98 +209,71 @@ func (*WPTChargeLoopRes) ElementName() exi.QName {
 
 // DecodeEXI reads the element's content and end.
 func (x *WPTChargeLoopRes) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("Header")
+	if !d.Begin("Header", exi.AtStart) {
 		return
 	}
-	d.In("Header")
 	x.Header.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("ResponseCode")
-		return
-	}
-	d.At("ResponseCode")
-	x.ResponseCode = common.ResponseCode(d.Enum(40))
-	ev = d.Event(4, 0)
+	d.Out("Header")
+	x.ResponseCode = common.ResponseCode(d.NextEnum("ResponseCode", 40, 0))
+	ev := d.Event(4, 0)
 	if ev == 0 {
 		x.EVSEStatus.Present = true
-		d.In("EVSEStatus")
 		x.EVSEStatus.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("EVSEStatus")
 		ev = d.Event(3, 0) + 1
 	}
 	if ev == 1 {
 		x.MeterInfo.Present = true
-		d.In("MeterInfo")
 		x.MeterInfo.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("MeterInfo")
 		ev = d.Event(2, 0) + 2
 	}
 	if ev == 2 {
 		x.Receipt.Present = true
-		d.In("Receipt")
 		x.Receipt.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("Receipt")
 		ev = d.Event(1, 0) + 3
 	}
 	if ev != 3 {
 		d.Expected("EVPCPowerRequest")
 		return
 	}
-	d.In("EVPCPowerRequest")
 	x.EVPCPowerRequest.DecodeEXI(d)
-	d.Out()
+	d.Out("EVPCPowerRequest")
 	ev = d.Event(2, 0)
 	if ev == 0 {
 		x.SDPowerInput.Present = true
-		d.In("SDPowerInput")
 		x.SDPowerInput.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("SDPowerInput")
 		ev = d.Event(1, 0) + 1
 	}
 	if ev != 1 {
 		d.Expected("SPCMaxOutputPowerLimit")
 		return
 	}
-	d.In("SPCMaxOutputPowerLimit")
 	x.SPCMaxOutputPowerLimit.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("SPCMinOutputPowerLimit")
+	d.Out("SPCMaxOutputPowerLimit")
+	if !d.Begin("SPCMinOutputPowerLimit", 0) {
 		return
 	}
-	d.In("SPCMinOutputPowerLimit")
 	x.SPCMinOutputPowerLimit.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("SPCChargeDiagnostics")
-		return
-	}
-	d.At("SPCChargeDiagnostics")
-	x.SPCChargeDiagnostics = WPTSPCChargeDiagnostics(d.Enum(6))
+	d.Out("SPCMinOutputPowerLimit")
+	x.SPCChargeDiagnostics = WPTSPCChargeDiagnostics(d.NextEnum("SPCChargeDiagnostics", 6, 0))
 	ev = d.Event(4, exi.AtEnd)
 	if ev == 0 {
 		x.SPCOperatingFrequency.Present = true
-		d.In("SPCOperatingFrequency")
 		x.SPCOperatingFrequency.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("SPCOperatingFrequency")
 		ev = d.Event(3, exi.AtEnd) + 1
 	}
 	if ev == 1 {
 		x.SPCPowerControlParameter.Present = true
-		d.In("SPCPowerControlParameter")
 		x.SPCPowerControlParameter.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("SPCPowerControlParameter")
 		ev = d.Event(2, exi.AtEnd) + 2
 	}
 	for ev >= 2 && ev < 3 {
-		d.At("ManufacturerSpecificDataContainer")
-		x.ManufacturerSpecificDataContainer = append(x.ManufacturerSpecificDataContainer, d.Binary())
+		x.ManufacturerSpecificDataContainer = append(x.ManufacturerSpecificDataContainer, d.Binary("ManufacturerSpecificDataContainer"))
 		if len(x.ManufacturerSpecificDataContainer) == 16 {
 			ev = d.Event(1, exi.AtEnd) + 3
 			break
@@ -339,60 +288,56 @@ func (x *WPTChargeLoopRes) DecodeEXI(d *exi.Decoder) {
 // EncodeEXI writes the element's content and end.
 func (x *WPTChargeLoopRes) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
-	e.At("Header")
 	x.Header.EncodeEXI(e)
-	e.Event(0, 1)
-	e.At("ResponseCode")
-	e.Enum(uint8(x.ResponseCode), 40)
+	e.Out("Header")
+	e.NextEnum("ResponseCode", uint8(x.ResponseCode), 40)
 	at := uint32(0)
 	if x.EVSEStatus.Present {
 		e.Event(0-at, 4-at)
-		e.At("EVSEStatus")
 		x.EVSEStatus.Value.EncodeEXI(e)
+		e.Out("EVSEStatus")
 		at = 1
 	}
 	if x.MeterInfo.Present {
 		e.Event(1-at, 4-at)
-		e.At("MeterInfo")
 		x.MeterInfo.Value.EncodeEXI(e)
+		e.Out("MeterInfo")
 		at = 2
 	}
 	if x.Receipt.Present {
 		e.Event(2-at, 4-at)
-		e.At("Receipt")
 		x.Receipt.Value.EncodeEXI(e)
+		e.Out("Receipt")
 		at = 3
 	}
 	e.Event(3-at, 4-at)
-	e.At("EVPCPowerRequest")
 	x.EVPCPowerRequest.EncodeEXI(e)
+	e.Out("EVPCPowerRequest")
 	at = 0
 	if x.SDPowerInput.Present {
 		e.Event(0-at, 2-at)
-		e.At("SDPowerInput")
 		x.SDPowerInput.Value.EncodeEXI(e)
+		e.Out("SDPowerInput")
 		at = 1
 	}
 	e.Event(1-at, 2-at)
-	e.At("SPCMaxOutputPowerLimit")
 	x.SPCMaxOutputPowerLimit.EncodeEXI(e)
+	e.Out("SPCMaxOutputPowerLimit")
 	e.Event(0, 1)
-	e.At("SPCMinOutputPowerLimit")
 	x.SPCMinOutputPowerLimit.EncodeEXI(e)
-	e.Event(0, 1)
-	e.At("SPCChargeDiagnostics")
-	e.Enum(uint8(x.SPCChargeDiagnostics), 6)
+	e.Out("SPCMinOutputPowerLimit")
+	e.NextEnum("SPCChargeDiagnostics", uint8(x.SPCChargeDiagnostics), 6)
 	at = 0
 	if x.SPCOperatingFrequency.Present {
 		e.Event(0-at, 4-at)
-		e.At("SPCOperatingFrequency")
 		x.SPCOperatingFrequency.Value.EncodeEXI(e)
+		e.Out("SPCOperatingFrequency")
 		at = 1
 	}
 	if x.SPCPowerControlParameter.Present {
 		e.Event(1-at, 4-at)
-		e.At("SPCPowerControlParameter")
 		x.SPCPowerControlParameter.Value.EncodeEXI(e)
+		e.Out("SPCPowerControlParameter")
 		at = 2
 	}
 	if len(x.ManufacturerSpecificDataContainer) > 16 {
@@ -401,8 +346,7 @@ func (x *WPTChargeLoopRes) EncodeEXI(e *exi.Encoder) {
 	}
 	for i := range x.ManufacturerSpecificDataContainer {
 		e.Event(2-at, 4-at)
-		e.At("ManufacturerSpecificDataContainer")
-		e.Binary(x.ManufacturerSpecificDataContainer[i])
+		e.Binary("ManufacturerSpecificDataContainer", x.ManufacturerSpecificDataContainer[i])
 		at = 2
 	}
 	if len(x.ManufacturerSpecificDataContainer) == 16 {
@@ -463,177 +407,6 @@ func (x *WPTChargeLoopRes) ValidateEXI(v *exi.Validator) {
 	}
 }
 
-// DisplayParameters is the complex type DisplayParametersType of urn:iso:std:iso:15118:-20:CommonTypes.
-type DisplayParameters struct {
-	// PresentSOC: byte 0 to 100, optional.
-	PresentSOC exi.Optional[int8] `exi:"ct:PresentSOC"`
-	// MinimumSOC: byte 0 to 100, optional.
-	MinimumSOC exi.Optional[int8] `exi:"ct:MinimumSOC"`
-	// TargetSOC: byte 0 to 100, optional.
-	TargetSOC exi.Optional[int8] `exi:"ct:TargetSOC"`
-	// MaximumSOC: byte 0 to 100, optional.
-	MaximumSOC exi.Optional[int8] `exi:"ct:MaximumSOC"`
-	// RemainingTimeToMinimumSOC: unsignedInt 0 to 4294967295, optional.
-	RemainingTimeToMinimumSOC exi.Optional[uint32] `exi:"ct:RemainingTimeToMinimumSOC"`
-	// RemainingTimeToTargetSOC: unsignedInt 0 to 4294967295, optional.
-	RemainingTimeToTargetSOC exi.Optional[uint32] `exi:"ct:RemainingTimeToTargetSOC"`
-	// RemainingTimeToMaximumSOC: unsignedInt 0 to 4294967295, optional.
-	RemainingTimeToMaximumSOC exi.Optional[uint32] `exi:"ct:RemainingTimeToMaximumSOC"`
-	// ChargingComplete: boolean, optional.
-	ChargingComplete exi.Optional[bool] `exi:"ct:ChargingComplete"`
-	// BatteryEnergyCapacity: RationalNumberType, optional.
-	BatteryEnergyCapacity exi.Optional[common.RationalNumber] `exi:"ct:BatteryEnergyCapacity"`
-	// InletHot: boolean, optional.
-	InletHot exi.Optional[bool] `exi:"ct:InletHot"`
-}
-
-// DecodeEXI reads the element's content and end.
-func (x *DisplayParameters) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(11, exi.AtStart|exi.AtEnd)
-	if ev == 0 {
-		d.At("PresentSOC")
-		x.PresentSOC.Set(int8(d.Ranged(0, 100)))
-		ev = d.Event(10, exi.AtEnd) + 1
-	}
-	if ev == 1 {
-		d.At("MinimumSOC")
-		x.MinimumSOC.Set(int8(d.Ranged(0, 100)))
-		ev = d.Event(9, exi.AtEnd) + 2
-	}
-	if ev == 2 {
-		d.At("TargetSOC")
-		x.TargetSOC.Set(int8(d.Ranged(0, 100)))
-		ev = d.Event(8, exi.AtEnd) + 3
-	}
-	if ev == 3 {
-		d.At("MaximumSOC")
-		x.MaximumSOC.Set(int8(d.Ranged(0, 100)))
-		ev = d.Event(7, exi.AtEnd) + 4
-	}
-	if ev == 4 {
-		d.At("RemainingTimeToMinimumSOC")
-		x.RemainingTimeToMinimumSOC.Set(uint32(d.Unsigned(1<<32 - 1)))
-		ev = d.Event(6, exi.AtEnd) + 5
-	}
-	if ev == 5 {
-		d.At("RemainingTimeToTargetSOC")
-		x.RemainingTimeToTargetSOC.Set(uint32(d.Unsigned(1<<32 - 1)))
-		ev = d.Event(5, exi.AtEnd) + 6
-	}
-	if ev == 6 {
-		d.At("RemainingTimeToMaximumSOC")
-		x.RemainingTimeToMaximumSOC.Set(uint32(d.Unsigned(1<<32 - 1)))
-		ev = d.Event(4, exi.AtEnd) + 7
-	}
-	if ev == 7 {
-		d.At("ChargingComplete")
-		x.ChargingComplete.Set(d.Bool())
-		ev = d.Event(3, exi.AtEnd) + 8
-	}
-	if ev == 8 {
-		x.BatteryEnergyCapacity.Present = true
-		d.In("BatteryEnergyCapacity")
-		x.BatteryEnergyCapacity.Value.DecodeEXI(d)
-		d.Out()
-		ev = d.Event(2, exi.AtEnd) + 9
-	}
-	if ev == 9 {
-		d.At("InletHot")
-		x.InletHot.Set(d.Bool())
-		ev = d.Event(1, exi.AtEnd) + 10
-	}
-	if ev != 10 {
-		d.Expected("end of element")
-	}
-}
-
-// EncodeEXI writes the element's content and end.
-func (x *DisplayParameters) EncodeEXI(e *exi.Encoder) {
-	at := uint32(0)
-	if x.PresentSOC.Present {
-		e.Event(0-at, 11-at)
-		e.At("PresentSOC")
-		e.Ranged(int(x.PresentSOC.Value), 0, 100)
-		at = 1
-	}
-	if x.MinimumSOC.Present {
-		e.Event(1-at, 11-at)
-		e.At("MinimumSOC")
-		e.Ranged(int(x.MinimumSOC.Value), 0, 100)
-		at = 2
-	}
-	if x.TargetSOC.Present {
-		e.Event(2-at, 11-at)
-		e.At("TargetSOC")
-		e.Ranged(int(x.TargetSOC.Value), 0, 100)
-		at = 3
-	}
-	if x.MaximumSOC.Present {
-		e.Event(3-at, 11-at)
-		e.At("MaximumSOC")
-		e.Ranged(int(x.MaximumSOC.Value), 0, 100)
-		at = 4
-	}
-	if x.RemainingTimeToMinimumSOC.Present {
-		e.Event(4-at, 11-at)
-		e.At("RemainingTimeToMinimumSOC")
-		e.Unsigned(uint64(x.RemainingTimeToMinimumSOC.Value))
-		at = 5
-	}
-	if x.RemainingTimeToTargetSOC.Present {
-		e.Event(5-at, 11-at)
-		e.At("RemainingTimeToTargetSOC")
-		e.Unsigned(uint64(x.RemainingTimeToTargetSOC.Value))
-		at = 6
-	}
-	if x.RemainingTimeToMaximumSOC.Present {
-		e.Event(6-at, 11-at)
-		e.At("RemainingTimeToMaximumSOC")
-		e.Unsigned(uint64(x.RemainingTimeToMaximumSOC.Value))
-		at = 7
-	}
-	if x.ChargingComplete.Present {
-		e.Event(7-at, 11-at)
-		e.At("ChargingComplete")
-		e.Bool(x.ChargingComplete.Value)
-		at = 8
-	}
-	if x.BatteryEnergyCapacity.Present {
-		e.Event(8-at, 11-at)
-		e.At("BatteryEnergyCapacity")
-		x.BatteryEnergyCapacity.Value.EncodeEXI(e)
-		at = 9
-	}
-	if x.InletHot.Present {
-		e.Event(9-at, 11-at)
-		e.At("InletHot")
-		e.Bool(x.InletHot.Value)
-		at = 10
-	}
-	e.Event(10-at, 11-at)
-}
-
-// ValidateEXI checks what the schema demands beyond the wire format.
-func (x *DisplayParameters) ValidateEXI(v *exi.Validator) {
-	if x.PresentSOC.Present {
-		v.Int("PresentSOC", int64(x.PresentSOC.Value), 0, 100)
-	}
-	if x.MinimumSOC.Present {
-		v.Int("MinimumSOC", int64(x.MinimumSOC.Value), 0, 100)
-	}
-	if x.TargetSOC.Present {
-		v.Int("TargetSOC", int64(x.TargetSOC.Value), 0, 100)
-	}
-	if x.MaximumSOC.Present {
-		v.Int("MaximumSOC", int64(x.MaximumSOC.Value), 0, 100)
-	}
-	if x.BatteryEnergyCapacity.Present {
-		v.In("BatteryEnergyCapacity")
-		x.BatteryEnergyCapacity.Value.ValidateEXI(v)
-		v.Out()
-	}
-}
-
 // WPTEVPCPowerControlParameter is the complex type WPT_EVPCPowerControlParameterType of urn:iso:std:iso:15118:-20:WPT.
 type WPTEVPCPowerControlParameter struct {
 	// EVPCCoilCurrentRequest: RationalNumberType.
@@ -648,57 +421,43 @@ type WPTEVPCPowerControlParameter struct {
 
 // DecodeEXI reads the element's content and end.
 func (x *WPTEVPCPowerControlParameter) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("EVPCCoilCurrentRequest")
+	if !d.Begin("EVPCCoilCurrentRequest", exi.AtStart) {
 		return
 	}
-	d.In("EVPCCoilCurrentRequest")
 	x.EVPCCoilCurrentRequest.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVPCCoilCurrentInformation")
+	d.Out("EVPCCoilCurrentRequest")
+	if !d.Begin("EVPCCoilCurrentInformation", 0) {
 		return
 	}
-	d.In("EVPCCoilCurrentInformation")
 	x.EVPCCoilCurrentInformation.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVPCCurrentOutputInformation")
+	d.Out("EVPCCoilCurrentInformation")
+	if !d.Begin("EVPCCurrentOutputInformation", 0) {
 		return
 	}
-	d.In("EVPCCurrentOutputInformation")
 	x.EVPCCurrentOutputInformation.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVPCVoltageOutputInformation")
+	d.Out("EVPCCurrentOutputInformation")
+	if !d.Begin("EVPCVoltageOutputInformation", 0) {
 		return
 	}
-	d.In("EVPCVoltageOutputInformation")
 	x.EVPCVoltageOutputInformation.DecodeEXI(d)
-	d.Out()
-	if d.Event(1, exi.AtEnd) != 0 {
-		d.Expected("end of element")
-	}
+	d.Out("EVPCVoltageOutputInformation")
+	d.End(exi.AtEnd)
 }
 
 // EncodeEXI writes the element's content and end.
 func (x *WPTEVPCPowerControlParameter) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
-	e.At("EVPCCoilCurrentRequest")
 	x.EVPCCoilCurrentRequest.EncodeEXI(e)
+	e.Out("EVPCCoilCurrentRequest")
 	e.Event(0, 1)
-	e.At("EVPCCoilCurrentInformation")
 	x.EVPCCoilCurrentInformation.EncodeEXI(e)
+	e.Out("EVPCCoilCurrentInformation")
 	e.Event(0, 1)
-	e.At("EVPCCurrentOutputInformation")
 	x.EVPCCurrentOutputInformation.EncodeEXI(e)
+	e.Out("EVPCCurrentOutputInformation")
 	e.Event(0, 1)
-	e.At("EVPCVoltageOutputInformation")
 	x.EVPCVoltageOutputInformation.EncodeEXI(e)
+	e.Out("EVPCVoltageOutputInformation")
 	e.Event(0, 1)
 }
 
@@ -726,24 +485,19 @@ type WPTSPCPowerControlParameter struct {
 
 // DecodeEXI reads the element's content and end.
 func (x *WPTSPCPowerControlParameter) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("SPCPrimaryDeviceCoilCurrentInformation")
+	if !d.Begin("SPCPrimaryDeviceCoilCurrentInformation", exi.AtStart) {
 		return
 	}
-	d.In("SPCPrimaryDeviceCoilCurrentInformation")
 	x.SPCPrimaryDeviceCoilCurrentInformation.DecodeEXI(d)
-	d.Out()
-	if d.Event(1, exi.AtEnd) != 0 {
-		d.Expected("end of element")
-	}
+	d.Out("SPCPrimaryDeviceCoilCurrentInformation")
+	d.End(exi.AtEnd)
 }
 
 // EncodeEXI writes the element's content and end.
 func (x *WPTSPCPowerControlParameter) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
-	e.At("SPCPrimaryDeviceCoilCurrentInformation")
 	x.SPCPrimaryDeviceCoilCurrentInformation.EncodeEXI(e)
+	e.Out("SPCPrimaryDeviceCoilCurrentInformation")
 	e.Event(0, 1)
 }
 

@@ -32,55 +32,27 @@ func (*WPTChargeParameterDiscoveryReq) ElementName() exi.QName {
 
 // DecodeEXI reads the element's content and end.
 func (x *WPTChargeParameterDiscoveryReq) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("Header")
+	if !d.Begin("Header", exi.AtStart) {
 		return
 	}
-	d.In("Header")
 	x.Header.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVPCMaxReceivablePower")
+	d.Out("Header")
+	if !d.Begin("EVPCMaxReceivablePower", 0) {
 		return
 	}
-	d.In("EVPCMaxReceivablePower")
 	x.EVPCMaxReceivablePower.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("SDMaxGroundClearence")
+	d.Out("EVPCMaxReceivablePower")
+	x.SDMaxGroundClearence = uint16(d.NextUnsigned("SDMaxGroundClearence", 1<<16-1, 0))
+	x.SDMinGroundClearence = uint16(d.NextUnsigned("SDMinGroundClearence", 1<<16-1, 0))
+	if !d.Begin("EVPCNaturalFrequency", 0) {
 		return
 	}
-	d.At("SDMaxGroundClearence")
-	x.SDMaxGroundClearence = uint16(d.Unsigned(1<<16 - 1))
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("SDMinGroundClearence")
-		return
-	}
-	d.At("SDMinGroundClearence")
-	x.SDMinGroundClearence = uint16(d.Unsigned(1<<16 - 1))
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVPCNaturalFrequency")
-		return
-	}
-	d.In("EVPCNaturalFrequency")
 	x.EVPCNaturalFrequency.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVPCDeviceLocalControl")
-		return
-	}
-	d.At("EVPCDeviceLocalControl")
-	x.EVPCDeviceLocalControl = d.Bool()
-	ev = d.Event(2, exi.AtEnd)
+	d.Out("EVPCNaturalFrequency")
+	x.EVPCDeviceLocalControl = d.NextBool("EVPCDeviceLocalControl", 0)
+	ev := d.Event(2, exi.AtEnd)
 	for ev < 1 {
-		d.At("VendorSpecificDataContainer")
-		x.VendorSpecificDataContainer = append(x.VendorSpecificDataContainer, d.Binary())
+		x.VendorSpecificDataContainer = append(x.VendorSpecificDataContainer, d.Binary("VendorSpecificDataContainer"))
 		if len(x.VendorSpecificDataContainer) == 16 {
 			ev = d.Event(1, exi.AtEnd) + 1
 			break
@@ -95,23 +67,17 @@ func (x *WPTChargeParameterDiscoveryReq) DecodeEXI(d *exi.Decoder) {
 // EncodeEXI writes the element's content and end.
 func (x *WPTChargeParameterDiscoveryReq) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
-	e.At("Header")
 	x.Header.EncodeEXI(e)
+	e.Out("Header")
 	e.Event(0, 1)
-	e.At("EVPCMaxReceivablePower")
 	x.EVPCMaxReceivablePower.EncodeEXI(e)
+	e.Out("EVPCMaxReceivablePower")
+	e.NextUnsigned("SDMaxGroundClearence", uint64(x.SDMaxGroundClearence))
+	e.NextUnsigned("SDMinGroundClearence", uint64(x.SDMinGroundClearence))
 	e.Event(0, 1)
-	e.At("SDMaxGroundClearence")
-	e.Unsigned(uint64(x.SDMaxGroundClearence))
-	e.Event(0, 1)
-	e.At("SDMinGroundClearence")
-	e.Unsigned(uint64(x.SDMinGroundClearence))
-	e.Event(0, 1)
-	e.At("EVPCNaturalFrequency")
 	x.EVPCNaturalFrequency.EncodeEXI(e)
-	e.Event(0, 1)
-	e.At("EVPCDeviceLocalControl")
-	e.Bool(x.EVPCDeviceLocalControl)
+	e.Out("EVPCNaturalFrequency")
+	e.NextBool("EVPCDeviceLocalControl", x.EVPCDeviceLocalControl)
 	at := uint32(0)
 	if len(x.VendorSpecificDataContainer) > 16 {
 		e.TooMany("VendorSpecificDataContainer", 16)
@@ -119,8 +85,7 @@ func (x *WPTChargeParameterDiscoveryReq) EncodeEXI(e *exi.Encoder) {
 	}
 	for i := range x.VendorSpecificDataContainer {
 		e.Event(0-at, 2-at)
-		e.At("VendorSpecificDataContainer")
-		e.Binary(x.VendorSpecificDataContainer[i])
+		e.Binary("VendorSpecificDataContainer", x.VendorSpecificDataContainer[i])
 	}
 	if len(x.VendorSpecificDataContainer) == 16 {
 		at = 1
@@ -176,78 +141,38 @@ func (*WPTChargeParameterDiscoveryRes) ElementName() exi.QName {
 
 // DecodeEXI reads the element's content and end.
 func (x *WPTChargeParameterDiscoveryRes) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("Header")
+	if !d.Begin("Header", exi.AtStart) {
 		return
 	}
-	d.In("Header")
 	x.Header.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("ResponseCode")
+	d.Out("Header")
+	x.ResponseCode = common.ResponseCode(d.NextEnum("ResponseCode", 40, 0))
+	x.PDInputPowerClass = WPTPowerClass(d.NextEnum("PDInputPowerClass", 4, 0))
+	if !d.Begin("SDMinOutputPower", 0) {
 		return
 	}
-	d.At("ResponseCode")
-	x.ResponseCode = common.ResponseCode(d.Enum(40))
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("PDInputPowerClass")
-		return
-	}
-	d.At("PDInputPowerClass")
-	x.PDInputPowerClass = WPTPowerClass(d.Enum(4))
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("SDMinOutputPower")
-		return
-	}
-	d.In("SDMinOutputPower")
 	x.SDMinOutputPower.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("SDMaxOutputPower")
+	d.Out("SDMinOutputPower")
+	if !d.Begin("SDMaxOutputPower", 0) {
 		return
 	}
-	d.In("SDMaxOutputPower")
 	x.SDMaxOutputPower.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("SDMaxGroundClearanceSupport")
+	d.Out("SDMaxOutputPower")
+	x.SDMaxGroundClearanceSupport = uint16(d.NextUnsigned("SDMaxGroundClearanceSupport", 1<<16-1, 0))
+	x.SDMinGroundClearanceSupport = uint16(d.NextUnsigned("SDMinGroundClearanceSupport", 1<<16-1, 0))
+	if !d.Begin("PDMinCoilCurrent", 0) {
 		return
 	}
-	d.At("SDMaxGroundClearanceSupport")
-	x.SDMaxGroundClearanceSupport = uint16(d.Unsigned(1<<16 - 1))
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("SDMinGroundClearanceSupport")
-		return
-	}
-	d.At("SDMinGroundClearanceSupport")
-	x.SDMinGroundClearanceSupport = uint16(d.Unsigned(1<<16 - 1))
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("PDMinCoilCurrent")
-		return
-	}
-	d.In("PDMinCoilCurrent")
 	x.PDMinCoilCurrent.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("PDMaxCoilCurrent")
+	d.Out("PDMinCoilCurrent")
+	if !d.Begin("PDMaxCoilCurrent", 0) {
 		return
 	}
-	d.In("PDMaxCoilCurrent")
 	x.PDMaxCoilCurrent.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(2, exi.AtEnd)
+	d.Out("PDMaxCoilCurrent")
+	ev := d.Event(2, exi.AtEnd)
 	for ev < 1 {
-		d.At("SDManufacturerSpecificDataContainer")
-		x.SDManufacturerSpecificDataContainer = append(x.SDManufacturerSpecificDataContainer, d.Binary())
+		x.SDManufacturerSpecificDataContainer = append(x.SDManufacturerSpecificDataContainer, d.Binary("SDManufacturerSpecificDataContainer"))
 		if len(x.SDManufacturerSpecificDataContainer) == 16 {
 			ev = d.Event(1, exi.AtEnd) + 1
 			break
@@ -262,32 +187,24 @@ func (x *WPTChargeParameterDiscoveryRes) DecodeEXI(d *exi.Decoder) {
 // EncodeEXI writes the element's content and end.
 func (x *WPTChargeParameterDiscoveryRes) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
-	e.At("Header")
 	x.Header.EncodeEXI(e)
+	e.Out("Header")
+	e.NextEnum("ResponseCode", uint8(x.ResponseCode), 40)
+	e.NextEnum("PDInputPowerClass", uint8(x.PDInputPowerClass), 4)
 	e.Event(0, 1)
-	e.At("ResponseCode")
-	e.Enum(uint8(x.ResponseCode), 40)
-	e.Event(0, 1)
-	e.At("PDInputPowerClass")
-	e.Enum(uint8(x.PDInputPowerClass), 4)
-	e.Event(0, 1)
-	e.At("SDMinOutputPower")
 	x.SDMinOutputPower.EncodeEXI(e)
+	e.Out("SDMinOutputPower")
 	e.Event(0, 1)
-	e.At("SDMaxOutputPower")
 	x.SDMaxOutputPower.EncodeEXI(e)
+	e.Out("SDMaxOutputPower")
+	e.NextUnsigned("SDMaxGroundClearanceSupport", uint64(x.SDMaxGroundClearanceSupport))
+	e.NextUnsigned("SDMinGroundClearanceSupport", uint64(x.SDMinGroundClearanceSupport))
 	e.Event(0, 1)
-	e.At("SDMaxGroundClearanceSupport")
-	e.Unsigned(uint64(x.SDMaxGroundClearanceSupport))
-	e.Event(0, 1)
-	e.At("SDMinGroundClearanceSupport")
-	e.Unsigned(uint64(x.SDMinGroundClearanceSupport))
-	e.Event(0, 1)
-	e.At("PDMinCoilCurrent")
 	x.PDMinCoilCurrent.EncodeEXI(e)
+	e.Out("PDMinCoilCurrent")
 	e.Event(0, 1)
-	e.At("PDMaxCoilCurrent")
 	x.PDMaxCoilCurrent.EncodeEXI(e)
+	e.Out("PDMaxCoilCurrent")
 	at := uint32(0)
 	if len(x.SDManufacturerSpecificDataContainer) > 16 {
 		e.TooMany("SDManufacturerSpecificDataContainer", 16)
@@ -295,8 +212,7 @@ func (x *WPTChargeParameterDiscoveryRes) EncodeEXI(e *exi.Encoder) {
 	}
 	for i := range x.SDManufacturerSpecificDataContainer {
 		e.Event(0-at, 2-at)
-		e.At("SDManufacturerSpecificDataContainer")
-		e.Binary(x.SDManufacturerSpecificDataContainer[i])
+		e.Binary("SDManufacturerSpecificDataContainer", x.SDManufacturerSpecificDataContainer[i])
 	}
 	if len(x.SDManufacturerSpecificDataContainer) == 16 {
 		at = 1

@@ -28,32 +28,16 @@ func (*WPTFinePositioningReq) ElementName() exi.QName {
 
 // DecodeEXI reads the element's content and end.
 func (x *WPTFinePositioningReq) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("Header")
+	if !d.Begin("Header", exi.AtStart) {
 		return
 	}
-	d.In("Header")
 	x.Header.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVProcessing")
-		return
-	}
-	d.At("EVProcessing")
-	x.EVProcessing = common.Processing(d.Enum(3))
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVResultCode")
-		return
-	}
-	d.At("EVResultCode")
-	x.EVResultCode = WPTEVResult(d.Enum(3))
-	ev = d.Event(3, exi.AtEnd)
+	d.Out("Header")
+	x.EVProcessing = common.Processing(d.NextEnum("EVProcessing", 3, 0))
+	x.EVResultCode = WPTEVResult(d.NextEnum("EVResultCode", 3, 0))
+	ev := d.Event(3, exi.AtEnd)
 	for ev < 1 {
-		d.At("VendorSpecificDataContainer")
-		x.VendorSpecificDataContainer = append(x.VendorSpecificDataContainer, d.Binary())
+		x.VendorSpecificDataContainer = append(x.VendorSpecificDataContainer, d.Binary("VendorSpecificDataContainer"))
 		if len(x.VendorSpecificDataContainer) == 16 {
 			ev = d.Event(2, exi.AtEnd) + 1
 			break
@@ -62,9 +46,8 @@ func (x *WPTFinePositioningReq) DecodeEXI(d *exi.Decoder) {
 	}
 	if ev == 1 {
 		x.WPTLFDataPackageList.Present = true
-		d.In("WPT_LF_DataPackageList")
 		x.WPTLFDataPackageList.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("WPT_LF_DataPackageList")
 		ev = d.Event(1, exi.AtEnd) + 2
 	}
 	if ev != 2 {
@@ -75,14 +58,10 @@ func (x *WPTFinePositioningReq) DecodeEXI(d *exi.Decoder) {
 // EncodeEXI writes the element's content and end.
 func (x *WPTFinePositioningReq) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
-	e.At("Header")
 	x.Header.EncodeEXI(e)
-	e.Event(0, 1)
-	e.At("EVProcessing")
-	e.Enum(uint8(x.EVProcessing), 3)
-	e.Event(0, 1)
-	e.At("EVResultCode")
-	e.Enum(uint8(x.EVResultCode), 3)
+	e.Out("Header")
+	e.NextEnum("EVProcessing", uint8(x.EVProcessing), 3)
+	e.NextEnum("EVResultCode", uint8(x.EVResultCode), 3)
 	at := uint32(0)
 	if len(x.VendorSpecificDataContainer) > 16 {
 		e.TooMany("VendorSpecificDataContainer", 16)
@@ -90,16 +69,15 @@ func (x *WPTFinePositioningReq) EncodeEXI(e *exi.Encoder) {
 	}
 	for i := range x.VendorSpecificDataContainer {
 		e.Event(0-at, 3-at)
-		e.At("VendorSpecificDataContainer")
-		e.Binary(x.VendorSpecificDataContainer[i])
+		e.Binary("VendorSpecificDataContainer", x.VendorSpecificDataContainer[i])
 	}
 	if len(x.VendorSpecificDataContainer) == 16 {
 		at = 1
 	}
 	if x.WPTLFDataPackageList.Present {
 		e.Event(1-at, 3-at)
-		e.At("WPT_LF_DataPackageList")
 		x.WPTLFDataPackageList.Value.EncodeEXI(e)
+		e.Out("WPT_LF_DataPackageList")
 		at = 2
 	}
 	e.Event(2-at, 3-at)
@@ -144,32 +122,16 @@ func (*WPTFinePositioningRes) ElementName() exi.QName {
 
 // DecodeEXI reads the element's content and end.
 func (x *WPTFinePositioningRes) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("Header")
+	if !d.Begin("Header", exi.AtStart) {
 		return
 	}
-	d.In("Header")
 	x.Header.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("ResponseCode")
-		return
-	}
-	d.At("ResponseCode")
-	x.ResponseCode = common.ResponseCode(d.Enum(40))
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVSEProcessing")
-		return
-	}
-	d.At("EVSEProcessing")
-	x.EVSEProcessing = common.Processing(d.Enum(3))
-	ev = d.Event(3, exi.AtEnd)
+	d.Out("Header")
+	x.ResponseCode = common.ResponseCode(d.NextEnum("ResponseCode", 40, 0))
+	x.EVSEProcessing = common.Processing(d.NextEnum("EVSEProcessing", 3, 0))
+	ev := d.Event(3, exi.AtEnd)
 	for ev < 1 {
-		d.At("VendorSpecificDataContainer")
-		x.VendorSpecificDataContainer = append(x.VendorSpecificDataContainer, d.Binary())
+		x.VendorSpecificDataContainer = append(x.VendorSpecificDataContainer, d.Binary("VendorSpecificDataContainer"))
 		if len(x.VendorSpecificDataContainer) == 16 {
 			ev = d.Event(2, exi.AtEnd) + 1
 			break
@@ -178,9 +140,8 @@ func (x *WPTFinePositioningRes) DecodeEXI(d *exi.Decoder) {
 	}
 	if ev == 1 {
 		x.WPTLFDataPackageList.Present = true
-		d.In("WPT_LF_DataPackageList")
 		x.WPTLFDataPackageList.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("WPT_LF_DataPackageList")
 		ev = d.Event(1, exi.AtEnd) + 2
 	}
 	if ev != 2 {
@@ -191,14 +152,10 @@ func (x *WPTFinePositioningRes) DecodeEXI(d *exi.Decoder) {
 // EncodeEXI writes the element's content and end.
 func (x *WPTFinePositioningRes) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
-	e.At("Header")
 	x.Header.EncodeEXI(e)
-	e.Event(0, 1)
-	e.At("ResponseCode")
-	e.Enum(uint8(x.ResponseCode), 40)
-	e.Event(0, 1)
-	e.At("EVSEProcessing")
-	e.Enum(uint8(x.EVSEProcessing), 3)
+	e.Out("Header")
+	e.NextEnum("ResponseCode", uint8(x.ResponseCode), 40)
+	e.NextEnum("EVSEProcessing", uint8(x.EVSEProcessing), 3)
 	at := uint32(0)
 	if len(x.VendorSpecificDataContainer) > 16 {
 		e.TooMany("VendorSpecificDataContainer", 16)
@@ -206,16 +163,15 @@ func (x *WPTFinePositioningRes) EncodeEXI(e *exi.Encoder) {
 	}
 	for i := range x.VendorSpecificDataContainer {
 		e.Event(0-at, 3-at)
-		e.At("VendorSpecificDataContainer")
-		e.Binary(x.VendorSpecificDataContainer[i])
+		e.Binary("VendorSpecificDataContainer", x.VendorSpecificDataContainer[i])
 	}
 	if len(x.VendorSpecificDataContainer) == 16 {
 		at = 1
 	}
 	if x.WPTLFDataPackageList.Present {
 		e.Event(1-at, 3-at)
-		e.At("WPT_LF_DataPackageList")
 		x.WPTLFDataPackageList.Value.EncodeEXI(e)
+		e.Out("WPT_LF_DataPackageList")
 		at = 2
 	}
 	e.Event(2-at, 3-at)
@@ -249,34 +205,21 @@ type WPTLFTxData struct {
 
 // DecodeEXI reads the element's content and end.
 func (x *WPTLFTxData) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("TxIdentifier")
+	x.TxIdentifier = uint32(d.NextUnsigned("TxIdentifier", 1<<32-1, exi.AtStart))
+	if !d.Begin("EIRP", 0) {
 		return
 	}
-	d.At("TxIdentifier")
-	x.TxIdentifier = uint32(d.Unsigned(1<<32 - 1))
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EIRP")
-		return
-	}
-	d.In("EIRP")
 	x.EIRP.DecodeEXI(d)
-	d.Out()
-	if d.Event(1, exi.AtEnd) != 0 {
-		d.Expected("end of element")
-	}
+	d.Out("EIRP")
+	d.End(exi.AtEnd)
 }
 
 // EncodeEXI writes the element's content and end.
 func (x *WPTLFTxData) EncodeEXI(e *exi.Encoder) {
+	e.NextUnsigned("TxIdentifier", uint64(x.TxIdentifier))
 	e.Event(0, 1)
-	e.At("TxIdentifier")
-	e.Unsigned(uint64(x.TxIdentifier))
-	e.Event(0, 1)
-	e.At("EIRP")
 	x.EIRP.EncodeEXI(e)
+	e.Out("EIRP")
 	e.Event(0, 1)
 }
 
@@ -296,24 +239,19 @@ type WPTLFTxDataList struct {
 
 // DecodeEXI reads the element's content and end.
 func (x *WPTLFTxDataList) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("WPT_LF_TxDataList")
+	if !d.Begin("WPT_LF_TxDataList", exi.AtStart) {
 		return
 	}
-	d.In("WPT_LF_TxDataList")
 	x.WPTLFTxDataList.DecodeEXI(d)
-	d.Out()
-	if d.Event(1, exi.AtEnd) != 0 {
-		d.Expected("end of element")
-	}
+	d.Out("WPT_LF_TxDataList")
+	d.End(exi.AtEnd)
 }
 
 // EncodeEXI writes the element's content and end.
 func (x *WPTLFTxDataList) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
-	e.At("WPT_LF_TxDataList")
 	x.WPTLFTxDataList.EncodeEXI(e)
+	e.Out("WPT_LF_TxDataList")
 	e.Event(0, 1)
 }
 
@@ -334,34 +272,21 @@ type WPTLFRxRSSI struct {
 
 // DecodeEXI reads the element's content and end.
 func (x *WPTLFRxRSSI) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("TxIdentifier")
+	x.TxIdentifier = uint32(d.NextUnsigned("TxIdentifier", 1<<32-1, exi.AtStart))
+	if !d.Begin("RSSI", 0) {
 		return
 	}
-	d.At("TxIdentifier")
-	x.TxIdentifier = uint32(d.Unsigned(1<<32 - 1))
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("RSSI")
-		return
-	}
-	d.In("RSSI")
 	x.RSSI.DecodeEXI(d)
-	d.Out()
-	if d.Event(1, exi.AtEnd) != 0 {
-		d.Expected("end of element")
-	}
+	d.Out("RSSI")
+	d.End(exi.AtEnd)
 }
 
 // EncodeEXI writes the element's content and end.
 func (x *WPTLFRxRSSI) EncodeEXI(e *exi.Encoder) {
+	e.NextUnsigned("TxIdentifier", uint64(x.TxIdentifier))
 	e.Event(0, 1)
-	e.At("TxIdentifier")
-	e.Unsigned(uint64(x.TxIdentifier))
-	e.Event(0, 1)
-	e.At("RSSI")
 	x.RSSI.EncodeEXI(e)
+	e.Out("RSSI")
 	e.Event(0, 1)
 }
 
@@ -381,24 +306,19 @@ type WPTLFRxRSSIList struct {
 
 // DecodeEXI reads the element's content and end.
 func (x *WPTLFRxRSSIList) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("RSSIDataList")
+	if !d.Begin("RSSIDataList", exi.AtStart) {
 		return
 	}
-	d.In("RSSIDataList")
 	x.RSSIDataList.DecodeEXI(d)
-	d.Out()
-	if d.Event(1, exi.AtEnd) != 0 {
-		d.Expected("end of element")
-	}
+	d.Out("RSSIDataList")
+	d.End(exi.AtEnd)
 }
 
 // EncodeEXI writes the element's content and end.
 func (x *WPTLFRxRSSIList) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
-	e.At("RSSIDataList")
 	x.RSSIDataList.EncodeEXI(e)
+	e.Out("RSSIDataList")
 	e.Event(0, 1)
 }
 
@@ -419,34 +339,21 @@ type WPTLFRxData struct {
 
 // DecodeEXI reads the element's content and end.
 func (x *WPTLFRxData) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("RxIdentifier")
+	x.RxIdentifier = uint32(d.NextUnsigned("RxIdentifier", 1<<32-1, exi.AtStart))
+	if !d.Begin("RSSIData", 0) {
 		return
 	}
-	d.At("RxIdentifier")
-	x.RxIdentifier = uint32(d.Unsigned(1<<32 - 1))
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("RSSIData")
-		return
-	}
-	d.In("RSSIData")
 	x.RSSIData.DecodeEXI(d)
-	d.Out()
-	if d.Event(1, exi.AtEnd) != 0 {
-		d.Expected("end of element")
-	}
+	d.Out("RSSIData")
+	d.End(exi.AtEnd)
 }
 
 // EncodeEXI writes the element's content and end.
 func (x *WPTLFRxData) EncodeEXI(e *exi.Encoder) {
+	e.NextUnsigned("RxIdentifier", uint64(x.RxIdentifier))
 	e.Event(0, 1)
-	e.At("RxIdentifier")
-	e.Unsigned(uint64(x.RxIdentifier))
-	e.Event(0, 1)
-	e.At("RSSIData")
 	x.RSSIData.EncodeEXI(e)
+	e.Out("RSSIData")
 	e.Event(0, 1)
 }
 
@@ -466,24 +373,19 @@ type WPTLFRxDataList struct {
 
 // DecodeEXI reads the element's content and end.
 func (x *WPTLFRxDataList) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("WPT_LF_RxDataList")
+	if !d.Begin("WPT_LF_RxDataList", exi.AtStart) {
 		return
 	}
-	d.In("WPT_LF_RxDataList")
 	x.WPTLFRxDataList.DecodeEXI(d)
-	d.Out()
-	if d.Event(1, exi.AtEnd) != 0 {
-		d.Expected("end of element")
-	}
+	d.Out("WPT_LF_RxDataList")
+	d.End(exi.AtEnd)
 }
 
 // EncodeEXI writes the element's content and end.
 func (x *WPTLFRxDataList) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
-	e.At("WPT_LF_RxDataList")
 	x.WPTLFRxDataList.EncodeEXI(e)
+	e.Out("WPT_LF_RxDataList")
 	e.Event(0, 1)
 }
 
@@ -506,48 +408,36 @@ type WPTLFDataPackage struct {
 
 // DecodeEXI reads the element's content and end.
 func (x *WPTLFDataPackage) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("PackageIndex")
-		return
-	}
-	d.At("PackageIndex")
-	x.PackageIndex = uint8(d.Ranged(0, 255))
-	ev = d.Event(2, 0)
+	x.PackageIndex = uint8(d.NextRanged("PackageIndex", 0, 255, exi.AtStart))
+	ev := d.Event(2, 0)
 	switch ev {
 	case 0:
 		x.LFTxData.Present = true
-		d.In("LF_TxData")
 		x.LFTxData.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("LF_TxData")
 	case 1:
 		x.LFRxData.Present = true
-		d.In("LF_RxData")
 		x.LFRxData.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("LF_RxData")
 	default:
 		d.Expected("LF_TxData or LF_RxData")
 		return
 	}
-	if d.Event(1, exi.AtEnd) != 0 {
-		d.Expected("end of element")
-	}
+	d.End(exi.AtEnd)
 }
 
 // EncodeEXI writes the element's content and end.
 func (x *WPTLFDataPackage) EncodeEXI(e *exi.Encoder) {
-	e.Event(0, 1)
-	e.At("PackageIndex")
-	e.Ranged(int(x.PackageIndex), 0, 255)
+	e.NextRanged("PackageIndex", int(x.PackageIndex), 0, 255)
 	switch {
 	case x.LFTxData.Present:
 		e.Event(0, 2)
-		e.At("LF_TxData")
 		x.LFTxData.Value.EncodeEXI(e)
+		e.Out("LF_TxData")
 	case x.LFRxData.Present:
 		e.Event(1, 2)
-		e.At("LF_RxData")
 		x.LFRxData.Value.EncodeEXI(e)
+		e.Out("LF_RxData")
 	default:
 		e.Missing("LF_TxData or LF_RxData")
 	}
@@ -588,34 +478,21 @@ type WPTLFDataPackageList struct {
 
 // DecodeEXI reads the element's content and end.
 func (x *WPTLFDataPackageList) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("NumPackages")
+	x.NumPackages = uint8(d.NextRanged("NumPackages", 0, 255, exi.AtStart))
+	if !d.Begin("WPT_LF_DataPackage", 0) {
 		return
 	}
-	d.At("NumPackages")
-	x.NumPackages = uint8(d.Ranged(0, 255))
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("WPT_LF_DataPackage")
-		return
-	}
-	d.In("WPT_LF_DataPackage")
 	x.WPTLFDataPackage.DecodeEXI(d)
-	d.Out()
-	if d.Event(1, exi.AtEnd) != 0 {
-		d.Expected("end of element")
-	}
+	d.Out("WPT_LF_DataPackage")
+	d.End(exi.AtEnd)
 }
 
 // EncodeEXI writes the element's content and end.
 func (x *WPTLFDataPackageList) EncodeEXI(e *exi.Encoder) {
+	e.NextRanged("NumPackages", int(x.NumPackages), 0, 255)
 	e.Event(0, 1)
-	e.At("NumPackages")
-	e.Ranged(int(x.NumPackages), 0, 255)
-	e.Event(0, 1)
-	e.At("WPT_LF_DataPackage")
 	x.WPTLFDataPackage.EncodeEXI(e)
+	e.Out("WPT_LF_DataPackage")
 	e.Event(0, 1)
 }
 

@@ -34,56 +34,31 @@ func (*WPTFinePositioningSetupReq) ElementName() exi.QName {
 
 // DecodeEXI reads the element's content and end.
 func (x *WPTFinePositioningSetupReq) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("Header")
+	if !d.Begin("Header", exi.AtStart) {
 		return
 	}
-	d.In("Header")
 	x.Header.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVProcessing")
+	d.Out("Header")
+	x.EVProcessing = common.Processing(d.NextEnum("EVProcessing", 3, 0))
+	if !d.Begin("EVDeviceFinePositioningMethodList", 0) {
 		return
 	}
-	d.At("EVProcessing")
-	x.EVProcessing = common.Processing(d.Enum(3))
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVDeviceFinePositioningMethodList")
-		return
-	}
-	d.In("EVDeviceFinePositioningMethodList")
 	x.EVDeviceFinePositioningMethodList.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVDevicePairingMethodList")
+	d.Out("EVDeviceFinePositioningMethodList")
+	if !d.Begin("EVDevicePairingMethodList", 0) {
 		return
 	}
-	d.In("EVDevicePairingMethodList")
 	x.EVDevicePairingMethodList.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVDeviceAlignmentCheckMethodList")
+	d.Out("EVDevicePairingMethodList")
+	if !d.Begin("EVDeviceAlignmentCheckMethodList", 0) {
 		return
 	}
-	d.In("EVDeviceAlignmentCheckMethodList")
 	x.EVDeviceAlignmentCheckMethodList.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("NaturalOffset")
-		return
-	}
-	d.At("NaturalOffset")
-	x.NaturalOffset = uint16(d.Unsigned(1<<16 - 1))
-	ev = d.Event(3, exi.AtEnd)
+	d.Out("EVDeviceAlignmentCheckMethodList")
+	x.NaturalOffset = uint16(d.NextUnsigned("NaturalOffset", 1<<16-1, 0))
+	ev := d.Event(3, exi.AtEnd)
 	for ev < 1 {
-		d.At("VendorSpecificDataContainer")
-		x.VendorSpecificDataContainer = append(x.VendorSpecificDataContainer, d.Binary())
+		x.VendorSpecificDataContainer = append(x.VendorSpecificDataContainer, d.Binary("VendorSpecificDataContainer"))
 		if len(x.VendorSpecificDataContainer) == 16 {
 			ev = d.Event(2, exi.AtEnd) + 1
 			break
@@ -92,9 +67,8 @@ func (x *WPTFinePositioningSetupReq) DecodeEXI(d *exi.Decoder) {
 	}
 	if ev == 1 {
 		x.LFSystemSetupData.Present = true
-		d.In("LF_SystemSetupData")
 		x.LFSystemSetupData.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("LF_SystemSetupData")
 		ev = d.Event(1, exi.AtEnd) + 2
 	}
 	if ev != 2 {
@@ -105,23 +79,19 @@ func (x *WPTFinePositioningSetupReq) DecodeEXI(d *exi.Decoder) {
 // EncodeEXI writes the element's content and end.
 func (x *WPTFinePositioningSetupReq) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
-	e.At("Header")
 	x.Header.EncodeEXI(e)
+	e.Out("Header")
+	e.NextEnum("EVProcessing", uint8(x.EVProcessing), 3)
 	e.Event(0, 1)
-	e.At("EVProcessing")
-	e.Enum(uint8(x.EVProcessing), 3)
-	e.Event(0, 1)
-	e.At("EVDeviceFinePositioningMethodList")
 	x.EVDeviceFinePositioningMethodList.EncodeEXI(e)
+	e.Out("EVDeviceFinePositioningMethodList")
 	e.Event(0, 1)
-	e.At("EVDevicePairingMethodList")
 	x.EVDevicePairingMethodList.EncodeEXI(e)
+	e.Out("EVDevicePairingMethodList")
 	e.Event(0, 1)
-	e.At("EVDeviceAlignmentCheckMethodList")
 	x.EVDeviceAlignmentCheckMethodList.EncodeEXI(e)
-	e.Event(0, 1)
-	e.At("NaturalOffset")
-	e.Unsigned(uint64(x.NaturalOffset))
+	e.Out("EVDeviceAlignmentCheckMethodList")
+	e.NextUnsigned("NaturalOffset", uint64(x.NaturalOffset))
 	at := uint32(0)
 	if len(x.VendorSpecificDataContainer) > 16 {
 		e.TooMany("VendorSpecificDataContainer", 16)
@@ -129,16 +99,15 @@ func (x *WPTFinePositioningSetupReq) EncodeEXI(e *exi.Encoder) {
 	}
 	for i := range x.VendorSpecificDataContainer {
 		e.Event(0-at, 3-at)
-		e.At("VendorSpecificDataContainer")
-		e.Binary(x.VendorSpecificDataContainer[i])
+		e.Binary("VendorSpecificDataContainer", x.VendorSpecificDataContainer[i])
 	}
 	if len(x.VendorSpecificDataContainer) == 16 {
 		at = 1
 	}
 	if x.LFSystemSetupData.Present {
 		e.Event(1-at, 3-at)
-		e.At("LF_SystemSetupData")
 		x.LFSystemSetupData.Value.EncodeEXI(e)
+		e.Out("LF_SystemSetupData")
 		at = 2
 	}
 	e.Event(2-at, 3-at)
@@ -197,56 +166,31 @@ func (*WPTFinePositioningSetupRes) ElementName() exi.QName {
 
 // DecodeEXI reads the element's content and end.
 func (x *WPTFinePositioningSetupRes) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("Header")
+	if !d.Begin("Header", exi.AtStart) {
 		return
 	}
-	d.In("Header")
 	x.Header.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("ResponseCode")
+	d.Out("Header")
+	x.ResponseCode = common.ResponseCode(d.NextEnum("ResponseCode", 40, 0))
+	if !d.Begin("PrimaryDeviceFinePositioningMethodList", 0) {
 		return
 	}
-	d.At("ResponseCode")
-	x.ResponseCode = common.ResponseCode(d.Enum(40))
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("PrimaryDeviceFinePositioningMethodList")
-		return
-	}
-	d.In("PrimaryDeviceFinePositioningMethodList")
 	x.PrimaryDeviceFinePositioningMethodList.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("PrimaryDevicePairingMethodList")
+	d.Out("PrimaryDeviceFinePositioningMethodList")
+	if !d.Begin("PrimaryDevicePairingMethodList", 0) {
 		return
 	}
-	d.In("PrimaryDevicePairingMethodList")
 	x.PrimaryDevicePairingMethodList.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("PrimaryDeviceAlignmentCheckMethodList")
+	d.Out("PrimaryDevicePairingMethodList")
+	if !d.Begin("PrimaryDeviceAlignmentCheckMethodList", 0) {
 		return
 	}
-	d.In("PrimaryDeviceAlignmentCheckMethodList")
 	x.PrimaryDeviceAlignmentCheckMethodList.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("NaturalOffset")
-		return
-	}
-	d.At("NaturalOffset")
-	x.NaturalOffset = uint16(d.Unsigned(1<<16 - 1))
-	ev = d.Event(3, exi.AtEnd)
+	d.Out("PrimaryDeviceAlignmentCheckMethodList")
+	x.NaturalOffset = uint16(d.NextUnsigned("NaturalOffset", 1<<16-1, 0))
+	ev := d.Event(3, exi.AtEnd)
 	for ev < 1 {
-		d.At("VendorSpecificDataContainer")
-		x.VendorSpecificDataContainer = append(x.VendorSpecificDataContainer, d.Binary())
+		x.VendorSpecificDataContainer = append(x.VendorSpecificDataContainer, d.Binary("VendorSpecificDataContainer"))
 		if len(x.VendorSpecificDataContainer) == 16 {
 			ev = d.Event(2, exi.AtEnd) + 1
 			break
@@ -255,9 +199,8 @@ func (x *WPTFinePositioningSetupRes) DecodeEXI(d *exi.Decoder) {
 	}
 	if ev == 1 {
 		x.LFSystemSetupData.Present = true
-		d.In("LF_SystemSetupData")
 		x.LFSystemSetupData.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("LF_SystemSetupData")
 		ev = d.Event(1, exi.AtEnd) + 2
 	}
 	if ev != 2 {
@@ -268,23 +211,19 @@ func (x *WPTFinePositioningSetupRes) DecodeEXI(d *exi.Decoder) {
 // EncodeEXI writes the element's content and end.
 func (x *WPTFinePositioningSetupRes) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
-	e.At("Header")
 	x.Header.EncodeEXI(e)
+	e.Out("Header")
+	e.NextEnum("ResponseCode", uint8(x.ResponseCode), 40)
 	e.Event(0, 1)
-	e.At("ResponseCode")
-	e.Enum(uint8(x.ResponseCode), 40)
-	e.Event(0, 1)
-	e.At("PrimaryDeviceFinePositioningMethodList")
 	x.PrimaryDeviceFinePositioningMethodList.EncodeEXI(e)
+	e.Out("PrimaryDeviceFinePositioningMethodList")
 	e.Event(0, 1)
-	e.At("PrimaryDevicePairingMethodList")
 	x.PrimaryDevicePairingMethodList.EncodeEXI(e)
+	e.Out("PrimaryDevicePairingMethodList")
 	e.Event(0, 1)
-	e.At("PrimaryDeviceAlignmentCheckMethodList")
 	x.PrimaryDeviceAlignmentCheckMethodList.EncodeEXI(e)
-	e.Event(0, 1)
-	e.At("NaturalOffset")
-	e.Unsigned(uint64(x.NaturalOffset))
+	e.Out("PrimaryDeviceAlignmentCheckMethodList")
+	e.NextUnsigned("NaturalOffset", uint64(x.NaturalOffset))
 	at := uint32(0)
 	if len(x.VendorSpecificDataContainer) > 16 {
 		e.TooMany("VendorSpecificDataContainer", 16)
@@ -292,16 +231,15 @@ func (x *WPTFinePositioningSetupRes) EncodeEXI(e *exi.Encoder) {
 	}
 	for i := range x.VendorSpecificDataContainer {
 		e.Event(0-at, 3-at)
-		e.At("VendorSpecificDataContainer")
-		e.Binary(x.VendorSpecificDataContainer[i])
+		e.Binary("VendorSpecificDataContainer", x.VendorSpecificDataContainer[i])
 	}
 	if len(x.VendorSpecificDataContainer) == 16 {
 		at = 1
 	}
 	if x.LFSystemSetupData.Present {
 		e.Event(1-at, 3-at)
-		e.At("LF_SystemSetupData")
 		x.LFSystemSetupData.Value.EncodeEXI(e)
+		e.Out("LF_SystemSetupData")
 		at = 2
 	}
 	e.Event(2-at, 3-at)
@@ -346,8 +284,7 @@ func (x *WPTFinePositioningMethodList) DecodeEXI(d *exi.Decoder) {
 		d.Expected("WPT_FinePositioningMethod")
 		return
 	}
-	d.At("WPT_FinePositioningMethod")
-	x.WPTFinePositioningMethod = append(x.WPTFinePositioningMethod, WPTFinePositioningMethod(d.Enum(5)))
+	x.WPTFinePositioningMethod = append(x.WPTFinePositioningMethod, WPTFinePositioningMethod(d.Enum("WPT_FinePositioningMethod", 5)))
 	for {
 		if len(x.WPTFinePositioningMethod) == 8 {
 			ev = d.Event(1, exi.AtEnd) + 1
@@ -356,8 +293,7 @@ func (x *WPTFinePositioningMethodList) DecodeEXI(d *exi.Decoder) {
 		if ev = d.Event(2, exi.AtEnd); ev != 0 {
 			break
 		}
-		d.At("WPT_FinePositioningMethod")
-		x.WPTFinePositioningMethod = append(x.WPTFinePositioningMethod, WPTFinePositioningMethod(d.Enum(5)))
+		x.WPTFinePositioningMethod = append(x.WPTFinePositioningMethod, WPTFinePositioningMethod(d.Enum("WPT_FinePositioningMethod", 5)))
 	}
 	if ev != 1 {
 		d.Expected("end of element")
@@ -371,8 +307,7 @@ func (x *WPTFinePositioningMethodList) EncodeEXI(e *exi.Encoder) {
 		return
 	}
 	e.Event(0, 1)
-	e.At("WPT_FinePositioningMethod")
-	e.Enum(uint8(x.WPTFinePositioningMethod[0]), 5)
+	e.Enum("WPT_FinePositioningMethod", uint8(x.WPTFinePositioningMethod[0]), 5)
 	at := uint32(0)
 	if len(x.WPTFinePositioningMethod) > 8 {
 		e.TooMany("WPT_FinePositioningMethod", 8)
@@ -380,8 +315,7 @@ func (x *WPTFinePositioningMethodList) EncodeEXI(e *exi.Encoder) {
 	}
 	for i := range x.WPTFinePositioningMethod[1:] {
 		e.Event(0-at, 2-at)
-		e.At("WPT_FinePositioningMethod")
-		e.Enum(uint8(x.WPTFinePositioningMethod[i+1]), 5)
+		e.Enum("WPT_FinePositioningMethod", uint8(x.WPTFinePositioningMethod[i+1]), 5)
 	}
 	if len(x.WPTFinePositioningMethod) == 8 {
 		at = 1
@@ -410,8 +344,7 @@ func (x *WPTPairingMethodList) DecodeEXI(d *exi.Decoder) {
 		d.Expected("WPT_PairingMethod")
 		return
 	}
-	d.At("WPT_PairingMethod")
-	x.WPTPairingMethod = append(x.WPTPairingMethod, WPTPairingMethod(d.Enum(6)))
+	x.WPTPairingMethod = append(x.WPTPairingMethod, WPTPairingMethod(d.Enum("WPT_PairingMethod", 6)))
 	for {
 		if len(x.WPTPairingMethod) == 8 {
 			ev = d.Event(1, exi.AtEnd) + 1
@@ -420,8 +353,7 @@ func (x *WPTPairingMethodList) DecodeEXI(d *exi.Decoder) {
 		if ev = d.Event(2, exi.AtEnd); ev != 0 {
 			break
 		}
-		d.At("WPT_PairingMethod")
-		x.WPTPairingMethod = append(x.WPTPairingMethod, WPTPairingMethod(d.Enum(6)))
+		x.WPTPairingMethod = append(x.WPTPairingMethod, WPTPairingMethod(d.Enum("WPT_PairingMethod", 6)))
 	}
 	if ev != 1 {
 		d.Expected("end of element")
@@ -435,8 +367,7 @@ func (x *WPTPairingMethodList) EncodeEXI(e *exi.Encoder) {
 		return
 	}
 	e.Event(0, 1)
-	e.At("WPT_PairingMethod")
-	e.Enum(uint8(x.WPTPairingMethod[0]), 6)
+	e.Enum("WPT_PairingMethod", uint8(x.WPTPairingMethod[0]), 6)
 	at := uint32(0)
 	if len(x.WPTPairingMethod) > 8 {
 		e.TooMany("WPT_PairingMethod", 8)
@@ -444,8 +375,7 @@ func (x *WPTPairingMethodList) EncodeEXI(e *exi.Encoder) {
 	}
 	for i := range x.WPTPairingMethod[1:] {
 		e.Event(0-at, 2-at)
-		e.At("WPT_PairingMethod")
-		e.Enum(uint8(x.WPTPairingMethod[i+1]), 6)
+		e.Enum("WPT_PairingMethod", uint8(x.WPTPairingMethod[i+1]), 6)
 	}
 	if len(x.WPTPairingMethod) == 8 {
 		at = 1
@@ -474,8 +404,7 @@ func (x *WPTAlignmentCheckMethodList) DecodeEXI(d *exi.Decoder) {
 		d.Expected("WPT_AlignmentCheckMethod")
 		return
 	}
-	d.At("WPT_AlignmentCheckMethod")
-	x.WPTAlignmentCheckMethod = append(x.WPTAlignmentCheckMethod, WPTAlignmentCheckMethod(d.Enum(3)))
+	x.WPTAlignmentCheckMethod = append(x.WPTAlignmentCheckMethod, WPTAlignmentCheckMethod(d.Enum("WPT_AlignmentCheckMethod", 3)))
 	for {
 		if len(x.WPTAlignmentCheckMethod) == 8 {
 			ev = d.Event(1, exi.AtEnd) + 1
@@ -484,8 +413,7 @@ func (x *WPTAlignmentCheckMethodList) DecodeEXI(d *exi.Decoder) {
 		if ev = d.Event(2, exi.AtEnd); ev != 0 {
 			break
 		}
-		d.At("WPT_AlignmentCheckMethod")
-		x.WPTAlignmentCheckMethod = append(x.WPTAlignmentCheckMethod, WPTAlignmentCheckMethod(d.Enum(3)))
+		x.WPTAlignmentCheckMethod = append(x.WPTAlignmentCheckMethod, WPTAlignmentCheckMethod(d.Enum("WPT_AlignmentCheckMethod", 3)))
 	}
 	if ev != 1 {
 		d.Expected("end of element")
@@ -499,8 +427,7 @@ func (x *WPTAlignmentCheckMethodList) EncodeEXI(e *exi.Encoder) {
 		return
 	}
 	e.Event(0, 1)
-	e.At("WPT_AlignmentCheckMethod")
-	e.Enum(uint8(x.WPTAlignmentCheckMethod[0]), 3)
+	e.Enum("WPT_AlignmentCheckMethod", uint8(x.WPTAlignmentCheckMethod[0]), 3)
 	at := uint32(0)
 	if len(x.WPTAlignmentCheckMethod) > 8 {
 		e.TooMany("WPT_AlignmentCheckMethod", 8)
@@ -508,8 +435,7 @@ func (x *WPTAlignmentCheckMethodList) EncodeEXI(e *exi.Encoder) {
 	}
 	for i := range x.WPTAlignmentCheckMethod[1:] {
 		e.Event(0-at, 2-at)
-		e.At("WPT_AlignmentCheckMethod")
-		e.Enum(uint8(x.WPTAlignmentCheckMethod[i+1]), 3)
+		e.Enum("WPT_AlignmentCheckMethod", uint8(x.WPTAlignmentCheckMethod[i+1]), 3)
 	}
 	if len(x.WPTAlignmentCheckMethod) == 8 {
 		at = 1
@@ -537,43 +463,17 @@ type WPTCoordinateXYZ struct {
 
 // DecodeEXI reads the element's content and end.
 func (x *WPTCoordinateXYZ) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("Coord_X")
-		return
-	}
-	d.At("Coord_X")
-	x.CoordX = int16(d.Signed(-1<<15, 1<<15-1))
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("Coord_Y")
-		return
-	}
-	d.At("Coord_Y")
-	x.CoordY = int16(d.Signed(-1<<15, 1<<15-1))
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("Coord_Z")
-		return
-	}
-	d.At("Coord_Z")
-	x.CoordZ = int16(d.Signed(-1<<15, 1<<15-1))
-	if d.Event(1, exi.AtEnd) != 0 {
-		d.Expected("end of element")
-	}
+	x.CoordX = int16(d.NextSigned("Coord_X", -1<<15, 1<<15-1, exi.AtStart))
+	x.CoordY = int16(d.NextSigned("Coord_Y", -1<<15, 1<<15-1, 0))
+	x.CoordZ = int16(d.NextSigned("Coord_Z", -1<<15, 1<<15-1, 0))
+	d.End(exi.AtEnd)
 }
 
 // EncodeEXI writes the element's content and end.
 func (x *WPTCoordinateXYZ) EncodeEXI(e *exi.Encoder) {
-	e.Event(0, 1)
-	e.At("Coord_X")
-	e.Signed(int64(x.CoordX))
-	e.Event(0, 1)
-	e.At("Coord_Y")
-	e.Signed(int64(x.CoordY))
-	e.Event(0, 1)
-	e.At("Coord_Z")
-	e.Signed(int64(x.CoordZ))
+	e.NextSigned("Coord_X", int64(x.CoordX))
+	e.NextSigned("Coord_Y", int64(x.CoordY))
+	e.NextSigned("Coord_Z", int64(x.CoordZ))
 	e.Event(0, 1)
 }
 
@@ -593,45 +493,29 @@ type WPTTxRxSpecData struct {
 
 // DecodeEXI reads the element's content and end.
 func (x *WPTTxRxSpecData) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("TxRxIdentifier")
+	x.TxRxIdentifier = uint32(d.NextUnsigned("TxRxIdentifier", 1<<32-1, exi.AtStart))
+	if !d.Begin("TxRxPosition", 0) {
 		return
 	}
-	d.At("TxRxIdentifier")
-	x.TxRxIdentifier = uint32(d.Unsigned(1<<32 - 1))
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("TxRxPosition")
-		return
-	}
-	d.In("TxRxPosition")
 	x.TxRxPosition.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("TxRxOrientation")
+	d.Out("TxRxPosition")
+	if !d.Begin("TxRxOrientation", 0) {
 		return
 	}
-	d.In("TxRxOrientation")
 	x.TxRxOrientation.DecodeEXI(d)
-	d.Out()
-	if d.Event(1, exi.AtEnd) != 0 {
-		d.Expected("end of element")
-	}
+	d.Out("TxRxOrientation")
+	d.End(exi.AtEnd)
 }
 
 // EncodeEXI writes the element's content and end.
 func (x *WPTTxRxSpecData) EncodeEXI(e *exi.Encoder) {
+	e.NextUnsigned("TxRxIdentifier", uint64(x.TxRxIdentifier))
 	e.Event(0, 1)
-	e.At("TxRxIdentifier")
-	e.Unsigned(uint64(x.TxRxIdentifier))
-	e.Event(0, 1)
-	e.At("TxRxPosition")
 	x.TxRxPosition.EncodeEXI(e)
+	e.Out("TxRxPosition")
 	e.Event(0, 1)
-	e.At("TxRxOrientation")
 	x.TxRxOrientation.EncodeEXI(e)
+	e.Out("TxRxOrientation")
 	e.Event(0, 1)
 }
 
@@ -656,33 +540,15 @@ type WPTTxRxPulseOrder struct {
 
 // DecodeEXI reads the element's content and end.
 func (x *WPTTxRxPulseOrder) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("IndexNumber")
-		return
-	}
-	d.At("IndexNumber")
-	x.IndexNumber = uint16(d.Unsigned(1<<16 - 1))
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("TxRxIdentifier")
-		return
-	}
-	d.At("TxRxIdentifier")
-	x.TxRxIdentifier = uint32(d.Unsigned(1<<32 - 1))
-	if d.Event(1, exi.AtEnd) != 0 {
-		d.Expected("end of element")
-	}
+	x.IndexNumber = uint16(d.NextUnsigned("IndexNumber", 1<<16-1, exi.AtStart))
+	x.TxRxIdentifier = uint32(d.NextUnsigned("TxRxIdentifier", 1<<32-1, 0))
+	d.End(exi.AtEnd)
 }
 
 // EncodeEXI writes the element's content and end.
 func (x *WPTTxRxPulseOrder) EncodeEXI(e *exi.Encoder) {
-	e.Event(0, 1)
-	e.At("IndexNumber")
-	e.Unsigned(uint64(x.IndexNumber))
-	e.Event(0, 1)
-	e.At("TxRxIdentifier")
-	e.Unsigned(uint64(x.TxRxIdentifier))
+	e.NextUnsigned("IndexNumber", uint64(x.IndexNumber))
+	e.NextUnsigned("TxRxIdentifier", uint64(x.TxRxIdentifier))
 	e.Event(0, 1)
 }
 
@@ -711,9 +577,8 @@ func (x *WPTTxRxPackageSpecData) DecodeEXI(d *exi.Decoder) {
 		return
 	}
 	x.PulseSequenceOrder = append(x.PulseSequenceOrder, WPTTxRxPulseOrder{})
-	d.In("PulseSequenceOrder")
 	x.PulseSequenceOrder[len(x.PulseSequenceOrder)-1].DecodeEXI(d)
-	d.Out()
+	d.Out("PulseSequenceOrder")
 	for len(x.PulseSequenceOrder) < 2 {
 		ev = d.Event(1, 0)
 		if ev != 0 {
@@ -721,9 +586,8 @@ func (x *WPTTxRxPackageSpecData) DecodeEXI(d *exi.Decoder) {
 			return
 		}
 		x.PulseSequenceOrder = append(x.PulseSequenceOrder, WPTTxRxPulseOrder{})
-		d.In("PulseSequenceOrder")
 		x.PulseSequenceOrder[len(x.PulseSequenceOrder)-1].DecodeEXI(d)
-		d.Out()
+		d.Out("PulseSequenceOrder")
 	}
 	for {
 		if len(x.PulseSequenceOrder) == 255 {
@@ -734,33 +598,17 @@ func (x *WPTTxRxPackageSpecData) DecodeEXI(d *exi.Decoder) {
 			break
 		}
 		x.PulseSequenceOrder = append(x.PulseSequenceOrder, WPTTxRxPulseOrder{})
-		d.In("PulseSequenceOrder")
 		x.PulseSequenceOrder[len(x.PulseSequenceOrder)-1].DecodeEXI(d)
-		d.Out()
+		d.Out("PulseSequenceOrder")
 	}
 	if ev != 1 {
 		d.Expected("PulseSeparationTime")
 		return
 	}
-	d.At("PulseSeparationTime")
-	x.PulseSeparationTime = uint16(d.Unsigned(1<<16 - 1))
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("PulseDuration")
-		return
-	}
-	d.At("PulseDuration")
-	x.PulseDuration = uint16(d.Unsigned(1<<16 - 1))
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("PackageSeparationTime")
-		return
-	}
-	d.At("PackageSeparationTime")
-	x.PackageSeparationTime = uint16(d.Unsigned(1<<16 - 1))
-	if d.Event(1, exi.AtEnd) != 0 {
-		d.Expected("end of element")
-	}
+	x.PulseSeparationTime = uint16(d.Unsigned("PulseSeparationTime", 1<<16-1))
+	x.PulseDuration = uint16(d.NextUnsigned("PulseDuration", 1<<16-1, 0))
+	x.PackageSeparationTime = uint16(d.NextUnsigned("PackageSeparationTime", 1<<16-1, 0))
+	d.End(exi.AtEnd)
 }
 
 // EncodeEXI writes the element's content and end.
@@ -770,11 +618,11 @@ func (x *WPTTxRxPackageSpecData) EncodeEXI(e *exi.Encoder) {
 		return
 	}
 	e.Event(0, 1)
-	e.At("PulseSequenceOrder")
 	x.PulseSequenceOrder[0].EncodeEXI(e)
+	e.Out("PulseSequenceOrder")
 	e.Event(0, 1)
-	e.At("PulseSequenceOrder")
 	x.PulseSequenceOrder[1].EncodeEXI(e)
+	e.Out("PulseSequenceOrder")
 	at := uint32(0)
 	if len(x.PulseSequenceOrder) > 255 {
 		e.TooMany("PulseSequenceOrder", 255)
@@ -782,21 +630,16 @@ func (x *WPTTxRxPackageSpecData) EncodeEXI(e *exi.Encoder) {
 	}
 	for i := range x.PulseSequenceOrder[2:] {
 		e.Event(0-at, 2-at)
-		e.At("PulseSequenceOrder")
 		x.PulseSequenceOrder[i+2].EncodeEXI(e)
+		e.Out("PulseSequenceOrder")
 	}
 	if len(x.PulseSequenceOrder) == 255 {
 		at = 1
 	}
 	e.Event(1-at, 2-at)
-	e.At("PulseSeparationTime")
-	e.Unsigned(uint64(x.PulseSeparationTime))
-	e.Event(0, 1)
-	e.At("PulseDuration")
-	e.Unsigned(uint64(x.PulseDuration))
-	e.Event(0, 1)
-	e.At("PackageSeparationTime")
-	e.Unsigned(uint64(x.PackageSeparationTime))
+	e.Unsigned("PulseSeparationTime", uint64(x.PulseSeparationTime))
+	e.NextUnsigned("PulseDuration", uint64(x.PulseDuration))
+	e.NextUnsigned("PackageSeparationTime", uint64(x.PackageSeparationTime))
 	e.Event(0, 1)
 }
 
@@ -824,30 +667,20 @@ type WPTLFTransmitterData struct {
 
 // DecodeEXI reads the element's content and end.
 func (x *WPTLFTransmitterData) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("NumberOfTransmitters")
+	x.NumberOfTransmitters = uint8(d.NextRanged("NumberOfTransmitters", 0, 255, exi.AtStart))
+	if !d.Begin("SignalFrequency", 0) {
 		return
 	}
-	d.At("NumberOfTransmitters")
-	x.NumberOfTransmitters = uint8(d.Ranged(0, 255))
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("SignalFrequency")
-		return
-	}
-	d.In("SignalFrequency")
 	x.SignalFrequency.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
+	d.Out("SignalFrequency")
+	ev := d.Event(1, 0)
 	if ev != 0 {
 		d.Expected("TxSpecData")
 		return
 	}
 	x.TxSpecData = append(x.TxSpecData, WPTTxRxSpecData{})
-	d.In("TxSpecData")
 	x.TxSpecData[len(x.TxSpecData)-1].DecodeEXI(d)
-	d.Out()
+	d.Out("TxSpecData")
 	for len(x.TxSpecData) < 2 {
 		ev = d.Event(1, 0)
 		if ev != 0 {
@@ -855,9 +688,8 @@ func (x *WPTLFTransmitterData) DecodeEXI(d *exi.Decoder) {
 			return
 		}
 		x.TxSpecData = append(x.TxSpecData, WPTTxRxSpecData{})
-		d.In("TxSpecData")
 		x.TxSpecData[len(x.TxSpecData)-1].DecodeEXI(d)
-		d.Out()
+		d.Out("TxSpecData")
 	}
 	for {
 		if len(x.TxSpecData) == 255 {
@@ -868,15 +700,13 @@ func (x *WPTLFTransmitterData) DecodeEXI(d *exi.Decoder) {
 			break
 		}
 		x.TxSpecData = append(x.TxSpecData, WPTTxRxSpecData{})
-		d.In("TxSpecData")
 		x.TxSpecData[len(x.TxSpecData)-1].DecodeEXI(d)
-		d.Out()
+		d.Out("TxSpecData")
 	}
 	if ev == 1 {
 		x.TxPackageSpecData.Present = true
-		d.In("TxPackageSpecData")
 		x.TxPackageSpecData.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("TxPackageSpecData")
 		ev = d.Event(1, exi.AtEnd) + 2
 	}
 	if ev != 2 {
@@ -886,22 +716,20 @@ func (x *WPTLFTransmitterData) DecodeEXI(d *exi.Decoder) {
 
 // EncodeEXI writes the element's content and end.
 func (x *WPTLFTransmitterData) EncodeEXI(e *exi.Encoder) {
+	e.NextRanged("NumberOfTransmitters", int(x.NumberOfTransmitters), 0, 255)
 	e.Event(0, 1)
-	e.At("NumberOfTransmitters")
-	e.Ranged(int(x.NumberOfTransmitters), 0, 255)
-	e.Event(0, 1)
-	e.At("SignalFrequency")
 	x.SignalFrequency.EncodeEXI(e)
+	e.Out("SignalFrequency")
 	if len(x.TxSpecData) < 2 {
 		e.Missing("TxSpecData")
 		return
 	}
 	e.Event(0, 1)
-	e.At("TxSpecData")
 	x.TxSpecData[0].EncodeEXI(e)
+	e.Out("TxSpecData")
 	e.Event(0, 1)
-	e.At("TxSpecData")
 	x.TxSpecData[1].EncodeEXI(e)
+	e.Out("TxSpecData")
 	at := uint32(0)
 	if len(x.TxSpecData) > 255 {
 		e.TooMany("TxSpecData", 255)
@@ -909,16 +737,16 @@ func (x *WPTLFTransmitterData) EncodeEXI(e *exi.Encoder) {
 	}
 	for i := range x.TxSpecData[2:] {
 		e.Event(0-at, 3-at)
-		e.At("TxSpecData")
 		x.TxSpecData[i+2].EncodeEXI(e)
+		e.Out("TxSpecData")
 	}
 	if len(x.TxSpecData) == 255 {
 		at = 1
 	}
 	if x.TxPackageSpecData.Present {
 		e.Event(1-at, 3-at)
-		e.At("TxPackageSpecData")
 		x.TxPackageSpecData.Value.EncodeEXI(e)
+		e.Out("TxPackageSpecData")
 		at = 2
 	}
 	e.Event(2-at, 3-at)
@@ -952,22 +780,15 @@ type WPTLFReceiverData struct {
 
 // DecodeEXI reads the element's content and end.
 func (x *WPTLFReceiverData) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("NumberOfReceivers")
-		return
-	}
-	d.At("NumberOfReceivers")
-	x.NumberOfReceivers = uint8(d.Ranged(0, 255))
-	ev = d.Event(1, 0)
+	x.NumberOfReceivers = uint8(d.NextRanged("NumberOfReceivers", 0, 255, exi.AtStart))
+	ev := d.Event(1, 0)
 	if ev != 0 {
 		d.Expected("RxSpecData")
 		return
 	}
 	x.RxSpecData = append(x.RxSpecData, WPTTxRxSpecData{})
-	d.In("RxSpecData")
 	x.RxSpecData[len(x.RxSpecData)-1].DecodeEXI(d)
-	d.Out()
+	d.Out("RxSpecData")
 	for len(x.RxSpecData) < 2 {
 		ev = d.Event(1, 0)
 		if ev != 0 {
@@ -975,9 +796,8 @@ func (x *WPTLFReceiverData) DecodeEXI(d *exi.Decoder) {
 			return
 		}
 		x.RxSpecData = append(x.RxSpecData, WPTTxRxSpecData{})
-		d.In("RxSpecData")
 		x.RxSpecData[len(x.RxSpecData)-1].DecodeEXI(d)
-		d.Out()
+		d.Out("RxSpecData")
 	}
 	for {
 		if len(x.RxSpecData) == 255 {
@@ -988,9 +808,8 @@ func (x *WPTLFReceiverData) DecodeEXI(d *exi.Decoder) {
 			break
 		}
 		x.RxSpecData = append(x.RxSpecData, WPTTxRxSpecData{})
-		d.In("RxSpecData")
 		x.RxSpecData[len(x.RxSpecData)-1].DecodeEXI(d)
-		d.Out()
+		d.Out("RxSpecData")
 	}
 	if ev != 1 {
 		d.Expected("end of element")
@@ -999,19 +818,17 @@ func (x *WPTLFReceiverData) DecodeEXI(d *exi.Decoder) {
 
 // EncodeEXI writes the element's content and end.
 func (x *WPTLFReceiverData) EncodeEXI(e *exi.Encoder) {
-	e.Event(0, 1)
-	e.At("NumberOfReceivers")
-	e.Ranged(int(x.NumberOfReceivers), 0, 255)
+	e.NextRanged("NumberOfReceivers", int(x.NumberOfReceivers), 0, 255)
 	if len(x.RxSpecData) < 2 {
 		e.Missing("RxSpecData")
 		return
 	}
 	e.Event(0, 1)
-	e.At("RxSpecData")
 	x.RxSpecData[0].EncodeEXI(e)
+	e.Out("RxSpecData")
 	e.Event(0, 1)
-	e.At("RxSpecData")
 	x.RxSpecData[1].EncodeEXI(e)
+	e.Out("RxSpecData")
 	at := uint32(0)
 	if len(x.RxSpecData) > 255 {
 		e.TooMany("RxSpecData", 255)
@@ -1019,8 +836,8 @@ func (x *WPTLFReceiverData) EncodeEXI(e *exi.Encoder) {
 	}
 	for i := range x.RxSpecData[2:] {
 		e.Event(0-at, 2-at)
-		e.At("RxSpecData")
 		x.RxSpecData[i+2].EncodeEXI(e)
+		e.Out("RxSpecData")
 	}
 	if len(x.RxSpecData) == 255 {
 		at = 1
@@ -1052,21 +869,17 @@ func (x *WPTLFSystemSetupData) DecodeEXI(d *exi.Decoder) {
 	switch ev {
 	case 0:
 		x.LFTransmitterSetupData.Present = true
-		d.In("LF_TransmitterSetupData")
 		x.LFTransmitterSetupData.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("LF_TransmitterSetupData")
 	case 1:
 		x.LFReceiverSetupData.Present = true
-		d.In("LF_ReceiverSetupData")
 		x.LFReceiverSetupData.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("LF_ReceiverSetupData")
 	default:
 		d.Expected("LF_TransmitterSetupData or LF_ReceiverSetupData")
 		return
 	}
-	if d.Event(1, exi.AtEnd) != 0 {
-		d.Expected("end of element")
-	}
+	d.End(exi.AtEnd)
 }
 
 // EncodeEXI writes the element's content and end.
@@ -1074,12 +887,12 @@ func (x *WPTLFSystemSetupData) EncodeEXI(e *exi.Encoder) {
 	switch {
 	case x.LFTransmitterSetupData.Present:
 		e.Event(0, 2)
-		e.At("LF_TransmitterSetupData")
 		x.LFTransmitterSetupData.Value.EncodeEXI(e)
+		e.Out("LF_TransmitterSetupData")
 	case x.LFReceiverSetupData.Present:
 		e.Event(1, 2)
-		e.At("LF_ReceiverSetupData")
 		x.LFReceiverSetupData.Value.EncodeEXI(e)
+		e.Out("LF_ReceiverSetupData")
 	default:
 		e.Missing("LF_TransmitterSetupData or LF_ReceiverSetupData")
 	}

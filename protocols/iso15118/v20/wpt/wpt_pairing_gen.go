@@ -28,37 +28,25 @@ func (*WPTPairingReq) ElementName() exi.QName {
 
 // DecodeEXI reads the element's content and end.
 func (x *WPTPairingReq) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("Header")
+	if !d.Begin("Header", exi.AtStart) {
 		return
 	}
-	d.In("Header")
 	x.Header.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVProcessing")
-		return
-	}
-	d.At("EVProcessing")
-	x.EVProcessing = common.Processing(d.Enum(3))
-	ev = d.Event(2, 0)
+	d.Out("Header")
+	x.EVProcessing = common.Processing(d.NextEnum("EVProcessing", 3, 0))
+	ev := d.Event(2, 0)
 	if ev == 0 {
-		d.At("ObservedIDCode")
-		x.ObservedIDCode.Set(uint32(d.Unsigned(1<<32 - 1)))
+		x.ObservedIDCode.Set(uint32(d.Unsigned("ObservedIDCode", 1<<32-1)))
 		ev = d.Event(1, 0) + 1
 	}
 	if ev != 1 {
 		d.Expected("EVResultCode")
 		return
 	}
-	d.At("EVResultCode")
-	x.EVResultCode = WPTEVResult(d.Enum(3))
+	x.EVResultCode = WPTEVResult(d.Enum("EVResultCode", 3))
 	ev = d.Event(2, exi.AtEnd)
 	for ev < 1 {
-		d.At("VendorSpecificDataContainer")
-		x.VendorSpecificDataContainer = append(x.VendorSpecificDataContainer, d.Binary())
+		x.VendorSpecificDataContainer = append(x.VendorSpecificDataContainer, d.Binary("VendorSpecificDataContainer"))
 		if len(x.VendorSpecificDataContainer) == 16 {
 			ev = d.Event(1, exi.AtEnd) + 1
 			break
@@ -73,21 +61,17 @@ func (x *WPTPairingReq) DecodeEXI(d *exi.Decoder) {
 // EncodeEXI writes the element's content and end.
 func (x *WPTPairingReq) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
-	e.At("Header")
 	x.Header.EncodeEXI(e)
-	e.Event(0, 1)
-	e.At("EVProcessing")
-	e.Enum(uint8(x.EVProcessing), 3)
+	e.Out("Header")
+	e.NextEnum("EVProcessing", uint8(x.EVProcessing), 3)
 	at := uint32(0)
 	if x.ObservedIDCode.Present {
 		e.Event(0-at, 2-at)
-		e.At("ObservedIDCode")
-		e.Unsigned(uint64(x.ObservedIDCode.Value))
+		e.Unsigned("ObservedIDCode", uint64(x.ObservedIDCode.Value))
 		at = 1
 	}
 	e.Event(1-at, 2-at)
-	e.At("EVResultCode")
-	e.Enum(uint8(x.EVResultCode), 3)
+	e.Enum("EVResultCode", uint8(x.EVResultCode), 3)
 	at = 0
 	if len(x.VendorSpecificDataContainer) > 16 {
 		e.TooMany("VendorSpecificDataContainer", 16)
@@ -95,8 +79,7 @@ func (x *WPTPairingReq) EncodeEXI(e *exi.Encoder) {
 	}
 	for i := range x.VendorSpecificDataContainer {
 		e.Event(0-at, 2-at)
-		e.At("VendorSpecificDataContainer")
-		e.Binary(x.VendorSpecificDataContainer[i])
+		e.Binary("VendorSpecificDataContainer", x.VendorSpecificDataContainer[i])
 	}
 	if len(x.VendorSpecificDataContainer) == 16 {
 		at = 1
@@ -143,44 +126,26 @@ func (*WPTPairingRes) ElementName() exi.QName {
 
 // DecodeEXI reads the element's content and end.
 func (x *WPTPairingRes) DecodeEXI(d *exi.Decoder) {
-	ev := d.Event(1, exi.AtStart)
-	if ev != 0 {
-		d.Expected("Header")
+	if !d.Begin("Header", exi.AtStart) {
 		return
 	}
-	d.In("Header")
 	x.Header.DecodeEXI(d)
-	d.Out()
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("ResponseCode")
-		return
-	}
-	d.At("ResponseCode")
-	x.ResponseCode = common.ResponseCode(d.Enum(40))
-	ev = d.Event(1, 0)
-	if ev != 0 {
-		d.Expected("EVSEProcessing")
-		return
-	}
-	d.At("EVSEProcessing")
-	x.EVSEProcessing = common.Processing(d.Enum(3))
-	ev = d.Event(4, exi.AtEnd)
+	d.Out("Header")
+	x.ResponseCode = common.ResponseCode(d.NextEnum("ResponseCode", 40, 0))
+	x.EVSEProcessing = common.Processing(d.NextEnum("EVSEProcessing", 3, 0))
+	ev := d.Event(4, exi.AtEnd)
 	if ev == 0 {
-		d.At("ObservedIDCode")
-		x.ObservedIDCode.Set(uint32(d.Unsigned(1<<32 - 1)))
+		x.ObservedIDCode.Set(uint32(d.Unsigned("ObservedIDCode", 1<<32-1)))
 		ev = d.Event(3, exi.AtEnd) + 1
 	}
 	if ev == 1 {
 		x.AlternativeSECCList.Present = true
-		d.In("AlternativeSECCList")
 		x.AlternativeSECCList.Value.DecodeEXI(d)
-		d.Out()
+		d.Out("AlternativeSECCList")
 		ev = d.Event(2, exi.AtEnd) + 2
 	}
 	for ev >= 2 && ev < 3 {
-		d.At("VendorSpecificDataContainer")
-		x.VendorSpecificDataContainer = append(x.VendorSpecificDataContainer, d.Binary())
+		x.VendorSpecificDataContainer = append(x.VendorSpecificDataContainer, d.Binary("VendorSpecificDataContainer"))
 		if len(x.VendorSpecificDataContainer) == 16 {
 			ev = d.Event(1, exi.AtEnd) + 3
 			break
@@ -195,25 +160,20 @@ func (x *WPTPairingRes) DecodeEXI(d *exi.Decoder) {
 // EncodeEXI writes the element's content and end.
 func (x *WPTPairingRes) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
-	e.At("Header")
 	x.Header.EncodeEXI(e)
-	e.Event(0, 1)
-	e.At("ResponseCode")
-	e.Enum(uint8(x.ResponseCode), 40)
-	e.Event(0, 1)
-	e.At("EVSEProcessing")
-	e.Enum(uint8(x.EVSEProcessing), 3)
+	e.Out("Header")
+	e.NextEnum("ResponseCode", uint8(x.ResponseCode), 40)
+	e.NextEnum("EVSEProcessing", uint8(x.EVSEProcessing), 3)
 	at := uint32(0)
 	if x.ObservedIDCode.Present {
 		e.Event(0-at, 4-at)
-		e.At("ObservedIDCode")
-		e.Unsigned(uint64(x.ObservedIDCode.Value))
+		e.Unsigned("ObservedIDCode", uint64(x.ObservedIDCode.Value))
 		at = 1
 	}
 	if x.AlternativeSECCList.Present {
 		e.Event(1-at, 4-at)
-		e.At("AlternativeSECCList")
 		x.AlternativeSECCList.Value.EncodeEXI(e)
+		e.Out("AlternativeSECCList")
 		at = 2
 	}
 	if len(x.VendorSpecificDataContainer) > 16 {
@@ -222,8 +182,7 @@ func (x *WPTPairingRes) EncodeEXI(e *exi.Encoder) {
 	}
 	for i := range x.VendorSpecificDataContainer {
 		e.Event(2-at, 4-at)
-		e.At("VendorSpecificDataContainer")
-		e.Binary(x.VendorSpecificDataContainer[i])
+		e.Binary("VendorSpecificDataContainer", x.VendorSpecificDataContainer[i])
 		at = 2
 	}
 	if len(x.VendorSpecificDataContainer) == 16 {
@@ -269,23 +228,19 @@ type AlternativeSECC struct {
 func (x *AlternativeSECC) DecodeEXI(d *exi.Decoder) {
 	ev := d.Event(5, exi.AtStart|exi.AtEnd)
 	if ev == 0 {
-		d.At("SSID")
-		x.SSID.Set(d.Text())
+		x.SSID.Set(d.Text("SSID"))
 		ev = d.Event(4, exi.AtEnd) + 1
 	}
 	if ev == 1 {
-		d.At("BSSID")
-		x.BSSID.Set(d.Text())
+		x.BSSID.Set(d.Text("BSSID"))
 		ev = d.Event(3, exi.AtEnd) + 2
 	}
 	if ev == 2 {
-		d.At("IPAddress")
-		x.IPAddress.Set(d.Text())
+		x.IPAddress.Set(d.Text("IPAddress"))
 		ev = d.Event(2, exi.AtEnd) + 3
 	}
 	if ev == 3 {
-		d.At("Port")
-		x.Port.Set(uint16(d.Unsigned(1<<16 - 1)))
+		x.Port.Set(uint16(d.Unsigned("Port", 1<<16-1)))
 		ev = d.Event(1, exi.AtEnd) + 4
 	}
 	if ev != 4 {
@@ -298,26 +253,22 @@ func (x *AlternativeSECC) EncodeEXI(e *exi.Encoder) {
 	at := uint32(0)
 	if x.SSID.Present {
 		e.Event(0-at, 5-at)
-		e.At("SSID")
-		e.Text(x.SSID.Value)
+		e.Text("SSID", x.SSID.Value)
 		at = 1
 	}
 	if x.BSSID.Present {
 		e.Event(1-at, 5-at)
-		e.At("BSSID")
-		e.Text(x.BSSID.Value)
+		e.Text("BSSID", x.BSSID.Value)
 		at = 2
 	}
 	if x.IPAddress.Present {
 		e.Event(2-at, 5-at)
-		e.At("IPAddress")
-		e.Text(x.IPAddress.Value)
+		e.Text("IPAddress", x.IPAddress.Value)
 		at = 3
 	}
 	if x.Port.Present {
 		e.Event(3-at, 5-at)
-		e.At("Port")
-		e.Unsigned(uint64(x.Port.Value))
+		e.Unsigned("Port", uint64(x.Port.Value))
 		at = 4
 	}
 	e.Event(4-at, 5-at)
@@ -350,9 +301,8 @@ func (x *AlternativeSECCList) DecodeEXI(d *exi.Decoder) {
 		return
 	}
 	x.AlternativeSECC = append(x.AlternativeSECC, AlternativeSECC{})
-	d.In("AlternativeSECC")
 	x.AlternativeSECC[len(x.AlternativeSECC)-1].DecodeEXI(d)
-	d.Out()
+	d.Out("AlternativeSECC")
 	for {
 		if len(x.AlternativeSECC) == 8 {
 			ev = d.Event(1, exi.AtEnd) + 1
@@ -362,9 +312,8 @@ func (x *AlternativeSECCList) DecodeEXI(d *exi.Decoder) {
 			break
 		}
 		x.AlternativeSECC = append(x.AlternativeSECC, AlternativeSECC{})
-		d.In("AlternativeSECC")
 		x.AlternativeSECC[len(x.AlternativeSECC)-1].DecodeEXI(d)
-		d.Out()
+		d.Out("AlternativeSECC")
 	}
 	if ev != 1 {
 		d.Expected("end of element")
@@ -378,8 +327,8 @@ func (x *AlternativeSECCList) EncodeEXI(e *exi.Encoder) {
 		return
 	}
 	e.Event(0, 1)
-	e.At("AlternativeSECC")
 	x.AlternativeSECC[0].EncodeEXI(e)
+	e.Out("AlternativeSECC")
 	at := uint32(0)
 	if len(x.AlternativeSECC) > 8 {
 		e.TooMany("AlternativeSECC", 8)
@@ -387,8 +336,8 @@ func (x *AlternativeSECCList) EncodeEXI(e *exi.Encoder) {
 	}
 	for i := range x.AlternativeSECC[1:] {
 		e.Event(0-at, 2-at)
-		e.At("AlternativeSECC")
 		x.AlternativeSECC[i+1].EncodeEXI(e)
+		e.Out("AlternativeSECC")
 	}
 	if len(x.AlternativeSECC) == 8 {
 		at = 1
