@@ -123,7 +123,11 @@ func (m *ipm) load(p *Problem, order, bounds []int) {
 			i := order[a]
 			v := &p.Vehicles[i]
 			at := m.off[k] + a
-			m.c[at] = -p.Worth(i, bounds[k], bounds[k+1]) * m.h[k] * v.Max / mean
+			worth := -1.0 // before it comes, so that the optimum leaves it at nothing
+			if bounds[k] >= v.Arrives {
+				worth = p.Worth(i, bounds[k], bounds[k+1])
+			}
+			m.c[at] = -worth * m.h[k] * v.Max / mean
 			m.he[at] = m.h[k] * v.Max / v.Need
 			m.x[at] = math.Min(0.5, 0.45*v.Need/(v.Max*float64(v.Leaves)))
 		}

@@ -21,6 +21,8 @@ type Vehicle struct {
 	Max    float64 // A, > 0
 	Need   float64 // A times slots it still takes, > 0
 	Leaves int     // slots from now until it leaves, >= 1
+	// Arrives is in how many slots it will come; until the first interval that begins then or later it gets nothing.
+	Arrives int
 }
 
 // Problem is one planning task. Slot 0 begins now.
@@ -97,7 +99,7 @@ func (s *Solver) Solve(p *Problem) Solution {
 		for a := range m.nk[k] {
 			i := order[a]
 			x := m.x[m.off[k]+a] * p.Vehicles[i].Max
-			if math.IsNaN(x) || math.IsInf(x, 0) {
+			if sol.Bounds[k] < p.Vehicles[i].Arrives || math.IsNaN(x) || math.IsInf(x, 0) {
 				x = 0
 			}
 			sol.Rates[k][i] = x

@@ -214,6 +214,23 @@ func TestStaysAreLearnt(t *testing.T) {
 	}
 }
 
+// What is expected is planned for, but gets nothing before it comes.
+func TestThoseWhoComeLater(t *testing.T) {
+	net := &plan.Network{Groups: 1, Rows: []plan.Row{{Coef: []float64{1}, Limit: 10}}}
+	part := []plan.Part{{Group: 0, Coef: 1}}
+	var solver plan.Solver
+	s := solver.Solve(&plan.Problem{Net: net, Worth: func(i, from, to int) float64 { return 1 }, Vehicles: []plan.Vehicle{
+		{Parts: part, Max: 10, Need: 40, Leaves: 8}, {Parts: part, Max: 10, Need: 40, Arrives: 4, Leaves: 8}}})
+	if !s.Optimal {
+		t.Fatalf("gap %v", s.Gap)
+	}
+	for k, rates := range s.Rates {
+		if early := s.Bounds[k] < 4; early && (rates[0] < 9.9 || rates[1] != 0) || !early && rates[1] < 9.9 {
+			t.Errorf("from slot %d: %v", s.Bounds[k], rates)
+		}
+	}
+}
+
 // Two vehicles share 32 A; the one that leaves first is served first, the other still gets all it needs.
 func ExamplePlanner() {
 	net := &plan.Network{Groups: 1, Rows: []plan.Row{{Name: "fuse", Coef: []float64{1}, Limit: 32}}}

@@ -8,8 +8,8 @@ import (
 // Preferences of a plan that trusts departures: a kilowatt-hour at the end of the horizon, or at the end of the vehicle's
 // stay, is worth this much less than one now. They settle who comes first where the total is the same.
 const (
-	worthOfEarly = 0.2
-	worthOfStay  = 0.2
+	worthOfEarly = 0.1
+	worthOfStay  = 0.1
 )
 
 // Fairness is the share of what plain max-min would have given a driver that a plan with learnt stays gives in any case.
@@ -23,7 +23,7 @@ const tooLittle = 0.02
 
 // Planner decides, slot after slot, how much every vehicle should get now, with the rest of all stays in view.
 //
-// With Trust it takes departures as true. Without, a stated departure is only a hint: future slots count with the chance,
+// With Trust it takes departures as true, and keeps in mind the vehicles that may come (Arrivals). Without, a stated departure is only a hint: future slots count with the chance,
 // learnt from stays that have ended, that the vehicle is still there; and because such a plan would starve some for the good
 // of the sum, every driver gets at least Fairness times what plain max-min would have given until now.
 type Planner struct {
@@ -33,6 +33,7 @@ type Planner struct {
 
 	solver Solver
 	stays  *Stays
+	comes  *Arrivals
 	known  map[int]*twin
 	Last   Solution // the latest plan
 	Of     []int    // ids of its vehicles
@@ -47,12 +48,16 @@ type twin struct {
 
 // NewPlanner returns a planner for slots of which perDay make a day.
 func NewPlanner(trust bool, perDay int) *Planner {
-	return &Planner{Trust: trust, PerDay: perDay, stays: &Stays{PerDay: perDay}, known: map[int]*twin{}}
+	return &Planner{Trust: trust, PerDay: perDay, stays: &Stays{PerDay: perDay}, comes: &Arrivals{PerDay: perDay},
+		known: map[int]*twin{}}
 }
 
 // Gone tells that a vehicle left in slot now.
 func (p *Planner) Gone(now int, c *Car) {
 	p.stays.Add(c.Arrival, c.stated(), now-c.Arrival)
+	if t := p.known[c.ID]; t != nil && t.need > 0 {
+		p.comes.add(visit{arrival: c.Arrival, departure: now, need: t.need, max: c.Max, parts: c.Parts})
+	}
 	delete(p.known, c.ID)
 }
 
@@ -76,6 +81,9 @@ func (p *Planner) Decide(now int, net *Network, cars []*Car) {
 func (p *Planner) trusting(now int, net *Network, cars []*Car) {
 	horizon := 1
 	for _, c := range cars {
+		if p.known[c.ID] == nil {
+			p.known[c.ID] = &twin{need: c.Left}
+		}
 		c.Rate = 0
 		horizon = max(horizon, min(c.Departure-now, 4*p.PerDay))
 	}
@@ -83,7 +91,7 @@ func (p *Planner) trusting(now int, net *Network, cars []*Car) {
 	p.solve(net, cars, leaves, func(c *Car, from, to int) float64 {
 		t := float64(from+to) / 2
 		return 1 - worthOfEarly*t/float64(horizon) - worthOfStay*t/float64(leaves(c))
-	}, func(c *Car, rate float64) { c.Rate = math.Min(c.Cap(), rate) })
+	}, func(c *Car, rate float64) { c.Rate = math.Min(c.Cap(), rate) }, p.expected(now))
 	order := slices.Clone(cars)
 	SortBy(order, func(c *Car) float64 { return float64(c.Departure) })
 	Greedy(net, order)
@@ -94,7 +102,7 @@ func (p *Planner) learning(now int, net *Network, cars []*Car) {
 	want := make(map[*Car]float64, len(cars))
 	p.solve(net, cars, func(*Car) int { return lookAhead }, func(c *Car, from, to int) float64 {
 		return p.known[c.ID].survival.Mean(now-c.Arrival, from, to)
-	}, func(c *Car, rate float64) { want[c] = rate })
+	}, func(c *Car, rate float64) { want[c] = rate }, nil)
 	wanted := make([]float64, len(cars))
 	for i, c := range cars {
 		wanted[i] = want[c]
@@ -131,9 +139,19 @@ func (p *Planner) shadow(now int, net *Network, cars []*Car) {
 	}
 }
 
-// solve plans for all cars that need more than a little and hands the first slot's rates to take.
+// expected returns the vehicles that are not there yet, as the solver sees them.
+func (p *Planner) expected(now int) []Vehicle {
+	var out []Vehicle
+	for _, v := range p.comes.expect(now) {
+		out = append(out, Vehicle{Parts: v.parts, Max: v.max, Need: v.need, Arrives: v.arrival - now, Leaves: v.departure - now})
+	}
+	return out
+}
+
+// solve plans for all cars that need more than a little, and for others that are expected, and hands the first slot's
+// rates to take.
 func (p *Planner) solve(net *Network, cars []*Car, leaves func(*Car) int, worth func(c *Car, from, to int) float64,
-	take func(c *Car, rate float64)) {
+	take func(c *Car, rate float64), others []Vehicle) {
 	var vs []Vehicle
 	var which []*Car
 	p.Of = p.Of[:0]
@@ -144,8 +162,17 @@ func (p *Planner) solve(net *Network, cars []*Car, leaves func(*Car) int, worth 
 			p.Of = append(p.Of, c.ID)
 		}
 	}
+	if len(vs) == 0 {
+		p.Last = Solution{}
+		return
+	}
+	vs = append(vs, others...)
 	p.Last = p.solver.Solve(&Problem{Net: net, Vehicles: vs, Stop: p.Stop, Worth: func(i, from, to int) float64 {
-		return worth(which[i], from, to)
+		if i < len(which) {
+			return worth(which[i], from, to)
+		}
+		v, t := &vs[i], float64(from+to)/2
+		return 1 - worthOfEarly*t/float64(p.PerDay) - worthOfStay*(t-float64(v.Arrives))/float64(v.Leaves-v.Arrives)
 	}})
 	for i, c := range which {
 		take(c, p.Last.Rates[0][i])
