@@ -10,6 +10,7 @@ import (
 	"github.com/voltyard/voltyard/actors/evse"
 	"github.com/voltyard/voltyard/actors/kit"
 	"github.com/voltyard/voltyard/actors/kit/network"
+	"github.com/voltyard/voltyard/actors/kit/ocppstat"
 	"github.com/voltyard/voltyard/actors/msg"
 	"github.com/voltyard/voltyard/actors/port"
 	"github.com/voltyard/voltyard/actors/recorder"
@@ -29,6 +30,9 @@ type Parts struct {
 	Meters  map[string]hal.Meter  // by node
 	Store   recorder.Store
 	View    *kit.Cell[msg.SiteView] // where the picture of the site is published
+	OCPP    *ocppstat.Stats         // figures of OCPP; nil for a site without stations of its own or others (tests)
+	// Firmware is the version that the site's own stations report.
+	Firmware string
 }
 
 // Assemble returns the actors of a site, in the order in which they start.
@@ -64,6 +68,13 @@ func Assemble(env *kit.Env, s *configs.Site, p Parts) ([]Child, error) {
 	}
 	children = append(children, Child{"balancer", "balancer", balancer.New(env, bal, p.View)})
 	children = append(children, pollers...)
+	if p.OCPP != nil {
+		ocpp, err := ocppActors(env, s, p.OCPP, p.Firmware)
+		if err != nil {
+			return nil, err
+		}
+		children = append(children, ocpp...)
+	}
 	sessions := session.NewFactory(env, p.Net)
 	for _, e := range s.EVSEs {
 		hw, ok := p.Outlets[e.ID]

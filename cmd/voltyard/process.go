@@ -17,6 +17,8 @@ import (
 	"github.com/voltyard/voltyard/actors/ems"
 	"github.com/voltyard/voltyard/actors/kit"
 	"github.com/voltyard/voltyard/actors/kit/mqtt"
+	"github.com/voltyard/voltyard/actors/kit/ocppstat"
+	"github.com/voltyard/voltyard/actors/kit/tlsfile"
 	"github.com/voltyard/voltyard/actors/msg"
 	"github.com/voltyard/voltyard/configs"
 	"github.com/voltyard/voltyard/storage/bolt"
@@ -32,6 +34,7 @@ type process struct {
 	store *bolt.DB
 	root  *actor.PID
 	ended chan bool // whether /ems failed
+	ocpp  *ocppstat.Stats
 }
 
 // options are what a command adds to a site file.
@@ -44,6 +47,7 @@ type options struct {
 // start brings a site up. What fails here fails before any contactor can close.
 func start(ctx context.Context, cfg *configs.Site, o options) (_ *process, err error) {
 	p := &process{cfg: cfg, world: o.world, env: kit.NewEnv(o.log), view: &kit.Cell[msg.SiteView]{}, ended: make(chan bool, 1)}
+	p.ocpp = ocppstat.New(p.env)
 	defer func() {
 		if err != nil {
 			p.release()
@@ -60,7 +64,7 @@ func start(ctx context.Context, cfg *configs.Site, o options) (_ *process, err e
 		return nil, err
 	}
 	outlets, meters := p.world.hal(cfg)
-	children, err := ems.Assemble(p.env, cfg, ems.Parts{Net: links, Outlets: outlets, Meters: meters, Store: p.store, View: p.view})
+	children, err := ems.Assemble(p.env, cfg, ems.Parts{Net: links, Outlets: outlets, Meters: meters, Store: p.store, View: p.view, OCPP: p.ocpp, Firmware: versionText()})
 	if err != nil {
 		return nil, err
 	}
@@ -83,7 +87,7 @@ func brokerConfig(cfg *configs.Site) (mqtt.Config, error) {
 	if err != nil {
 		return mqtt.Config{}, err
 	}
-	tls, err := mqtt.TLS(m.CAFile, m.CertFile, m.KeyFile)
+	tls, err := tlsfile.Client(m.CAFile, m.CertFile, m.KeyFile)
 	if err != nil {
 		return mqtt.Config{}, fmt.Errorf("mqtt: %w", err)
 	}

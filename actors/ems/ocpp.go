@@ -1,0 +1,91 @@
+package ems
+
+import (
+	"crypto/rand"
+	"fmt"
+	"slices"
+
+	"github.com/voltyard/voltyard/actors/controller"
+	"github.com/voltyard/voltyard/actors/kit"
+	"github.com/voltyard/voltyard/actors/kit/ocppstat"
+	"github.com/voltyard/voltyard/actors/kit/tlsfile"
+	"github.com/voltyard/voltyard/actors/station"
+	"github.com/voltyard/voltyard/configs"
+	"github.com/voltyard/voltyard/hal/si"
+	"github.com/voltyard/voltyard/protocols/ocpp/profile"
+	role "github.com/voltyard/voltyard/protocols/ocpp/station"
+	"github.com/voltyard/voltyard/protocols/ocpp/v201"
+)
+
+// What the site's own stations say they are.
+const (
+	vendor = "Voltyard"
+	model  = "Voltyard"
+)
+
+// ocppActors are the local controller, one station role for each OCPP identity among the site's EVSEs, and the role of the
+// controller's own identity.
+func ocppActors(env *kit.Env, s *configs.Site, stats *ocppstat.Stats, firmware string) ([]Child, error) {
+	volts := si.Volts(s.Site.VoltageV)
+	var ids []string
+	evses := map[string][]configs.EVSE{}
+	for _, e := range s.EVSEs {
+		if evses[e.Station] == nil {
+			ids = append(ids, e.Station)
+		}
+		evses[e.Station] = append(evses[e.Station], e)
+	}
+	cfg := controller.Config{Volts: volts, NewID: rand.Text, Stats: stats, Own: slices.Clone(ids), Deflate: true}
+	if s.CSMS != nil {
+		password, err := configs.Secret(s.CSMS.PasswordFile)
+		if err != nil {
+			return nil, err
+		}
+		roots, err := tlsfile.Client(s.CSMS.CAFile, s.CSMS.CertFile, s.CSMS.KeyFile)
+		if err != nil {
+			return nil, fmt.Errorf("csms: %w", err)
+		}
+		cfg.CSMS = &controller.CSMS{URL: s.CSMS.URL, Password: password, TLS: roots}
+		cfg.Own = append(cfg.Own, s.CSMS.Identity)
+	}
+	var chain []string
+	if st := s.Stations; st != nil {
+		cfg.Listen, cfg.Path, cfg.Stay = st.Listen, st.Path, st.Offline == "answer"
+		for _, x := range st.List {
+			password, err := configs.Secret(x.PasswordFile)
+			if err != nil {
+				return nil, err
+			}
+			cfg.Stations = append(cfg.Stations, controller.Station{ID: x.ID, Password: password, Fallback: si.Amps(*x.FallbackA),
+				MaxAmps: si.Amps(x.MaxA), Phases: x.Phases, Levels: x.Levels})
+			chain = append(chain, x.ID)
+		}
+		if st.Accept == "any" {
+			cfg.Others = &controller.Station{Fallback: si.Amps(st.FallbackA), MaxAmps: si.Amps(st.MaxA), Phases: 3}
+			cfg.Most = st.MaxOthers
+		}
+	}
+	children := []Child{{"controller", "controller", controller.New(env, cfg)}}
+	for _, id := range ids {
+		sc := station.Config{Cloud: s.CSMS != nil, Stats: stats, Role: role.Config{Identity: id, Vendor: vendor, Model: model, Serial: cut(id, 25),
+			Firmware: cut(firmware, 50), Reason: v201.BootReasonPowerUp, NewID: rand.Text}}
+		for _, e := range evses[id] {
+			sc.EVSEs = append(sc.EVSEs, e.ID)
+			x := role.EVSEConfig{ConnectorType: "cType2", Rating: profile.Rating{Phases: e.Phases, Volts: volts, Max: si.Amps(e.MaxA)}}
+			if e.Type == "dc" {
+				x = role.EVSEConfig{ConnectorType: "cCCS2", DC: true, Rating: profile.Rating{Phases: 3, Volts: volts, Power: si.Watts(e.MaxW)}}
+			}
+			sc.Role.EVSEs = append(sc.Role.EVSEs, x)
+		}
+		children = append(children, Child{"station", "station-" + id, station.New(env, sc)})
+	}
+	if s.CSMS != nil {
+		own := station.Config{Cloud: true, Stats: stats, Role: role.Config{Identity: s.CSMS.Identity, Vendor: vendor, Model: "Local Controller",
+			Serial: cut(s.CSMS.Identity, 25), Firmware: cut(firmware, 50), Reason: v201.BootReasonPowerUp, NewID: rand.Text, Control: true,
+			Chain: append(chain, ids...), Rating: profile.Rating{Volts: volts}}}
+		children = append(children, Child{"station", "station-" + s.CSMS.Identity, station.New(env, own)})
+	}
+	return children, nil
+}
+
+func cut(s string, n int) string { return s[:min(len(s), n)] }
