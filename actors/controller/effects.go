@@ -78,7 +78,11 @@ func (l *link) save(ctx actor.Context, s localctl.Save) {
 // report tells the balancer what the station does.
 func (l *link) report(ctx actor.Context) {
 	s := l.state
-	r := msg.StationReport{Station: l.st.ID, Connected: s.Ready && l.station != nil, Wants: s.Wants, Phases: s.Phases, Power: s.Power,
+	phases := 3 // whatever a vehicle uses now, the profile holds for all of them
+	if l.st.Phases == 1 {
+		phases = 1
+	}
+	r := msg.StationReport{Station: l.st.ID, Connected: s.Ready && l.station != nil, Wants: s.Wants, Phases: phases, Power: s.Power,
 		Energy: s.Energy, At: s.At, State: s.Status, EVs: s.EVs}
 	if s.Measured {
 		current := si.Phases(s.Amps)

@@ -176,8 +176,12 @@ func (l *link) machine(v rpc.Version) bool {
 			saved[k] = b
 		}
 	}
+	levels := 0
+	if l.st.Levels == 1 {
+		levels = 1
+	}
 	r, err := localctl.New(localctl.Config{Identity: l.st.ID, Version: v, Stay: l.cfg.Stay, Fallback: l.st.Fallback, Phases: l.st.Phases,
-		Volts: l.cfg.Volts, MaxAmps: l.st.MaxAmps, Levels: min(l.st.Levels, 1), NewID: l.cfg.NewID}, saved, time.Now())
+		Volts: l.cfg.Volts, MaxAmps: l.st.MaxAmps, Levels: levels, NewID: l.cfg.NewID}, saved, time.Now())
 	if err != nil {
 		l.log.Error().Err(err).Msg("cannot take up the station")
 		return false
@@ -405,12 +409,10 @@ func (l *link) install(ctx actor.Context) {
 	l.step(ctx, localctl.Grant{Seq: g.Seq, Amps: least(g.Import, l.st.Phases), Phases: g.Phases, Until: g.Until, Hold: hold})
 }
 
-// least is the current that is granted on every phase that the station has: a profile knows only one for all.
+// least is the current that is granted on every phase that the station has: a profile knows only one for all, and which
+// phases a vehicle takes is not in our hands.
 func least(p si.Phases, phases int) si.Amps {
 	if phases == 1 {
-		return p[0]
-	}
-	if p[1] == 0 && p[2] == 0 { // granted for a single-phase vehicle
 		return p[0]
 	}
 	return p.Lowest()

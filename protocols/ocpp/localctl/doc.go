@@ -59,12 +59,14 @@ type (
 		Token uint64
 		Err   error
 	}
-	// Grant is the site's limit for the station: A per phase. Until zero means no end.
+	// Grant is the site's limit for the station: A per phase. Until zero means no end. Hold is what the station may hold once
+	// this was sent; it is stored first, under HoldKey.
 	Grant struct {
 		Seq    uint64
 		Amps   si.Amps
 		Phases int // that may be used; 0 for as many as there are
 		Until  time.Time
+		Hold   []byte
 	}
 )
 
@@ -111,6 +113,13 @@ type (
 	}
 	// Seen reports what the station draws, on every change.
 	Seen struct{ State State }
+	// Session reports the begin and the end of a transaction of the station, for statistics. Failed ones ended by a fault.
+	Session struct {
+		Tx     string
+		Ended  bool
+		Failed bool
+		Energy si.WattHours
+	}
 	// Note is a line for the log; Bad ones count as OCPP errors.
 	Note struct {
 		What string
@@ -131,6 +140,7 @@ func (Deadline) effect()     {}
 func (Save) effect()         {}
 func (Ack) effect()          {}
 func (Seen) effect()         {}
+func (Session) effect()      {}
 func (Note) effect()         {}
 func (Counted) effect()      {}
 

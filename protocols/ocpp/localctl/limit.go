@@ -26,12 +26,6 @@ func OwnProfile(id int) bool {
 	return id == idLease || id == idFallback || id == idLease16 || id == idFallback16
 }
 
-// Held is what a station may hold of us, as it is stored before it is sent.
-type Held struct {
-	Amps  si.Amps   // per phase, the highest of what it may hold
-	Until time.Time // zero: without end
-}
-
 // limiter keeps the site's limit installed in the station: the lease at the top stack level with an end, the fallback a
 // level lower without one.
 type limiter struct {
@@ -44,8 +38,6 @@ type limiter struct {
 	inForce  si.Amps   // what the station has accepted
 	hasLimit bool
 	refresh  time.Time // when folded limits of the CSMS run out of horizon
-	held     Held      // as stored
-	storing  int       // writes of held under way
 	overAt   time.Time // since when the station draws too much
 	settle   time.Duration
 }
@@ -78,8 +70,9 @@ func (l *limiter) next() time.Time {
 	return at
 }
 
-// Held returns what the station may still hold since an earlier run; false when nothing is known.
-func (r *Relay) Held() (Held, bool) { return r.limit.held, r.limit.held != Held{} }
+// HoldKey is the key of what a station may hold of us, the Hold of the last grant, for who reads the records of an earlier
+// run.
+const HoldKey = "hold"
 
 // accepted says that the station takes calls now: it was accepted by the CSMS, or by us.
 func (r *Relay) accepted() {
@@ -127,6 +120,10 @@ func (r *Relay) setLevels(value string) {
 	top := 0
 	if json.Unmarshal([]byte(value), &top) != nil || top < 0 {
 		r.note(false, "the station does not tell its stack levels; one is assumed")
+		top = 0
+	}
+	if top == 0 {
+		r.note(false, "the station has one stack level and is not described so: it stays at its fallback; set levels: 1")
 	}
 	r.limit.levels = min(top, 1000) + 1
 	r.install()
@@ -137,8 +134,8 @@ func (r *Relay) install() {
 	if !r.ready || r.limit.levels == 0 {
 		return
 	}
-	if r.limit.levels > 1 && !r.limit.fallback {
-		p := r.profile(r.fallbackID(), r.limit.levels-2, r.cfg.Fallback, time.Time{})
+	if (r.limit.levels > 1 || r.pinned()) && !r.limit.fallback {
+		p := r.profile(r.fallbackID(), max(r.limit.levels-2, 0), r.cfg.Fallback, time.Time{})
 		r.set("fallback", p, func(ok bool) {
 			r.limit.fallback = ok
 			if !ok {
@@ -149,7 +146,14 @@ func (r *Relay) install() {
 	r.installGrant()
 }
 
+// pinned tells that the station has a single stack level though the site counts on two: a limit above the fallback could
+// not be given an end, so none is given.
+func (r *Relay) pinned() bool { return r.limit.levels == 1 && r.cfg.Levels != 1 }
+
 func (r *Relay) leaseID() int {
+	if r.pinned() {
+		return r.fallbackID()
+	}
 	if r.cfg.Version == rpc.V16 {
 		return idLease16
 	}
@@ -204,24 +208,20 @@ func (r *Relay) installGrant() {
 		return // too old: the next one is on its way
 	}
 	amps, until := g.Amps, r.end(*g)
-	l.stage, l.until, l.at = sending, until, r.now
-	h := Held{Amps: amps, Until: until}
-	if old := l.held; old != (Held{}) && (old.Until.IsZero() || r.now.Before(old.Until)) {
-		h.Amps = max(h.Amps, old.Amps) // until it is acknowledged, either may be in force
-		if old.Until.IsZero() || until.IsZero() {
-			h.Until = time.Time{}
-		} else if old.Until.After(until) {
-			h.Until = old.Until
-		}
+	if r.pinned() && amps > r.cfg.Fallback {
+		l.stage, l.until, l.at = refused, until, r.now
+		r.emit(Ack{Seq: g.Seq, Refused: true})
+		return
 	}
+	l.stage, l.until, l.at = sending, until, r.now
 	at := r.now
 	current := func() bool { return l.stage == sending && l.at.Equal(at) && l.grant.Amps == amps }
-	r.hold(h, func() {
+	r.hold(g.Hold, func() {
 		if current() {
 			p := r.profile(r.leaseID(), l.levels-1, amps, until)
 			r.set("lease", p, func(ok bool) {
 				if current() {
-					r.granted(amps, until, ok)
+					r.granted(amps, ok)
 				}
 			})
 		}
@@ -229,24 +229,12 @@ func (r *Relay) installGrant() {
 }
 
 // hold makes durable what the station may hold, then goes on.
-func (r *Relay) hold(h Held, then func()) {
-	l := &r.limit
-	if h == l.held && l.storing == 0 {
-		then()
-		return
-	}
-	b, err := json.Marshal(h)
-	if err != nil {
-		r.note(true, "cannot store what the station holds: %v", err)
-		return
-	}
-	l.held = h
-	l.storing++
-	r.saves.ops = append(r.saves.ops, Op{keyHeld, b})
-	r.saves.then = append(r.saves.then, func() { l.storing--; then() })
+func (r *Relay) hold(h []byte, then func()) {
+	r.saves.ops = append(r.saves.ops, Op{HoldKey, h})
+	r.saves.then = append(r.saves.then, then)
 }
 
-func (r *Relay) granted(amps si.Amps, until time.Time, ok bool) {
+func (r *Relay) granted(amps si.Amps, ok bool) {
 	l := &r.limit
 	l.at = r.now
 	if !ok {
@@ -263,14 +251,13 @@ func (r *Relay) granted(amps si.Amps, until time.Time, ok bool) {
 		l.stage, l.settle = settling, r.cfg.Settle
 		return
 	}
-	r.confirm(amps, until)
+	r.confirm()
 }
 
 // confirm acknowledges the grant: the station draws no more than it says.
-func (r *Relay) confirm(amps si.Amps, until time.Time) {
+func (r *Relay) confirm() {
 	r.limit.stage, r.limit.at = inForce, r.now
 	r.emit(Ack{Seq: r.limit.grant.Seq})
-	r.hold(Held{Amps: amps, Until: until}, func() {})
 }
 
 // limitDue acknowledges a lowering once the station has had its time, and refreshes folded limits.
@@ -286,7 +273,7 @@ func (r *Relay) limitDue() {
 			}
 		} else {
 			l.overAt = time.Time{}
-			r.confirm(l.inForce, l.until)
+			r.confirm()
 		}
 		r.seen.report(r)
 	}

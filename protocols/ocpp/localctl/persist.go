@@ -15,7 +15,6 @@ import (
 const (
 	keyQueue  = "queue/"
 	keyTheirs = "csms-profile/"
-	keyHeld   = "held"
 )
 
 func queueKey(seq uint64) string { return fmt.Sprintf("%s%016x", keyQueue, seq) }
@@ -97,8 +96,6 @@ func (r *Relay) restore(saved map[string][]byte) error {
 			if err = json.Unmarshal(value, &p); err == nil {
 				r.theirs.Restore(profile.From201(0, &p))
 			}
-		} else if key == keyHeld {
-			err = json.Unmarshal(value, &r.limit.held)
 		}
 		if err != nil {
 			return fmt.Errorf("stored record %q: %w", key, err)

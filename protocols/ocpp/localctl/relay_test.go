@@ -283,7 +283,7 @@ func TestLimitIsInstalledRenewedAndAcknowledged(t *testing.T) {
 	if last := w.acks[len(w.acks)-1]; last.Seq != 7 {
 		t.Errorf("%v: a raise is acknowledged at once", w.acks)
 	}
-	w.do(Grant{Seq: 8, Amps: 20, Until: w.now.Add(22 * time.Minute)})
+	w.do(Grant{Seq: 8, Amps: 20, Until: w.now.Add(22 * time.Minute), Hold: []byte("eight")})
 	read()
 	if len(set) != 5 {
 		t.Errorf("%d profiles: a renewal must be installed", len(set))
@@ -293,12 +293,8 @@ func TestLimitIsInstalledRenewedAndAcknowledged(t *testing.T) {
 			t.Errorf("leaked to the CSMS: %s", raw)
 		}
 	}
-	if h, ok := w.r.Held(); !ok || h.Amps != 20 {
-		t.Errorf("held %+v", h)
-	}
-	w.start()
-	if h, ok := w.r.Held(); !ok || h.Amps != 20 {
-		t.Errorf("held after a restart %+v", h)
+	if string(w.disk[HoldKey]) != "eight" {
+		t.Errorf("hold %q", w.disk[HoldKey])
 	}
 }
 
@@ -424,7 +420,7 @@ func TestOutageInTheModeThatStays(t *testing.T) {
 	if got := strings.Join(seqs, " "); got != "t0/1/false t0/2/true t1/0/true t1/1/true" {
 		t.Errorf("delivered %s", got)
 	}
-	if w.r.Unacknowledged() != 0 || len(w.disk) != 0 && w.disk[keyHeld] == nil {
+	if w.r.Unacknowledged() != 0 || len(w.disk) != 0 {
 		t.Errorf("left: %d, %v", w.r.Unacknowledged(), w.disk)
 	}
 	if !strings.Contains(strings.Join(w.toStation, ""), `"RequestStopTransaction",{"transactionId":"t1"}`) {

@@ -89,6 +89,7 @@ func (s *seen) event(r *Relay, q *v201.TransactionEventRequest) {
 	e := s.evse(n)
 	if e.tx != q.TransactionInfo.TransactionId {
 		e.tx, e.hasFirst, e.energy, e.first = q.TransactionInfo.TransactionId, false, 0, 0
+		r.emit(Session{Tx: e.tx})
 	}
 	if q.NumberOfPhasesUsed != nil {
 		e.phases = *q.NumberOfPhasesUsed
@@ -103,12 +104,17 @@ func (s *seen) event(r *Relay, q *v201.TransactionEventRequest) {
 	}
 	s.sample(e, q.MeterValue)
 	if q.EventType == v201.TransactionEventEnded {
+		r.emit(Session{Tx: e.tx, Ended: true, Failed: failed[q.TransactionInfo.StoppedReason], Energy: e.energy})
 		*e = evseSeen{occupied: e.occupied, status: e.status, measured: e.measured}
 	} else if !e.charging {
 		e.amps, e.power = si.Phases{}, 0
 	}
 	s.report(r)
 }
+
+// failed are the reasons for which a transaction counts as failed.
+var failed = map[v201.ReasonEnum]bool{v201.ReasonEmergencyStop: true, v201.ReasonGroundFault: true, v201.ReasonOvercurrentFault: true,
+	v201.ReasonPowerLoss: true, v201.ReasonPowerQuality: true, v201.ReasonReboot: true, v201.ReasonOther: true}
 
 func (s *seen) values(r *Relay, evse int, mv []v201.MeterValue) {
 	if evse == 0 {

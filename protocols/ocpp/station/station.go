@@ -195,5 +195,13 @@ func (s *Station) Transaction(evse int) string {
 	return ""
 }
 
+// Permitted tells whether an EVSE may charge, and for whom.
+func (s *Station) Permitted(evse int) (v201.IdToken, bool) {
+	if e := s.evse(evse); e != nil && e.auth {
+		return deref(e.token), true
+	}
+	return v201.IdToken{}, false
+}
+
 // fullName is the key of a variable in Config.Variables.
 func fullName(component, variable string) string { return strings.ToLower(component + "." + variable) }

@@ -1,0 +1,136 @@
+package station
+
+import (
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+
+	"github.com/voltyard/voltyard/actors/msg"
+	"github.com/voltyard/voltyard/hal/si"
+	role "github.com/voltyard/voltyard/protocols/ocpp/station"
+	"github.com/voltyard/voltyard/protocols/ocpp/v201"
+)
+
+// step feeds one event to the machine and carries out what it says.
+func (s *Station) step(ctx actor.Context, ev role.Event) {
+	if s.role == nil {
+		return
+	}
+	for _, e := range s.role.Step(time.Now(), ev, nil) {
+		s.carryOut(ctx, e)
+	}
+	if len(s.early) > 0 && s.role.Accepted() {
+		s.late(ctx)
+	}
+	s.cfg.Stats.Waiting(s.cfg.Role.Identity, s.role.Unacknowledged())
+}
+
+func (s *Station) carryOut(ctx actor.Context, e role.Effect) {
+	switch e := e.(type) {
+	case role.Write:
+		if len(e.Raw) > 1 && e.Raw[1] == '2' {
+			s.cfg.Stats.Call("own")
+		}
+		ctx.Send(s.env.At(msg.Controller), msg.UplinkFrame{Station: s.cfg.Role.Identity, Gen: s.gen, Raw: e.Raw})
+	case role.Hangup:
+		ctx.Send(s.env.At(msg.Controller), msg.UplinkHangup{Station: s.cfg.Role.Identity, Gen: s.gen, Why: e.Why})
+	case role.Password:
+		ctx.Send(s.env.At(msg.Controller), msg.UplinkOpen{Station: s.cfg.Role.Identity, Password: e.New, Reply: ctx.Self()})
+	case role.Deadline:
+		s.timers.SetAt("tick", e.At)
+	case role.Save:
+		s.save(ctx, e)
+	case role.Permit:
+		s.permit(ctx, e)
+	case role.Limit:
+		s.limit(ctx, e)
+	case role.Stop:
+		s.send(ctx, e.EVSE, msg.StopCharging{EVSE: s.id(e.EVSE), Why: e.Why})
+	case role.Unlock:
+		s.send(ctx, e.EVSE, msg.Unlock{EVSE: s.id(e.EVSE)})
+	case role.Operative:
+		s.send(ctx, e.EVSE, msg.Operative{EVSE: s.id(e.EVSE), On: e.On})
+	case role.Reboot:
+		s.reboot(ctx, e.EVSE)
+	case role.Started:
+		s.log.Info().Str("evse", s.id(e.EVSE)).Str("tx", e.Tx).Msg("transaction started")
+	case role.Ended:
+		s.log.Info().Str("evse", s.id(e.EVSE)).Str("tx", e.Tx).Str("reason", string(e.Reason)).Float64("wh", float64(e.Energy)).Msg("transaction ended")
+	case role.Note:
+		if e.Bad {
+			s.cfg.Stats.Fault(s.cfg.Role.Identity)
+			s.log.Warn().Msg(e.What)
+		} else {
+			s.log.Info().Msg(e.What)
+		}
+	}
+}
+
+func (s *Station) id(n int) string { return s.cfg.EVSEs[n-1] }
+
+func (s *Station) send(ctx actor.Context, n int, m any) {
+	ctx.Send(s.env.At(msg.EVSEName(s.id(n))), m)
+}
+
+func (s *Station) save(ctx actor.Context, e role.Save) {
+	ops := make([]msg.Op, len(e.Ops))
+	for i, op := range e.Ops {
+		ops[i] = msg.Op{Bucket: bucket, Key: []byte(s.cfg.Role.Identity + "/" + op.Key), Value: op.Value}
+		if op.Value == nil {
+			delete(s.saved, op.Key)
+		} else {
+			s.saved[op.Key] = op.Value
+		}
+	}
+	ctx.Send(s.env.At(msg.Recorder), msg.Save{Ops: ops, Token: e.Token, Reply: ctx.Self()})
+}
+
+// permit answers an EVSE that asked, or tells it of a remote start. That a permission ended is told by Stop, where energy
+// still flows.
+func (s *Station) permit(ctx actor.Context, e role.Permit) {
+	_, asked := s.waiting[e.EVSE]
+	if !e.Allowed && !asked {
+		return
+	}
+	delete(s.waiting, e.EVSE)
+	s.send(ctx, e.EVSE, msg.Authorized{EVSE: s.id(e.EVSE), Accepted: e.Allowed, Token: e.Token.IdToken, Remote: e.Remote || e.Allowed && !asked})
+}
+
+// limit passes the operator's charging profiles on to the balancer, which grants no more.
+func (s *Station) limit(ctx actor.Context, e role.Limit) {
+	r := s.cfg.Role.EVSEs[e.EVSE-1]
+	c := msg.Cap{EVSE: s.id(e.EVSE), Source: "csms"}
+	full := r.Rating.Max
+	if r.DC {
+		if r.Rating.Power > 0 && e.Limit.Watts < r.Rating.Power {
+			w := e.Limit.Watts
+			c.Power = &w
+		}
+	} else if e.Limit.Amps < full-0.01 {
+		a := e.Limit.Amps
+		c.Current = &a
+	} else if w := e.Limit.Watts; w < full.Times(max(r.Rating.Volts, 1))*si.Watts(max(r.Rating.Phases, 1))-1 {
+		c.Power = &w
+	}
+	ctx.Send(s.env.At(msg.Balancer), c)
+}
+
+// reboot begins anew with what is stored, as a restarted station would: the EVSEs go on.
+func (s *Station) reboot(ctx actor.Context, evse int) {
+	if evse > 0 {
+		return // one EVSE has nothing of its own to restart
+	}
+	s.log.Info().Msg("reset by the operator")
+	s.cfg.Role.Reason = v201.BootReasonRemoteReset
+	s.role.Step(time.Now(), role.Disconnected{}, nil)
+	last := make([]msg.EVSEReport, 0, len(s.evses))
+	for _, e := range s.evses {
+		last = append(last, e.report)
+	}
+	s.role = nil
+	if s.begin(ctx) {
+		for i, r := range last {
+			s.reported(ctx, i+1, r)
+		}
+	}
+}
