@@ -68,7 +68,7 @@ func (d *Decoder) Bits(n uint) uint32 {
 		d.refill(n)
 	}
 	d.n -= n
-	return uint32(d.acc>>d.n) & (1<<n - 1)
+	return uint32(d.acc>>d.n) &^ (^uint32(0) << n)
 }
 
 // refill loads whole bytes until at least need bits are available. Past the end

@@ -264,7 +264,11 @@ func (d *Decoder) ShortAttr(name string) ShortBytes {
 	case !ok:
 	case n <= shortMax:
 		v.n = uint8(n)
-		for i := range v.b[:n] {
+		i := 0
+		for ; i+4 <= n; i += 4 {
+			binary.BigEndian.PutUint32(v.b[i:], d.Bits(32))
+		}
+		for ; i < n; i++ {
 			v.b[i] = byte(d.Bits(8))
 		}
 	default:
