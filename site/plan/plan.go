@@ -31,6 +31,7 @@ type Problem struct {
 	Vehicles []Vehicle
 	// Worth is the value of 1 A for one slot to vehicle i in the slots [from, to), on average; it may be negative.
 	Worth func(i, from, to int) float64
+	Breaks []int // slots at which Worth jumps for all, such as changes of a tariff; they become ends of intervals
 	// Share is the part of the network's limits that is left for the vehicles in [from, to), 0 < share <= 1; nil means all.
 	Share func(from, to int) float64
 	Stop  func() bool // asked once per iteration; true ends the solving with the best plan so far; may be nil
@@ -51,9 +52,8 @@ const Tolerance = 2e-4
 // steps are the ends of the coarse grid that intervals have besides departures.
 var steps = []int{1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 576}
 
-// grid merges slots into intervals that end at departures and coarse steps. At most most departures that are far away are
-// kept apart.
-func grid(vs []Vehicle) []int {
+// grid merges slots into intervals that end at departures, breaks and coarse steps.
+func grid(vs []Vehicle, breaks []int) []int {
 	end := 0
 	for i := range vs {
 		end = max(end, vs[i].Leaves)
@@ -62,8 +62,8 @@ func grid(vs []Vehicle) []int {
 	for i := range vs {
 		b = append(b, vs[i].Leaves)
 	}
-	for _, s := range steps {
-		if s < end {
+	for _, s := range slices.Concat(steps, breaks) {
+		if s > 0 && s < end {
 			b = append(b, s)
 		}
 	}
@@ -78,7 +78,7 @@ type Solver struct {
 
 // Solve returns the plan of p. A problem without vehicles has an empty plan.
 func (s *Solver) Solve(p *Problem) Solution {
-	sol := Solution{Bounds: grid(p.Vehicles)}
+	sol := Solution{Bounds: grid(p.Vehicles, p.Breaks)}
 	n := len(p.Vehicles)
 	if n == 0 {
 		sol.Bounds, sol.Optimal = []int{0}, true

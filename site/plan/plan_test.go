@@ -231,6 +231,61 @@ func TestThoseWhoComeLater(t *testing.T) {
 	}
 }
 
+// With a price, energy is taken when it is cheap, and still all of it before the vehicle leaves.
+func TestThePlanWaitsForCheapEnergy(t *testing.T) {
+	net := &plan.Network{Groups: 1, Rows: []plan.Row{{Coef: []float64{1}, Limit: 100}}}
+	cheap := func(slot int) bool { return slot >= 6 && slot < 9 }
+	car := &plan.Car{ID: 1, Departure: 12, Max: 32, Left: 80, Parts: []plan.Part{{Group: 0, Coef: 1}}}
+	planner := plan.NewPlanner(true, 96)
+	dear := 0.0
+	for now := range 12 {
+		planner.Price = func(from, to int) float64 {
+			sum := 0.0
+			for s := from; s < to; s++ {
+				if sum += 0.2; !cheap(now + s) {
+					sum += 0.4
+				}
+			}
+			return sum / float64(to-from)
+		}
+		planner.Decide(now, net, []*plan.Car{car})
+		car.Left -= car.Rate
+		if !cheap(now) {
+			dear += car.Rate
+		}
+	}
+	if car.Left > 0.5 || dear > 1 {
+		t.Errorf("%.2f A slots are missing, %.2f were dear", car.Left, dear)
+	}
+}
+
+// On a real site the network comes from the tree and what the fast layer leaves over, and the plan goes back to the fast layer
+// as the largest current each vehicle accepts.
+func ExampleFromTree() {
+	fuse := si.Same(32)
+	tree, _ := topology.New(topology.Site{Nodes: []topology.Node{{ID: "F", Fuse: &fuse}}, EVSEs: []topology.EVSE{
+		{ID: "a", Node: "F", Phases: 3, Max: 32}, {ID: "b", Node: "F", Phases: 3, Max: 32}}})
+	snapshot := allocate.Snapshot{Tree: tree, EVSEs: []allocate.EVSE{{ID: "a", Wants: true}, {ID: "b", Wants: true}}}
+
+	net, parts := plan.FromTree(tree, allocate.Allocate(snapshot).ImportBound)
+	planner := plan.NewPlanner(true, 96)
+	cars := []*plan.Car{
+		{ID: 0, Departure: 20, Max: 32, Left: 100, Parts: parts[0]},
+		{ID: 1, Departure: 3, Max: 32, Left: 90, Parts: parts[1]}, // leaves soon and needs nearly all there is
+	}
+	planner.Decide(0, net, cars)
+	for i, c := range cars {
+		accepts := si.Amps(c.Rate)
+		snapshot.EVSEs[i].Accepts = &accepts
+	}
+	for _, a := range allocate.Allocate(snapshot).EVSEs {
+		fmt.Printf("%s %.0f A\n", a.ID, float64(a.Import[0]))
+	}
+	// Output:
+	// a 0 A
+	// b 32 A
+}
+
 // Two vehicles share 32 A; the one that leaves first is served first, the other still gets all it needs.
 func ExamplePlanner() {
 	net := &plan.Network{Groups: 1, Rows: []plan.Row{{Name: "fuse", Coef: []float64{1}, Limit: 32}}}

@@ -28,8 +28,12 @@ const tooLittle = 0.02
 // of the sum, every driver gets at least Fairness times what plain max-min would have given until now.
 type Planner struct {
 	Trust  bool
-	PerDay int // slots per day
-	Stop   func() bool
+	PerDay int         // slots per day
+	Stop   func() bool // see Problem; may be nil
+	// Price is what energy costs on average in the slots [from, to) from now, in parts of what it is worth to a driver: 0 is
+	// free, above 1 nobody wants it. With a price, a vehicle that can wait for a cheaper slot waits. nil means free. Only
+	// planners that trust departures look at it.
+	Price func(from, to int) float64
 
 	solver Solver
 	stays  *Stays
@@ -90,11 +94,39 @@ func (p *Planner) trusting(now int, net *Network, cars []*Car) {
 	leaves := func(c *Car) int { return max(1, min(c.Departure-now, 4*p.PerDay)) }
 	p.solve(net, cars, leaves, func(c *Car, from, to int) float64 {
 		t := float64(from+to) / 2
-		return 1 - worthOfEarly*t/float64(horizon) - worthOfStay*t/float64(leaves(c))
+		return 1 - p.price(from, to) - worthOfEarly*t/float64(horizon) - worthOfStay*t/float64(leaves(c))
 	}, func(c *Car, rate float64) { c.Rate = math.Min(c.Cap(), rate) }, p.expected(now))
 	order := slices.Clone(cars)
+	if p.Price != nil { // what the plan puts off stays put off; only the remainders it leaves out are served
+		order = slices.DeleteFunc(order, func(c *Car) bool { return c.Left > tooLittle*c.Max })
+	}
 	SortBy(order, func(c *Car) float64 { return float64(c.Departure) })
 	Greedy(net, order)
+}
+
+// mostBreaks bounds the changes of the price that a plan looks at.
+const mostBreaks = 32
+
+// breaks returns the slots in which the price changes, the nearest ones, two days ahead at most.
+func (p *Planner) breaks() []int {
+	if p.Price == nil {
+		return nil
+	}
+	var out []int
+	was := p.Price(0, 1)
+	for s := 1; s < 2*p.PerDay && len(out) < mostBreaks; s++ {
+		if is := p.Price(s, s+1); is != was {
+			out, was = append(out, s), is
+		}
+	}
+	return out
+}
+
+func (p *Planner) price(from, to int) float64 {
+	if p.Price == nil {
+		return 0
+	}
+	return p.Price(from, to)
 }
 
 func (p *Planner) learning(now int, net *Network, cars []*Car) {
@@ -167,12 +199,12 @@ func (p *Planner) solve(net *Network, cars []*Car, leaves func(*Car) int, worth 
 		return
 	}
 	vs = append(vs, others...)
-	p.Last = p.solver.Solve(&Problem{Net: net, Vehicles: vs, Stop: p.Stop, Worth: func(i, from, to int) float64 {
+	p.Last = p.solver.Solve(&Problem{Net: net, Vehicles: vs, Stop: p.Stop, Breaks: p.breaks(), Worth: func(i, from, to int) float64 {
 		if i < len(which) {
 			return worth(which[i], from, to)
 		}
 		v, t := &vs[i], float64(from+to)/2
-		return 1 - worthOfEarly*t/float64(p.PerDay) - worthOfStay*(t-float64(v.Arrives))/float64(v.Leaves-v.Arrives)
+		return 1 - p.price(from, to) - worthOfEarly*t/float64(p.PerDay) - worthOfStay*(t-float64(v.Arrives))/float64(v.Leaves-v.Arrives)
 	}})
 	for i, c := range which {
 		take(c, p.Last.Rates[0][i])

@@ -106,3 +106,28 @@ func ExampleRelays() {
 	fmt.Println(why, book.Effective()[0].ImportW.Value, err)
 	// Output: dim 21210 <nil>
 }
+
+func TestDelayIsBounded(t *testing.T) {
+	var d Delay
+	if _, waiting := d.Waiting(t0); waiting {
+		t.Error("waits before anything happened")
+	}
+	for random, want := range map[float64]time.Duration{0: 0, 0.5: 5 * time.Minute, 0.999: 599 * time.Second, 7: 10 * time.Minute, -1: 0} {
+		d.Start(t0, random)
+		until, waiting := d.Waiting(t0)
+		if waiting != (want > 0) || (waiting && until.Sub(t0) != want) {
+			t.Errorf("%v: until %v", random, until)
+		}
+		if _, waiting := d.Waiting(t0.Add(want)); waiting {
+			t.Errorf("%v: still waiting at its end", random)
+		}
+	}
+	d.Longest = 5 * time.Hour
+	d.Start(t0, 1)
+	if until, _ := d.Waiting(t0); until.Sub(t0) != LongestDelay {
+		t.Error(until)
+	}
+	if d.Skip(); !d.until.IsZero() {
+		t.Error("not skipped")
+	}
+}
