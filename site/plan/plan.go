@@ -30,7 +30,7 @@ type Problem struct {
 	Net      *Network
 	Vehicles []Vehicle
 	// Worth is the value of 1 A for one slot to vehicle i in the slots [from, to), on average; it may be negative.
-	Worth func(i, from, to int) float64
+	Worth  func(i, from, to int) float64
 	Breaks []int // slots at which Worth jumps for all, such as changes of a tariff; they become ends of intervals
 	// Share is the part of the network's limits that is left for the vehicles in [from, to), 0 < share <= 1; nil means all.
 	Share func(from, to int) float64
