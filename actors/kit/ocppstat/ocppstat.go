@@ -11,7 +11,7 @@ import (
 	"github.com/voltyard/voltyard/actors/kit"
 )
 
-// Stats are the figures. Its methods may be called from any goroutine.
+// Stats are the figures. Its methods may be called from any goroutine; the writing ones do nothing on nil.
 type Stats struct {
 	calls  *prometheus.CounterVec
 	errors *prometheus.CounterVec
@@ -43,6 +43,9 @@ func New(env *kit.Env) *Stats {
 
 // Call counts a request: by "station" (relayed or own), "csms" or "controller".
 func (s *Stats) Call(by string) {
+	if s == nil {
+		return
+	}
 	s.calls.WithLabelValues(by).Inc()
 	s.mu.Lock()
 	s.sums.Calls++
@@ -51,6 +54,9 @@ func (s *Stats) Call(by string) {
 
 // Fault counts an error at a station's connection.
 func (s *Stats) Fault(at string) {
+	if s == nil {
+		return
+	}
 	s.errors.WithLabelValues(at).Inc()
 	s.mu.Lock()
 	s.sums.Errors++
@@ -59,6 +65,9 @@ func (s *Stats) Fault(at string) {
 
 // Waiting says how many messages of a station the cloud does not have yet.
 func (s *Stats) Waiting(station string, n int) {
+	if s == nil {
+		return
+	}
 	s.mu.Lock()
 	s.waiting[station] = n
 	s.mu.Unlock()
@@ -77,6 +86,9 @@ func (s *Stats) Unacknowledged() int {
 
 // Session counts a transaction of a third-party station.
 func (s *Stats) Session(station, tx string, ended, failed bool, wh float64) {
+	if s == nil {
+		return
+	}
 	key := station + "/" + tx
 	s.mu.Lock()
 	defer s.mu.Unlock()

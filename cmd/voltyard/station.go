@@ -1,0 +1,113 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/rs/zerolog"
+	"github.com/spf13/cobra"
+
+	"github.com/voltyard/voltyard/actors/kit"
+	"github.com/voltyard/voltyard/actors/kit/ws"
+	simstation "github.com/voltyard/voltyard/actors/sim/station"
+	"github.com/voltyard/voltyard/configs"
+	"github.com/voltyard/voltyard/hal/si"
+)
+
+// stationCommand runs a simulated charging station alone.
+func stationCommand() *cobra.Command {
+	f := stationFlags{vars: map[string]string{}}
+	c := &cobra.Command{
+		Use:   "station --url URL",
+		Short: "Run a simulated OCPP 2.0.1 charging station against any CSMS or local controller",
+		Long: "Connects to a CSMS as a real station would: it obeys charging profiles, has a meter, and vehicles come one after the\n" +
+			"other, charge and leave. With --fault an EVSE breaks for ten seconds now and then.",
+		Example: "  voltyard station --url ws://127.0.0.1:9000/ocpp --id CS-A --evses 2 --token 04D5E6F7",
+		Args:    cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			ctx, cancel := signal.NotifyContext(c.Context(), os.Interrupt, syscall.SIGTERM)
+			defer cancel()
+			return f.run(ctx)
+		},
+	}
+	fl := c.Flags()
+	fl.StringVar(&f.url, "url", "", "address before the identity, ws:// or wss://")
+	fl.StringVar(&f.id, "id", "SIM-1", "identity of the station")
+	fl.StringVar(&f.password, "password-file", "", "file with the password for Basic authentication")
+	fl.IntVar(&f.evses, "evses", 1, "number of EVSEs")
+	fl.Float64Var(&f.amps, "max-a", 32, "current of each EVSE, A per phase")
+	fl.IntVar(&f.phases, "phases", 3, "1 or 3")
+	fl.Float64Var(&f.speed, "speed", 1, "how many times faster than real batteries fill")
+	fl.StringVar(&f.token, "token", "", "RFID that vehicles show; none to charge without")
+	fl.Float64Var(&f.wh, "wh", 5000, "energy that a vehicle takes, Wh")
+	fl.DurationVar(&f.pause, "pause", 10*time.Second, "time between vehicles; 0 for no vehicles at all")
+	fl.DurationVar(&f.fault, "fault", 0, "how often an EVSE breaks for ten seconds; 0 for never")
+	fl.StringToStringVar(&f.vars, "set", nil, "initial variables, such as SampledDataCtrlr.TxUpdatedInterval=10")
+	_ = c.MarkFlagRequired("url")
+	return c
+}
+
+type stationFlags struct {
+	url, id, password, token string
+	evses, phases            int
+	amps, speed, wh          float64
+	pause, fault             time.Duration
+	vars                     map[string]string
+}
+
+func (f *stationFlags) run(ctx context.Context) error {
+	switch {
+	case !strings.HasPrefix(f.url, "ws://") && !strings.HasPrefix(f.url, "wss://"):
+		return fmt.Errorf("--url %q: must begin with ws:// or wss://", f.url)
+	case !ws.ValidIdentity(f.id):
+		return fmt.Errorf("--id %q: at most %d letters, digits and *-_=+|@.", f.id, ws.MaxIdentity)
+	case f.evses < 1 || f.evses > 64:
+		return fmt.Errorf("--evses %d: must be 1 to 64", f.evses)
+	}
+	password, err := configs.Secret(f.password)
+	if err != nil {
+		return err
+	}
+	log := zerolog.New(zerolog.ConsoleWriter{Out: os.Stderr, TimeFormat: time.TimeOnly}).With().Timestamp().Logger()
+	env := kit.NewEnv(log)
+	pid, err := env.System.Root.SpawnNamed(env.Props("sim-station", simstation.New(env, simstation.Config{URL: f.url, Identity: f.id,
+		Password: password, EVSEs: f.evses, MaxAmps: si.Amps(f.amps), Phases: f.phases, Speed: f.speed, Variables: f.vars, NewID: ws.NewID,
+		Ended: func(wh si.WattHours) { log.Info().Stringer("energy", wh).Msg("transaction ended") }})), "station")
+	if err != nil {
+		return err
+	}
+	var arrivals, faults <-chan time.Time
+	arrive := func() {
+		for n := range f.evses { // where a vehicle still stands, the next one drives on
+			env.System.Root.Send(pid, simstation.Arrive{Visit: simstation.Visit{EVSE: n + 1, Token: f.token,
+				Car: simstation.Car{MaxAmps: si.Amps(f.amps), Phases: f.phases, Wanted: si.WattHours(f.wh)}}})
+		}
+	}
+	if f.pause > 0 {
+		t := time.NewTicker(f.pause)
+		defer t.Stop()
+		arrivals = t.C
+		arrive()
+	}
+	if f.fault > 0 {
+		t := time.NewTicker(f.fault)
+		defer t.Stop()
+		faults = t.C
+	}
+	for {
+		select {
+		case <-arrivals:
+			arrive()
+		case <-faults:
+			env.System.Root.Send(pid, simstation.Fault{EVSE: 1, Code: "InternalError"})
+			time.AfterFunc(10*time.Second, func() { env.System.Root.Send(pid, simstation.Fault{EVSE: 1}) })
+		case <-ctx.Done():
+			return env.System.Root.StopFuture(pid).Wait()
+		}
+	}
+}
