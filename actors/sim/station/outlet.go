@@ -23,6 +23,9 @@ type outlet struct {
 	energy  si.WattHours // register
 	fullAt  time.Time
 	told    time.Time // of the last reading
+	ever    bool      // this vehicle was allowed to charge
+	shown   time.Time // when its token was shown last
+	tries   int
 }
 
 const (
@@ -30,6 +33,8 @@ const (
 	least    = 6               // A: under it a vehicle pauses (IEC 61851-1)
 	leaves   = 3 * time.Second // after it is full
 	readings = time.Second
+	tryAgain = 3 * time.Second // a driver whose card was not taken
+	maxTries = 5
 )
 
 // physics moves the simulated world on.
@@ -82,6 +87,10 @@ func (o *outlet) full() bool { return o.car != nil && o.car.Wanted > 0 && o.take
 func (s *Station) move(ctx actor.Context, n int, o *outlet, now time.Time, d time.Duration) {
 	if o.car == nil {
 		return
+	}
+	o.ever = o.ever || o.allowed
+	if !o.ever && o.visit.Token != "" && o.tries < maxTries && now.Sub(o.shown) > tryAgain { // as drivers do
+		s.present(ctx, n, now, o)
 	}
 	want := o.target(s.cfg.Volts)
 	if want < o.amps {
@@ -139,12 +148,19 @@ func (s *Station) arrive(ctx actor.Context, v Visit) {
 	if car.Phases == 0 {
 		car.Phases = s.cfg.Phases
 	}
-	o.car, o.visit, o.came, o.taken, o.fullAt, o.amps, o.told = &car, v, time.Now(), 0, time.Time{}, 0, time.Time{}
+	*o = outlet{car: &car, visit: v, came: time.Now(), limit: o.limit, energy: o.energy}
 	s.read(ctx, n, o, 0)
 	s.step(ctx, role.Plugged{EVSE: n})
+	s.present(ctx, n, time.Now(), o)
+}
+
+// present shows the vehicle's token.
+func (s *Station) present(ctx actor.Context, n int, now time.Time, o *outlet) {
+	o.shown = now
+	o.tries++
 	token := v201.IdToken{Type: v201.IdTokenNoAuthorization}
-	if v.Token != "" {
-		token = v201.IdToken{IdToken: v.Token, Type: v201.IdTokenISO14443}
+	if o.visit.Token != "" {
+		token = v201.IdToken{IdToken: o.visit.Token, Type: v201.IdTokenISO14443}
 	}
 	s.step(ctx, role.Presented{EVSE: n, Token: token})
 }
