@@ -56,6 +56,9 @@ func (b *Balancer) answer(ctx actor.Context, now time.Time, key limitKey, receiv
 		b.env.Metrics.BadInput.WithLabelValues("limit", string(refused.Code)).Inc()
 		b.log.Warn().Str("source", key.source).Str("id", key.id).Str("code", string(refused.Code)).Msg(refused.Text)
 	}
+	if reply != nil {
+		ctx.Send(reply, a)
+	}
 	if err == nil {
 		b.metrics.changes.Inc()
 		b.asked = append(b.asked, &request{answer: a, received: received, reply: reply})
@@ -63,9 +66,6 @@ func (b *Balancer) answer(ctx actor.Context, now time.Time, key limitKey, receiv
 			b.asked = b.asked[1:]
 		}
 		b.decide(ctx, now)
-	}
-	if reply != nil {
-		ctx.Send(reply, a)
 	}
 }
 

@@ -14,21 +14,23 @@ import (
 //
 // The load that nobody controls is the meter's reading less what the EVSEs beneath were measured to draw. The two are not
 // taken at the same instant, so that a vehicle that ramps shows up as a phantom load, of either sign. A difference is
-// therefore taken over while nothing moves beneath the node, or when it has moved for longer than moving. The median of the
-// last three leaves out what is left of phantoms. A difference under zero is none: generation counts as relief only where it
+// therefore taken over while nothing moves beneath the node, or when it has moved for longer than moving. The largest of the
+// last few counts, and a little more for what the readings cannot tell apart. A difference under zero is none: generation counts as relief only where it
 // is measured by itself, because what looks like it may be a reading that is late.
 type meter struct {
 	reading hal.MeterReading
 	heard   time.Time
 	taken   time.Time // when the last difference was taken over
 	ok      bool
-	rest    [3]si.Phases // the last differences
+	rest    [samples]si.Phases // the last differences
 	n       int
 }
 
 const (
-	calm   = 700 * time.Millisecond // how long an EVSE's draw must have been the same
-	moving = 3 * time.Second        // after this, a difference counts although something moves
+	samples = 4                      // how many differences are kept
+	margin  = si.Amps(0.3)           // per phase
+	calm    = 700 * time.Millisecond // how long an EVSE's draw must have been the same
+	moving  = 3 * time.Second        // after this, a difference counts although something moves
 )
 
 func (b *Balancer) measured(now time.Time, m msg.NodeReading) {
@@ -46,10 +48,10 @@ func (b *Balancer) measured(now time.Time, m msg.NodeReading) {
 		return
 	}
 	x.reading, x.heard, x.ok = m.Reading, now, true
-	if x.n > 2 && now.Sub(x.taken) < moving && !b.calm(m.Node, now) {
+	if x.n >= samples && now.Sub(x.taken) < moving && !b.calm(m.Node, now) {
 		return
 	}
-	x.rest[x.n%3] = c.Sub(b.managed(m.Node)).Max(si.Phases{})
+	x.rest[x.n%samples] = c.Sub(b.managed(m.Node)).Max(si.Phases{})
 	x.n++
 	x.taken = now
 }
@@ -104,23 +106,14 @@ func (b *Balancer) stale(node string, now time.Time) bool {
 	return x != nil && (!x.ok || now.Sub(x.heard) > b.cfg.Meters[node])
 }
 
-// background is the median of the last differences, phase by phase; the largest while there are fewer than three.
+// background is the largest of the last differences, phase by phase, and the margin.
 func (x *meter) background() si.Phases {
 	var out si.Phases
 	if x.n == 0 {
 		return out
 	}
-	for p := range out {
-		var v []si.Amps
-		for i := range min(x.n, 3) {
-			v = append(v, x.rest[i][p])
-		}
-		slices.Sort(v)
-		if len(v) == 3 {
-			out[p] = v[1]
-		} else {
-			out[p] = v[len(v)-1]
-		}
+	for i := range min(x.n, samples) {
+		out = out.Max(x.rest[i])
 	}
-	return out
+	return out.Add(si.Same(margin))
 }

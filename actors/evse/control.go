@@ -12,7 +12,7 @@ import (
 const (
 	openUnderLoad = 6 * time.Second  // a vehicle that stays in state C without an offer is cut off (sequence 10.2)
 	followTime    = 6 * time.Second  // a vehicle that draws more than it is offered is cut off
-	settleTime    = time.Second      // a vehicle that follows is taken at its word after this
+	obeyTime      = 5 * time.Second  // a vehicle follows a change of the duty cycle within this
 	stopTime      = 20 * time.Second // a vehicle that was asked to stop and does not is cut off
 	fallbackAfter = 12 * time.Second // a vehicle that does not answer on the power line gets the basic duty cycle
 	fallbackPause = 3 * time.Second  // constant +12 V between digital communication and the basic duty cycle

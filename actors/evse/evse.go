@@ -72,6 +72,8 @@ type EVSE struct {
 	decision decision
 	ack      uint64    // grant in force that is not confirmed yet; 0: none
 	lowered  time.Time // when the vehicle was last offered less than before
+	above    bool      // it drew more than that then
+	followed bool      // and has been measured to draw no more
 	over     time.Time // since when the vehicle draws more than it is offered
 	reported reportKey
 }
@@ -96,7 +98,8 @@ type vehicle struct {
 	needs    msg.SessionNeeds
 	online   bool // the session has a vehicle
 	ended    *msg.SessionEnded
-	close    bool // the session asks for the contactor
+	close    bool    // the session asks for the contactor
+	seen     si.Amps // what the vehicle knows that it may draw, per phase; under 0 when it has not been told
 	setpoint hal.ModuleSetpoint
 	want     bool // the session waits for an authorisation
 }
@@ -311,7 +314,8 @@ func (e *EVSE) act(ctx actor.Context, now time.Time) {
 		WantClose: e.close, Module: e.setpoint, Limits: e.limits,
 	})
 	if e.decision.Offer < offered {
-		e.lowered = now
+		e.lowered, e.followed = now, false
+		e.above = e.meter.Current.Highest() > e.decision.Offer+tolerance
 	}
 	if err := e.hw.Board.Set(e.decision.Out); err != nil {
 		e.log.Error().Err(err).Msg("board does not take its output; its watchdog opens the contactor")
@@ -364,6 +368,7 @@ func (e *EVSE) advance(ctx actor.Context, now time.Time) {
 	}
 	// A vehicle that draws more than it is offered is cut off when it has had its time.
 	if e.cfg.DC || e.cutOff || e.stale || !e.input.Closed || e.meter.Current.Highest() <= e.decision.Offer+tolerance {
+		e.followed = e.followed || e.above && e.meter.At.After(e.lowered)
 		e.over = time.Time{}
 		return
 	}
@@ -390,11 +395,20 @@ func (e *EVSE) confirm(ctx actor.Context, now time.Time, moduleErr error) {
 		if moduleErr != nil {
 			return
 		}
-	case now.Sub(e.lowered) < settleTime || e.stale || e.meter.Current.Highest() > e.decision.Offer+tolerance:
+	case e.stale || e.meter.Current.Highest() > e.decision.Offer+tolerance || !e.knows(now):
 		return // the vehicle is on its way
 	}
 	ctx.Send(e.env.At(msg.Balancer), msg.GrantAck{EVSE: e.cfg.ID, Seq: e.ack})
 	e.ack = 0
+}
+
+// knows reports whether the vehicle knows that it may draw no more than it is offered. In digital communication it has read
+// a response that said so. By duty cycle it has been seen to follow, or has had the time that the standard gives it.
+func (e *EVSE) knows(now time.Time) bool {
+	if e.mode == modeDigital {
+		return e.seen >= 0 && e.seen <= e.decision.Offer+0.01
+	}
+	return e.followed || now.Sub(e.lowered) >= obeyTime
 }
 
 // shutdown leaves the outlet safe. It also runs when the actor has failed.

@@ -27,7 +27,7 @@ type reportKey struct {
 }
 
 // report tells balancer and station role about the EVSE: at once when something has changed, else once a second while a
-// vehicle is connected and every five seconds without.
+// vehicle is connected and every two seconds without.
 func (e *EVSE) report(ctx actor.Context, now time.Time, p permit) {
 	r := e.describe(p)
 	key := reportKey{pilot: r.Pilot, closed: r.Charging, auth: r.Auth, wants: r.Wants, fault: hal.Fault(r.Fault), stage: r.Stage,
@@ -37,7 +37,7 @@ func (e *EVSE) report(ctx actor.Context, now time.Time, p permit) {
 	}
 	every := time.Second
 	if !r.Plugged {
-		every = 5 * time.Second
+		every = 2 * time.Second
 	}
 	was := e.reported
 	was.at = time.Time{}

@@ -17,6 +17,7 @@ func (e *EVSE) spawnSession(ctx actor.Context) {
 	e.gen++
 	e.online, e.close, e.want, e.setpoint = false, false, false, hal.ModuleSetpoint{}
 	e.state = msg.SessionState{}
+	e.seen = -1
 	e.Once(ctx, "port", e.name("port"), e.kids.Port(e.gen, ctx.Self()))
 	e.Once(ctx, "session", e.name("session"), e.kids.Session(e.gen, ctx.Self()))
 }
@@ -78,6 +79,11 @@ func (e *EVSE) fromChild(ctx actor.Context, now time.Time) bool {
 		if e.online {
 			e.ended = nil
 		}
+	case msg.SessionSeen:
+		if m.Gen != e.gen {
+			return false
+		}
+		e.seen = m.Amps
 	case msg.SessionNeeds:
 		if m.Gen != e.gen {
 			return false

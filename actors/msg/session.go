@@ -133,6 +133,12 @@ type SessionPresent struct {
 	Phases     int // AC phases the EVSE can use now
 }
 
+// SessionSeen says that the vehicle has read this limit: a request came after the response that told it. Session to EVSE.
+type SessionSeen struct {
+	Gen  uint64
+	Amps si.Amps // AC, per phase
+}
+
 // SessionStop asks the session to end the charging with the vehicle in good order. EVSE to session.
 type SessionStop struct {
 	Gen uint64

@@ -17,6 +17,7 @@ import (
 	"github.com/voltyard/voltyard/actors/kit/network"
 	"github.com/voltyard/voltyard/actors/kit/v2gconn"
 	"github.com/voltyard/voltyard/actors/msg"
+	"github.com/voltyard/voltyard/hal/si"
 	"github.com/voltyard/voltyard/protocols/iso15118/secc"
 	"github.com/voltyard/voltyard/protocols/iso15118/secc/handshake"
 )
@@ -68,12 +69,14 @@ type Session struct {
 	progress secc.Progress
 	over     bool
 	effects  []secc.Effect
+	told     si.Amps // granted when the last response was sent
+	seen     si.Amps // granted in the last response that the vehicle has read
 }
 
 // Make returns the producer of the session of generation gen.
 func (f *Factory) Make(cfg Config, gen uint64, evse *actor.PID) func() actor.Actor {
 	return func() actor.Actor {
-		return &Session{f: f, cfg: cfg, gen: gen, evse: evse, credit: kit.NewCredit(4), retry: kit.Backoff{Max: 2 * time.Second},
+		return &Session{f: f, cfg: cfg, gen: gen, evse: evse, credit: kit.NewCredit(4), retry: kit.Backoff{Max: 2 * time.Second}, told: -1, seen: -1,
 			log: f.env.Log.With().Str("evse", cfg.EVSE).Uint64("session", gen).Logger()}
 	}
 }
@@ -102,6 +105,10 @@ func (s *Session) Receive(ctx actor.Context) {
 		s.accept(ctx, now, m.conn)
 	case received:
 		s.credit.Give()
+		if s.told != s.seen { // the vehicle goes on, so it has read the last response
+			s.seen = s.told
+			ctx.Send(s.evse, msg.SessionSeen{Gen: s.gen, Amps: s.seen})
+		}
 		s.step(ctx, now, secc.Received{Payload: m.payload, EXI: m.exi})
 		s.f.respond.Observe(time.Since(m.at).Seconds())
 	case broken:
@@ -222,6 +229,7 @@ func (s *Session) step(ctx actor.Context, now time.Time, ev secc.Event) {
 	for _, e := range s.effects {
 		switch e := e.(type) {
 		case secc.Send:
+			s.told = s.present.MaxAmps
 			if err := v2gconn.Write(s.conn, e.Payload, e.EXI); err != nil {
 				s.log.Warn().Err(err).Msg("the vehicle does not take its response")
 				_ = s.conn.Close() // the reader reports it
