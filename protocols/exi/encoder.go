@@ -74,12 +74,13 @@ func (e *Encoder) fail(reason error, name, detail, expected string) {
 	}
 }
 
-// Out notes that the named element has ended. An error inside it gets the name
-// as part of its path.
-func (e *Encoder) Out(name string) {
+// Out notes that the named element has ended and reports whether encoding has
+// failed. An error inside the element gets the name as part of its path.
+func (e *Encoder) Out(name string) (failed bool) {
 	if e.err != nil {
 		e.err.within(name)
 	}
+	return e.err != nil
 }
 
 // Event writes the code of a production in a state with n productions.

@@ -13,7 +13,12 @@ import (
 
 // XML writes the tree as an indented XML document. Prefixes are declared at
 // the root.
-func (n *Node) XML() []byte {
+func (n *Node) XML() []byte { return n.format("  ", "\n") }
+
+// CompactXML is XML without white space between elements.
+func (n *Node) CompactXML() []byte { return n.format("", "") }
+
+func (n *Node) format(indent, end string) []byte {
 	var spaces []string
 	n.collect(&spaces)
 	prefixes := map[string]string{}
@@ -21,7 +26,8 @@ func (n *Node) XML() []byte {
 	for i, s := range spaces {
 		prefixes[s] = fmt.Sprintf("n%d:", i)
 	}
-	n.write(&b, prefixes, spaces, 0)
+	w := xmlWriter{&b, prefixes, indent, end}
+	w.write(n, spaces, 0)
 	return b.Bytes()
 }
 
@@ -41,31 +47,39 @@ func (n *Node) collect(spaces *[]string) {
 	}
 }
 
-func (n *Node) write(b *bytes.Buffer, prefixes map[string]string, declare []string, depth int) {
-	indent := strings.Repeat("  ", depth)
-	name := prefixes[n.Name.Space] + n.Name.Local
-	fmt.Fprintf(b, "%s<%s", indent, name)
+// xmlWriter writes elements with their prefixes.
+type xmlWriter struct {
+	*bytes.Buffer
+	prefixes    map[string]string
+	indent, end string
+}
+
+// write writes an element; declare lists the namespaces to declare on it.
+func (w xmlWriter) write(n *Node, declare []string, depth int) {
+	indent := strings.Repeat(w.indent, depth)
+	name := w.prefixes[n.Name.Space] + n.Name.Local
+	fmt.Fprintf(w, "%s<%s", indent, name)
 	for i, s := range declare {
-		fmt.Fprintf(b, " xmlns:n%d=%q", i, s)
+		fmt.Fprintf(w, " xmlns:n%d=%q", i, s)
 	}
 	for _, a := range n.Attrs {
-		fmt.Fprintf(b, " %s%s=\"", prefixes[a.Name.Space], a.Name.Local)
-		_ = xml.EscapeText(b, []byte(a.Value))
-		b.WriteByte('"')
+		fmt.Fprintf(w, " %s%s=\"", w.prefixes[a.Name.Space], a.Name.Local)
+		_ = xml.EscapeText(w, []byte(a.Value))
+		w.WriteByte('"')
 	}
 	switch {
 	case len(n.Children) > 0:
-		b.WriteString(">\n")
+		w.WriteString(">" + w.end)
 		for _, c := range n.Children {
-			c.write(b, prefixes, nil, depth+1)
+			w.write(c, nil, depth+1)
 		}
-		fmt.Fprintf(b, "%s</%s>\n", indent, name)
+		fmt.Fprintf(w, "%s</%s>%s", indent, name, w.end)
 	case n.Text != "":
-		b.WriteByte('>')
-		_ = xml.EscapeText(b, []byte(n.Text))
-		fmt.Fprintf(b, "</%s>\n", name)
+		w.WriteByte('>')
+		_ = xml.EscapeText(w, []byte(n.Text))
+		fmt.Fprintf(w, "</%s>%s", name, w.end)
 	default:
-		b.WriteString("/>\n")
+		w.WriteString("/>" + w.end)
 	}
 }
 

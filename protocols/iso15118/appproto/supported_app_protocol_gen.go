@@ -52,7 +52,9 @@ func (x *SupportedAppProtocolReq) EncodeEXI(e *exi.Encoder) {
 	}
 	e.Event(0, 1)
 	x.AppProtocol[0].EncodeEXI(e)
-	e.Out("AppProtocol")
+	if e.Out("AppProtocol") {
+		return
+	}
 	at := uint32(0)
 	if len(x.AppProtocol) > 20 {
 		e.TooMany("AppProtocol", 20)
@@ -61,7 +63,9 @@ func (x *SupportedAppProtocolReq) EncodeEXI(e *exi.Encoder) {
 	for i := range x.AppProtocol[1:] {
 		e.Event(0-at, 2-at)
 		x.AppProtocol[i+1].EncodeEXI(e)
-		e.Out("AppProtocol")
+		if e.Out("AppProtocol") {
+			return
+		}
 	}
 	if len(x.AppProtocol) == 20 {
 		at = 1

@@ -56,7 +56,9 @@ func (x *CertificateInstallationReq) EncodeEXI(e *exi.Encoder) {
 	e.Binary("OEMProvisioningCert", x.OEMProvisioningCert)
 	e.Event(0, 1)
 	x.ListOfRootCertificateIDs.EncodeEXI(e)
-	e.Out("ListOfRootCertificateIDs")
+	if e.Out("ListOfRootCertificateIDs") {
+		return
+	}
 	e.Event(0, 1)
 	e.Binary("DHParams", x.DHParams)
 	e.Event(0, 1)
@@ -119,7 +121,9 @@ func (x *CertificateInstallationRes) EncodeEXI(e *exi.Encoder) {
 	e.NextEnum("ResponseCode", uint8(x.ResponseCode), 23)
 	e.Event(0, 1)
 	x.ContractSignatureCertChain.EncodeEXI(e)
-	e.Out("ContractSignatureCertChain")
+	if e.Out("ContractSignatureCertChain") {
+		return
+	}
 	e.Event(0, 1)
 	e.Binary("ContractSignatureEncryptedPrivateKey", x.ContractSignatureEncryptedPrivateKey)
 	e.Event(0, 1)

@@ -58,12 +58,16 @@ func (x *CertificateUpdateReq) EncodeEXI(e *exi.Encoder) {
 	}
 	e.Event(1-at, 2-at)
 	x.ContractSignatureCertChain.EncodeEXI(e)
-	e.Out("ContractSignatureCertChain")
+	if e.Out("ContractSignatureCertChain") {
+		return
+	}
 	e.Event(0, 1)
 	e.Text("ContractID", x.ContractID)
 	e.Event(0, 1)
 	x.ListOfRootCertificateIDs.EncodeEXI(e)
-	e.Out("ListOfRootCertificateIDs")
+	if e.Out("ListOfRootCertificateIDs") {
+		return
+	}
 	e.Event(0, 1)
 	e.Binary("DHParams", x.DHParams)
 	e.Event(0, 1)
@@ -132,7 +136,9 @@ func (x *CertificateUpdateRes) EncodeEXI(e *exi.Encoder) {
 	e.NextEnum("ResponseCode", uint8(x.ResponseCode), 23)
 	e.Event(0, 1)
 	x.ContractSignatureCertChain.EncodeEXI(e)
-	e.Out("ContractSignatureCertChain")
+	if e.Out("ContractSignatureCertChain") {
+		return
+	}
 	e.Event(0, 1)
 	e.Binary("ContractSignatureEncryptedPrivateKey", x.ContractSignatureEncryptedPrivateKey)
 	e.Event(0, 1)

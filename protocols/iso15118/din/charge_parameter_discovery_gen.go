@@ -56,16 +56,24 @@ func (x *ACEVChargeParameter) EncodeEXI(e *exi.Encoder) {
 	e.NextUnsigned("DepartureTime", uint64(x.DepartureTime))
 	e.Event(0, 1)
 	x.EAmount.EncodeEXI(e)
-	e.Out("EAmount")
+	if e.Out("EAmount") {
+		return
+	}
 	e.Event(0, 1)
 	x.EVMaxVoltage.EncodeEXI(e)
-	e.Out("EVMaxVoltage")
+	if e.Out("EVMaxVoltage") {
+		return
+	}
 	e.Event(0, 1)
 	x.EVMaxCurrent.EncodeEXI(e)
-	e.Out("EVMaxCurrent")
+	if e.Out("EVMaxCurrent") {
+		return
+	}
 	e.Event(0, 1)
 	x.EVMinCurrent.EncodeEXI(e)
-	e.Out("EVMinCurrent")
+	if e.Out("EVMinCurrent") {
+		return
+	}
 	e.Event(0, 1)
 }
 
@@ -165,31 +173,43 @@ func (x *DCEVChargeParameter) DecodeEXI(d *exi.Decoder) {
 func (x *DCEVChargeParameter) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
 	x.DCEVStatus.EncodeEXI(e)
-	e.Out("DC_EVStatus")
+	if e.Out("DC_EVStatus") {
+		return
+	}
 	e.Event(0, 1)
 	x.EVMaximumCurrentLimit.EncodeEXI(e)
-	e.Out("EVMaximumCurrentLimit")
+	if e.Out("EVMaximumCurrentLimit") {
+		return
+	}
 	at := uint32(0)
 	if x.EVMaximumPowerLimit.Present {
 		e.Event(0-at, 2-at)
 		x.EVMaximumPowerLimit.Value.EncodeEXI(e)
-		e.Out("EVMaximumPowerLimit")
+		if e.Out("EVMaximumPowerLimit") {
+			return
+		}
 		at = 1
 	}
 	e.Event(1-at, 2-at)
 	x.EVMaximumVoltageLimit.EncodeEXI(e)
-	e.Out("EVMaximumVoltageLimit")
+	if e.Out("EVMaximumVoltageLimit") {
+		return
+	}
 	at = 0
 	if x.EVEnergyCapacity.Present {
 		e.Event(0-at, 5-at)
 		x.EVEnergyCapacity.Value.EncodeEXI(e)
-		e.Out("EVEnergyCapacity")
+		if e.Out("EVEnergyCapacity") {
+			return
+		}
 		at = 1
 	}
 	if x.EVEnergyRequest.Present {
 		e.Event(1-at, 5-at)
 		x.EVEnergyRequest.Value.EncodeEXI(e)
-		e.Out("EVEnergyRequest")
+		if e.Out("EVEnergyRequest") {
+			return
+		}
 		at = 2
 	}
 	if x.FullSOC.Present {
@@ -291,7 +311,9 @@ func (x *ChargeParameterDiscoveryReq) EncodeEXI(e *exi.Encoder) {
 			return
 		}
 		v.EncodeEXI(e)
-		e.Out("AC_EVChargeParameter")
+		if e.Out("AC_EVChargeParameter") {
+			return
+		}
 	case *DCEVChargeParameter:
 		e.Event(1, 3)
 		if v == nil {
@@ -299,7 +321,9 @@ func (x *ChargeParameterDiscoveryReq) EncodeEXI(e *exi.Encoder) {
 			return
 		}
 		v.EncodeEXI(e)
-		e.Out("DC_EVChargeParameter")
+		if e.Out("DC_EVChargeParameter") {
+			return
+		}
 	default:
 		e.Missing("EVChargeParameter")
 	}
@@ -402,7 +426,9 @@ func (x *PMaxScheduleEntry) EncodeEXI(e *exi.Encoder) {
 	} else {
 		e.Event(0, 2)
 		x.RelativeTimeInterval.EncodeEXI(e)
-		e.Out("RelativeTimeInterval")
+		if e.Out("RelativeTimeInterval") {
+			return
+		}
 	}
 	e.NextSigned("PMax", int64(x.PMax))
 	e.Event(0, 1)
@@ -471,14 +497,18 @@ func (x *SalesTariffEntry) EncodeEXI(e *exi.Encoder) {
 	} else {
 		e.Event(0, 2)
 		x.RelativeTimeInterval.EncodeEXI(e)
-		e.Out("RelativeTimeInterval")
+		if e.Out("RelativeTimeInterval") {
+			return
+		}
 	}
 	e.NextRanged("EPriceLevel", int(x.EPriceLevel), 0, 255)
 	at := uint32(0)
 	for i := range x.ConsumptionCost {
 		e.Event(0-at, 2-at)
 		x.ConsumptionCost[i].EncodeEXI(e)
-		e.Out("ConsumptionCost")
+		if e.Out("ConsumptionCost") {
+			return
+		}
 	}
 	e.Event(1-at, 2-at)
 }
@@ -540,12 +570,16 @@ func (x *SAScheduleList) EncodeEXI(e *exi.Encoder) {
 	}
 	e.Event(0, 1)
 	x.SAScheduleTuple[0].EncodeEXI(e)
-	e.Out("SAScheduleTuple")
+	if e.Out("SAScheduleTuple") {
+		return
+	}
 	at := uint32(0)
 	for i := range x.SAScheduleTuple[1:] {
 		e.Event(0-at, 2-at)
 		x.SAScheduleTuple[i+1].EncodeEXI(e)
-		e.Out("SAScheduleTuple")
+		if e.Out("SAScheduleTuple") {
+			return
+		}
 	}
 	e.Event(1-at, 2-at)
 }
@@ -606,16 +640,24 @@ func (x *ACEVSEChargeParameter) DecodeEXI(d *exi.Decoder) {
 func (x *ACEVSEChargeParameter) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
 	x.ACEVSEStatus.EncodeEXI(e)
-	e.Out("AC_EVSEStatus")
+	if e.Out("AC_EVSEStatus") {
+		return
+	}
 	e.Event(0, 1)
 	x.EVSEMaxVoltage.EncodeEXI(e)
-	e.Out("EVSEMaxVoltage")
+	if e.Out("EVSEMaxVoltage") {
+		return
+	}
 	e.Event(0, 1)
 	x.EVSEMaxCurrent.EncodeEXI(e)
-	e.Out("EVSEMaxCurrent")
+	if e.Out("EVSEMaxCurrent") {
+		return
+	}
 	e.Event(0, 1)
 	x.EVSEMinCurrent.EncodeEXI(e)
-	e.Out("EVSEMinCurrent")
+	if e.Out("EVSEMinCurrent") {
+		return
+	}
 	e.Event(0, 1)
 }
 
@@ -726,41 +768,59 @@ func (x *DCEVSEChargeParameter) DecodeEXI(d *exi.Decoder) {
 func (x *DCEVSEChargeParameter) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
 	x.DCEVSEStatus.EncodeEXI(e)
-	e.Out("DC_EVSEStatus")
+	if e.Out("DC_EVSEStatus") {
+		return
+	}
 	e.Event(0, 1)
 	x.EVSEMaximumCurrentLimit.EncodeEXI(e)
-	e.Out("EVSEMaximumCurrentLimit")
+	if e.Out("EVSEMaximumCurrentLimit") {
+		return
+	}
 	at := uint32(0)
 	if x.EVSEMaximumPowerLimit.Present {
 		e.Event(0-at, 2-at)
 		x.EVSEMaximumPowerLimit.Value.EncodeEXI(e)
-		e.Out("EVSEMaximumPowerLimit")
+		if e.Out("EVSEMaximumPowerLimit") {
+			return
+		}
 		at = 1
 	}
 	e.Event(1-at, 2-at)
 	x.EVSEMaximumVoltageLimit.EncodeEXI(e)
-	e.Out("EVSEMaximumVoltageLimit")
+	if e.Out("EVSEMaximumVoltageLimit") {
+		return
+	}
 	e.Event(0, 1)
 	x.EVSEMinimumCurrentLimit.EncodeEXI(e)
-	e.Out("EVSEMinimumCurrentLimit")
+	if e.Out("EVSEMinimumCurrentLimit") {
+		return
+	}
 	e.Event(0, 1)
 	x.EVSEMinimumVoltageLimit.EncodeEXI(e)
-	e.Out("EVSEMinimumVoltageLimit")
+	if e.Out("EVSEMinimumVoltageLimit") {
+		return
+	}
 	at = 0
 	if x.EVSECurrentRegulationTolerance.Present {
 		e.Event(0-at, 2-at)
 		x.EVSECurrentRegulationTolerance.Value.EncodeEXI(e)
-		e.Out("EVSECurrentRegulationTolerance")
+		if e.Out("EVSECurrentRegulationTolerance") {
+			return
+		}
 		at = 1
 	}
 	e.Event(1-at, 2-at)
 	x.EVSEPeakCurrentRipple.EncodeEXI(e)
-	e.Out("EVSEPeakCurrentRipple")
+	if e.Out("EVSEPeakCurrentRipple") {
+		return
+	}
 	at = 0
 	if x.EVSEEnergyToBeDelivered.Present {
 		e.Event(0-at, 2-at)
 		x.EVSEEnergyToBeDelivered.Value.EncodeEXI(e)
-		e.Out("EVSEEnergyToBeDelivered")
+		if e.Out("EVSEEnergyToBeDelivered") {
+			return
+		}
 		at = 1
 	}
 	e.Event(1-at, 2-at)
@@ -874,7 +934,9 @@ func (x *ChargeParameterDiscoveryRes) EncodeEXI(e *exi.Encoder) {
 	} else {
 		e.Event(0, 2)
 		x.SAScheduleList.EncodeEXI(e)
-		e.Out("SAScheduleList")
+		if e.Out("SAScheduleList") {
+			return
+		}
 	}
 	switch v := x.EVSEChargeParameter.(type) {
 	case *ACEVSEChargeParameter:
@@ -884,7 +946,9 @@ func (x *ChargeParameterDiscoveryRes) EncodeEXI(e *exi.Encoder) {
 			return
 		}
 		v.EncodeEXI(e)
-		e.Out("AC_EVSEChargeParameter")
+		if e.Out("AC_EVSEChargeParameter") {
+			return
+		}
 	case *DCEVSEChargeParameter:
 		e.Event(1, 3)
 		if v == nil {
@@ -892,7 +956,9 @@ func (x *ChargeParameterDiscoveryRes) EncodeEXI(e *exi.Encoder) {
 			return
 		}
 		v.EncodeEXI(e)
-		e.Out("DC_EVSEChargeParameter")
+		if e.Out("DC_EVSEChargeParameter") {
+			return
+		}
 	default:
 		e.Missing("EVSEChargeParameter")
 	}
@@ -958,12 +1024,16 @@ func (x *PMaxSchedule) EncodeEXI(e *exi.Encoder) {
 	}
 	e.Event(0, 1)
 	x.PMaxScheduleEntry[0].EncodeEXI(e)
-	e.Out("PMaxScheduleEntry")
+	if e.Out("PMaxScheduleEntry") {
+		return
+	}
 	at := uint32(0)
 	for i := range x.PMaxScheduleEntry[1:] {
 		e.Event(0-at, 2-at)
 		x.PMaxScheduleEntry[i+1].EncodeEXI(e)
-		e.Out("PMaxScheduleEntry")
+		if e.Out("PMaxScheduleEntry") {
+			return
+		}
 	}
 	e.Event(1-at, 2-at)
 }
@@ -1053,7 +1123,9 @@ func (x *ConsumptionCost) EncodeEXI(e *exi.Encoder) {
 	for i := range x.Cost {
 		e.Event(0-at, 2-at)
 		x.Cost[i].EncodeEXI(e)
-		e.Out("Cost")
+		if e.Out("Cost") {
+			return
+		}
 	}
 	e.Event(1-at, 2-at)
 }
@@ -1140,12 +1212,16 @@ func (x *SalesTariff) EncodeEXI(e *exi.Encoder) {
 	}
 	e.Event(0, 1)
 	x.SalesTariffEntry[0].EncodeEXI(e)
-	e.Out("SalesTariffEntry")
+	if e.Out("SalesTariffEntry") {
+		return
+	}
 	at = 0
 	for i := range x.SalesTariffEntry[1:] {
 		e.Event(0-at, 2-at)
 		x.SalesTariffEntry[i+1].EncodeEXI(e)
-		e.Out("SalesTariffEntry")
+		if e.Out("SalesTariffEntry") {
+			return
+		}
 	}
 	e.Event(1-at, 2-at)
 }
@@ -1198,12 +1274,16 @@ func (x *SAScheduleTuple) EncodeEXI(e *exi.Encoder) {
 	e.NextSigned("SAScheduleTupleID", int64(x.SAScheduleTupleID))
 	e.Event(0, 1)
 	x.PMaxSchedule.EncodeEXI(e)
-	e.Out("PMaxSchedule")
+	if e.Out("PMaxSchedule") {
+		return
+	}
 	at := uint32(0)
 	if x.SalesTariff.Present {
 		e.Event(0-at, 2-at)
 		x.SalesTariff.Value.EncodeEXI(e)
-		e.Out("SalesTariff")
+		if e.Out("SalesTariff") {
+			return
+		}
 		at = 1
 	}
 	e.Event(1-at, 2-at)

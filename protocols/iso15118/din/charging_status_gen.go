@@ -93,20 +93,26 @@ func (x *ChargingStatusRes) EncodeEXI(e *exi.Encoder) {
 	if x.EVSEMaxCurrent.Present {
 		e.Event(0-at, 3-at)
 		x.EVSEMaxCurrent.Value.EncodeEXI(e)
-		e.Out("EVSEMaxCurrent")
+		if e.Out("EVSEMaxCurrent") {
+			return
+		}
 		at = 1
 	}
 	if x.MeterInfo.Present {
 		e.Event(1-at, 3-at)
 		x.MeterInfo.Value.EncodeEXI(e)
-		e.Out("MeterInfo")
+		if e.Out("MeterInfo") {
+			return
+		}
 		at = 2
 	}
 	e.Event(2-at, 3-at)
 	e.Bool("ReceiptRequired", x.ReceiptRequired)
 	e.Event(0, 1)
 	x.ACEVSEStatus.EncodeEXI(e)
-	e.Out("AC_EVSEStatus")
+	if e.Out("AC_EVSEStatus") {
+		return
+	}
 	e.Event(0, 1)
 }
 

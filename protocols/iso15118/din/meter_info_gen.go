@@ -55,7 +55,9 @@ func (x *MeterInfo) EncodeEXI(e *exi.Encoder) {
 	if x.MeterReading.Present {
 		e.Event(0-at, 5-at)
 		x.MeterReading.Value.EncodeEXI(e)
-		e.Out("MeterReading")
+		if e.Out("MeterReading") {
+			return
+		}
 		at = 1
 	}
 	if x.SigMeterReading.Present {

@@ -67,7 +67,9 @@ func (x *MeteringReceiptReq) EncodeEXI(e *exi.Encoder) {
 	}
 	e.Event(1-at, 2-at)
 	x.MeterInfo.EncodeEXI(e)
-	e.Out("MeterInfo")
+	if e.Out("MeterInfo") {
+		return
+	}
 	e.Event(0, 1)
 }
 
@@ -108,7 +110,9 @@ func (x *MeteringReceiptRes) EncodeEXI(e *exi.Encoder) {
 	e.NextEnum("ResponseCode", uint8(x.ResponseCode), 23)
 	e.Event(0, 1)
 	x.ACEVSEStatus.EncodeEXI(e)
-	e.Out("AC_EVSEStatus")
+	if e.Out("AC_EVSEStatus") {
+		return
+	}
 	e.Event(0, 1)
 }
 

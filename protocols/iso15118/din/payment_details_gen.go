@@ -36,7 +36,9 @@ func (x *PaymentDetailsReq) EncodeEXI(e *exi.Encoder) {
 	e.Text("ContractID", x.ContractID)
 	e.Event(0, 1)
 	x.ContractSignatureCertChain.EncodeEXI(e)
-	e.Out("ContractSignatureCertChain")
+	if e.Out("ContractSignatureCertChain") {
+		return
+	}
 	e.Event(0, 1)
 }
 

@@ -45,7 +45,9 @@ func (x *DCEVPowerDeliveryParameter) DecodeEXI(d *exi.Decoder) {
 func (x *DCEVPowerDeliveryParameter) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
 	x.DCEVStatus.EncodeEXI(e)
-	e.Out("DC_EVStatus")
+	if e.Out("DC_EVStatus") {
+		return
+	}
 	at := uint32(0)
 	if x.BulkChargingComplete.Present {
 		e.Event(0-at, 2-at)
@@ -119,13 +121,17 @@ func (x *PowerDeliveryReq) EncodeEXI(e *exi.Encoder) {
 	if x.ChargingProfile.Present {
 		e.Event(0-at, 4-at)
 		x.ChargingProfile.Value.EncodeEXI(e)
-		e.Out("ChargingProfile")
+		if e.Out("ChargingProfile") {
+			return
+		}
 		at = 1
 	}
 	if x.DCEVPowerDeliveryParameter.Present {
 		e.Event(1-at, 4-at)
 		x.DCEVPowerDeliveryParameter.Value.EncodeEXI(e)
-		e.Out("DC_EVPowerDeliveryParameter")
+		if e.Out("DC_EVPowerDeliveryParameter") {
+			return
+		}
 		at = 3
 	} else if x.BareEVPowerDeliveryParameter {
 		e.Event(2-at, 4-at)
@@ -204,7 +210,9 @@ func (x *PowerDeliveryRes) EncodeEXI(e *exi.Encoder) {
 			return
 		}
 		v.EncodeEXI(e)
-		e.Out("AC_EVSEStatus")
+		if e.Out("AC_EVSEStatus") {
+			return
+		}
 	case *DCEVSEStatus:
 		e.Event(1, 3)
 		if v == nil {
@@ -212,7 +220,9 @@ func (x *PowerDeliveryRes) EncodeEXI(e *exi.Encoder) {
 			return
 		}
 		v.EncodeEXI(e)
-		e.Out("DC_EVSEStatus")
+		if e.Out("DC_EVSEStatus") {
+			return
+		}
 	default:
 		e.Missing("EVSEStatus")
 	}
@@ -297,12 +307,16 @@ func (x *ChargingProfile) EncodeEXI(e *exi.Encoder) {
 	}
 	e.Event(0, 1)
 	x.ProfileEntry[0].EncodeEXI(e)
-	e.Out("ProfileEntry")
+	if e.Out("ProfileEntry") {
+		return
+	}
 	at := uint32(0)
 	for i := range x.ProfileEntry[1:] {
 		e.Event(0-at, 2-at)
 		x.ProfileEntry[i+1].EncodeEXI(e)
-		e.Out("ProfileEntry")
+		if e.Out("ProfileEntry") {
+			return
+		}
 	}
 	e.Event(1-at, 2-at)
 }

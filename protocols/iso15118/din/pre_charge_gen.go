@@ -45,13 +45,19 @@ func (x *PreChargeReq) DecodeEXI(d *exi.Decoder) {
 func (x *PreChargeReq) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
 	x.DCEVStatus.EncodeEXI(e)
-	e.Out("DC_EVStatus")
+	if e.Out("DC_EVStatus") {
+		return
+	}
 	e.Event(0, 1)
 	x.EVTargetVoltage.EncodeEXI(e)
-	e.Out("EVTargetVoltage")
+	if e.Out("EVTargetVoltage") {
+		return
+	}
 	e.Event(0, 1)
 	x.EVTargetCurrent.EncodeEXI(e)
-	e.Out("EVTargetCurrent")
+	if e.Out("EVTargetCurrent") {
+		return
+	}
 	e.Event(0, 1)
 }
 
@@ -104,10 +110,14 @@ func (x *PreChargeRes) EncodeEXI(e *exi.Encoder) {
 	e.NextEnum("ResponseCode", uint8(x.ResponseCode), 23)
 	e.Event(0, 1)
 	x.DCEVSEStatus.EncodeEXI(e)
-	e.Out("DC_EVSEStatus")
+	if e.Out("DC_EVSEStatus") {
+		return
+	}
 	e.Event(0, 1)
 	x.EVSEPresentVoltage.EncodeEXI(e)
-	e.Out("EVSEPresentVoltage")
+	if e.Out("EVSEPresentVoltage") {
+		return
+	}
 	e.Event(0, 1)
 }
 

@@ -72,7 +72,9 @@ func (x *ServiceDetailRes) EncodeEXI(e *exi.Encoder) {
 	if x.ServiceParameterList.Present {
 		e.Event(0-at, 2-at)
 		x.ServiceParameterList.Value.EncodeEXI(e)
-		e.Out("ServiceParameterList")
+		if e.Out("ServiceParameterList") {
+			return
+		}
 		at = 1
 	}
 	e.Event(1-at, 2-at)
@@ -167,7 +169,9 @@ func (x *Parameter) EncodeEXI(e *exi.Encoder) {
 	case x.PhysicalValue.Present:
 		e.Event(4, 6)
 		x.PhysicalValue.Value.EncodeEXI(e)
-		e.Out("physicalValue")
+		if e.Out("physicalValue") {
+			return
+		}
 	case x.StringValue.Present:
 		e.Event(5, 6)
 		e.Text("stringValue", x.StringValue.Value)
@@ -249,12 +253,16 @@ func (x *ParameterSet) EncodeEXI(e *exi.Encoder) {
 	}
 	e.Event(0, 1)
 	x.Parameter[0].EncodeEXI(e)
-	e.Out("Parameter")
+	if e.Out("Parameter") {
+		return
+	}
 	at := uint32(0)
 	for i := range x.Parameter[1:] {
 		e.Event(0-at, 2-at)
 		x.Parameter[i+1].EncodeEXI(e)
-		e.Out("Parameter")
+		if e.Out("Parameter") {
+			return
+		}
 	}
 	e.Event(1-at, 2-at)
 }
@@ -305,12 +313,16 @@ func (x *ServiceParameterList) EncodeEXI(e *exi.Encoder) {
 	}
 	e.Event(0, 1)
 	x.ParameterSet[0].EncodeEXI(e)
-	e.Out("ParameterSet")
+	if e.Out("ParameterSet") {
+		return
+	}
 	at := uint32(0)
 	for i := range x.ParameterSet[1:] {
 		e.Event(0-at, 2-at)
 		x.ParameterSet[i+1].EncodeEXI(e)
-		e.Out("ParameterSet")
+		if e.Out("ParameterSet") {
+			return
+		}
 	}
 	e.Event(1-at, 2-at)
 }

@@ -92,7 +92,9 @@ func (x *ServiceCharge) DecodeEXI(d *exi.Decoder) {
 func (x *ServiceCharge) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
 	x.ServiceTag.EncodeEXI(e)
-	e.Out("ServiceTag")
+	if e.Out("ServiceTag") {
+		return
+	}
 	e.NextBool("FreeService", x.FreeService)
 	e.NextEnum("EnergyTransferType", uint8(x.EnergyTransferType), 10)
 	e.Event(0, 1)
@@ -153,15 +155,21 @@ func (x *ServiceDiscoveryRes) EncodeEXI(e *exi.Encoder) {
 	e.NextEnum("ResponseCode", uint8(x.ResponseCode), 23)
 	e.Event(0, 1)
 	x.PaymentOptions.EncodeEXI(e)
-	e.Out("PaymentOptions")
+	if e.Out("PaymentOptions") {
+		return
+	}
 	e.Event(0, 1)
 	x.ChargeService.EncodeEXI(e)
-	e.Out("ChargeService")
+	if e.Out("ChargeService") {
+		return
+	}
 	at := uint32(0)
 	if x.ServiceList.Present {
 		e.Event(0-at, 2-at)
 		x.ServiceList.Value.EncodeEXI(e)
-		e.Out("ServiceList")
+		if e.Out("ServiceList") {
+			return
+		}
 		at = 1
 	}
 	e.Event(1-at, 2-at)
@@ -320,7 +328,9 @@ func (x *Service) DecodeEXI(d *exi.Decoder) {
 func (x *Service) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
 	x.ServiceTag.EncodeEXI(e)
-	e.Out("ServiceTag")
+	if e.Out("ServiceTag") {
+		return
+	}
 	e.NextBool("FreeService", x.FreeService)
 	e.Event(0, 1)
 }
@@ -368,12 +378,16 @@ func (x *ServiceTagList) EncodeEXI(e *exi.Encoder) {
 	}
 	e.Event(0, 1)
 	x.Service[0].EncodeEXI(e)
-	e.Out("Service")
+	if e.Out("Service") {
+		return
+	}
 	at := uint32(0)
 	for i := range x.Service[1:] {
 		e.Event(0-at, 2-at)
 		x.Service[i+1].EncodeEXI(e)
-		e.Out("Service")
+		if e.Out("Service") {
+			return
+		}
 	}
 	e.Event(1-at, 2-at)
 }

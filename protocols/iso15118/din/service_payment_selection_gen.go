@@ -35,7 +35,9 @@ func (x *ServicePaymentSelectionReq) EncodeEXI(e *exi.Encoder) {
 	e.NextEnum("SelectedPaymentOption", uint8(x.SelectedPaymentOption), 2)
 	e.Event(0, 1)
 	x.SelectedServiceList.EncodeEXI(e)
-	e.Out("SelectedServiceList")
+	if e.Out("SelectedServiceList") {
+		return
+	}
 	e.Event(0, 1)
 }
 
@@ -148,12 +150,16 @@ func (x *SelectedServiceList) EncodeEXI(e *exi.Encoder) {
 	}
 	e.Event(0, 1)
 	x.SelectedService[0].EncodeEXI(e)
-	e.Out("SelectedService")
+	if e.Out("SelectedService") {
+		return
+	}
 	at := uint32(0)
 	for i := range x.SelectedService[1:] {
 		e.Event(0-at, 2-at)
 		x.SelectedService[i+1].EncodeEXI(e)
-		e.Out("SelectedService")
+		if e.Out("SelectedService") {
+			return
+		}
 	}
 	e.Event(1-at, 2-at)
 }

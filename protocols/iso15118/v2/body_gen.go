@@ -280,7 +280,9 @@ func (x *Body) EncodeEXI(e *exi.Encoder) {
 				return
 			}
 			v.EncodeEXI(e)
-			e.Out("AuthorizationReq")
+			if e.Out("AuthorizationReq") {
+				return
+			}
 		case *AuthorizationRes:
 			e.Event(1-at, 36-at)
 			if v == nil {
@@ -288,7 +290,9 @@ func (x *Body) EncodeEXI(e *exi.Encoder) {
 				return
 			}
 			v.EncodeEXI(e)
-			e.Out("AuthorizationRes")
+			if e.Out("AuthorizationRes") {
+				return
+			}
 		case *CableCheckReq:
 			e.Event(3-at, 36-at)
 			if v == nil {
@@ -296,7 +300,9 @@ func (x *Body) EncodeEXI(e *exi.Encoder) {
 				return
 			}
 			v.EncodeEXI(e)
-			e.Out("CableCheckReq")
+			if e.Out("CableCheckReq") {
+				return
+			}
 		case *CableCheckRes:
 			e.Event(4-at, 36-at)
 			if v == nil {
@@ -304,7 +310,9 @@ func (x *Body) EncodeEXI(e *exi.Encoder) {
 				return
 			}
 			v.EncodeEXI(e)
-			e.Out("CableCheckRes")
+			if e.Out("CableCheckRes") {
+				return
+			}
 		case *CertificateInstallationReq:
 			e.Event(5-at, 36-at)
 			if v == nil {
@@ -312,7 +320,9 @@ func (x *Body) EncodeEXI(e *exi.Encoder) {
 				return
 			}
 			v.EncodeEXI(e)
-			e.Out("CertificateInstallationReq")
+			if e.Out("CertificateInstallationReq") {
+				return
+			}
 		case *CertificateInstallationRes:
 			e.Event(6-at, 36-at)
 			if v == nil {
@@ -320,7 +330,9 @@ func (x *Body) EncodeEXI(e *exi.Encoder) {
 				return
 			}
 			v.EncodeEXI(e)
-			e.Out("CertificateInstallationRes")
+			if e.Out("CertificateInstallationRes") {
+				return
+			}
 		case *CertificateUpdateReq:
 			e.Event(7-at, 36-at)
 			if v == nil {
@@ -328,7 +340,9 @@ func (x *Body) EncodeEXI(e *exi.Encoder) {
 				return
 			}
 			v.EncodeEXI(e)
-			e.Out("CertificateUpdateReq")
+			if e.Out("CertificateUpdateReq") {
+				return
+			}
 		case *CertificateUpdateRes:
 			e.Event(8-at, 36-at)
 			if v == nil {
@@ -336,7 +350,9 @@ func (x *Body) EncodeEXI(e *exi.Encoder) {
 				return
 			}
 			v.EncodeEXI(e)
-			e.Out("CertificateUpdateRes")
+			if e.Out("CertificateUpdateRes") {
+				return
+			}
 		case *ChargeParameterDiscoveryReq:
 			e.Event(9-at, 36-at)
 			if v == nil {
@@ -344,7 +360,9 @@ func (x *Body) EncodeEXI(e *exi.Encoder) {
 				return
 			}
 			v.EncodeEXI(e)
-			e.Out("ChargeParameterDiscoveryReq")
+			if e.Out("ChargeParameterDiscoveryReq") {
+				return
+			}
 		case *ChargeParameterDiscoveryRes:
 			e.Event(10-at, 36-at)
 			if v == nil {
@@ -352,7 +370,9 @@ func (x *Body) EncodeEXI(e *exi.Encoder) {
 				return
 			}
 			v.EncodeEXI(e)
-			e.Out("ChargeParameterDiscoveryRes")
+			if e.Out("ChargeParameterDiscoveryRes") {
+				return
+			}
 		case *ChargingStatusReq:
 			e.Event(11-at, 36-at)
 			if v == nil {
@@ -360,7 +380,9 @@ func (x *Body) EncodeEXI(e *exi.Encoder) {
 				return
 			}
 			v.EncodeEXI(e)
-			e.Out("ChargingStatusReq")
+			if e.Out("ChargingStatusReq") {
+				return
+			}
 		case *ChargingStatusRes:
 			e.Event(12-at, 36-at)
 			if v == nil {
@@ -368,7 +390,9 @@ func (x *Body) EncodeEXI(e *exi.Encoder) {
 				return
 			}
 			v.EncodeEXI(e)
-			e.Out("ChargingStatusRes")
+			if e.Out("ChargingStatusRes") {
+				return
+			}
 		case *CurrentDemandReq:
 			e.Event(13-at, 36-at)
 			if v == nil {
@@ -376,7 +400,9 @@ func (x *Body) EncodeEXI(e *exi.Encoder) {
 				return
 			}
 			v.EncodeEXI(e)
-			e.Out("CurrentDemandReq")
+			if e.Out("CurrentDemandReq") {
+				return
+			}
 		case *CurrentDemandRes:
 			e.Event(14-at, 36-at)
 			if v == nil {
@@ -384,7 +410,9 @@ func (x *Body) EncodeEXI(e *exi.Encoder) {
 				return
 			}
 			v.EncodeEXI(e)
-			e.Out("CurrentDemandRes")
+			if e.Out("CurrentDemandRes") {
+				return
+			}
 		case *MeteringReceiptReq:
 			e.Event(15-at, 36-at)
 			if v == nil {
@@ -392,7 +420,9 @@ func (x *Body) EncodeEXI(e *exi.Encoder) {
 				return
 			}
 			v.EncodeEXI(e)
-			e.Out("MeteringReceiptReq")
+			if e.Out("MeteringReceiptReq") {
+				return
+			}
 		case *MeteringReceiptRes:
 			e.Event(16-at, 36-at)
 			if v == nil {
@@ -400,7 +430,9 @@ func (x *Body) EncodeEXI(e *exi.Encoder) {
 				return
 			}
 			v.EncodeEXI(e)
-			e.Out("MeteringReceiptRes")
+			if e.Out("MeteringReceiptRes") {
+				return
+			}
 		case *PaymentDetailsReq:
 			e.Event(17-at, 36-at)
 			if v == nil {
@@ -408,7 +440,9 @@ func (x *Body) EncodeEXI(e *exi.Encoder) {
 				return
 			}
 			v.EncodeEXI(e)
-			e.Out("PaymentDetailsReq")
+			if e.Out("PaymentDetailsReq") {
+				return
+			}
 		case *PaymentDetailsRes:
 			e.Event(18-at, 36-at)
 			if v == nil {
@@ -416,7 +450,9 @@ func (x *Body) EncodeEXI(e *exi.Encoder) {
 				return
 			}
 			v.EncodeEXI(e)
-			e.Out("PaymentDetailsRes")
+			if e.Out("PaymentDetailsRes") {
+				return
+			}
 		case *PaymentServiceSelectionReq:
 			e.Event(19-at, 36-at)
 			if v == nil {
@@ -424,7 +460,9 @@ func (x *Body) EncodeEXI(e *exi.Encoder) {
 				return
 			}
 			v.EncodeEXI(e)
-			e.Out("PaymentServiceSelectionReq")
+			if e.Out("PaymentServiceSelectionReq") {
+				return
+			}
 		case *PaymentServiceSelectionRes:
 			e.Event(20-at, 36-at)
 			if v == nil {
@@ -432,7 +470,9 @@ func (x *Body) EncodeEXI(e *exi.Encoder) {
 				return
 			}
 			v.EncodeEXI(e)
-			e.Out("PaymentServiceSelectionRes")
+			if e.Out("PaymentServiceSelectionRes") {
+				return
+			}
 		case *PowerDeliveryReq:
 			e.Event(21-at, 36-at)
 			if v == nil {
@@ -440,7 +480,9 @@ func (x *Body) EncodeEXI(e *exi.Encoder) {
 				return
 			}
 			v.EncodeEXI(e)
-			e.Out("PowerDeliveryReq")
+			if e.Out("PowerDeliveryReq") {
+				return
+			}
 		case *PowerDeliveryRes:
 			e.Event(22-at, 36-at)
 			if v == nil {
@@ -448,7 +490,9 @@ func (x *Body) EncodeEXI(e *exi.Encoder) {
 				return
 			}
 			v.EncodeEXI(e)
-			e.Out("PowerDeliveryRes")
+			if e.Out("PowerDeliveryRes") {
+				return
+			}
 		case *PreChargeReq:
 			e.Event(23-at, 36-at)
 			if v == nil {
@@ -456,7 +500,9 @@ func (x *Body) EncodeEXI(e *exi.Encoder) {
 				return
 			}
 			v.EncodeEXI(e)
-			e.Out("PreChargeReq")
+			if e.Out("PreChargeReq") {
+				return
+			}
 		case *PreChargeRes:
 			e.Event(24-at, 36-at)
 			if v == nil {
@@ -464,7 +510,9 @@ func (x *Body) EncodeEXI(e *exi.Encoder) {
 				return
 			}
 			v.EncodeEXI(e)
-			e.Out("PreChargeRes")
+			if e.Out("PreChargeRes") {
+				return
+			}
 		case *ServiceDetailReq:
 			e.Event(25-at, 36-at)
 			if v == nil {
@@ -472,7 +520,9 @@ func (x *Body) EncodeEXI(e *exi.Encoder) {
 				return
 			}
 			v.EncodeEXI(e)
-			e.Out("ServiceDetailReq")
+			if e.Out("ServiceDetailReq") {
+				return
+			}
 		case *ServiceDetailRes:
 			e.Event(26-at, 36-at)
 			if v == nil {
@@ -480,7 +530,9 @@ func (x *Body) EncodeEXI(e *exi.Encoder) {
 				return
 			}
 			v.EncodeEXI(e)
-			e.Out("ServiceDetailRes")
+			if e.Out("ServiceDetailRes") {
+				return
+			}
 		case *ServiceDiscoveryReq:
 			e.Event(27-at, 36-at)
 			if v == nil {
@@ -488,7 +540,9 @@ func (x *Body) EncodeEXI(e *exi.Encoder) {
 				return
 			}
 			v.EncodeEXI(e)
-			e.Out("ServiceDiscoveryReq")
+			if e.Out("ServiceDiscoveryReq") {
+				return
+			}
 		case *ServiceDiscoveryRes:
 			e.Event(28-at, 36-at)
 			if v == nil {
@@ -496,7 +550,9 @@ func (x *Body) EncodeEXI(e *exi.Encoder) {
 				return
 			}
 			v.EncodeEXI(e)
-			e.Out("ServiceDiscoveryRes")
+			if e.Out("ServiceDiscoveryRes") {
+				return
+			}
 		case *SessionSetupReq:
 			e.Event(29-at, 36-at)
 			if v == nil {
@@ -504,7 +560,9 @@ func (x *Body) EncodeEXI(e *exi.Encoder) {
 				return
 			}
 			v.EncodeEXI(e)
-			e.Out("SessionSetupReq")
+			if e.Out("SessionSetupReq") {
+				return
+			}
 		case *SessionSetupRes:
 			e.Event(30-at, 36-at)
 			if v == nil {
@@ -512,7 +570,9 @@ func (x *Body) EncodeEXI(e *exi.Encoder) {
 				return
 			}
 			v.EncodeEXI(e)
-			e.Out("SessionSetupRes")
+			if e.Out("SessionSetupRes") {
+				return
+			}
 		case *SessionStopReq:
 			e.Event(31-at, 36-at)
 			if v == nil {
@@ -520,7 +580,9 @@ func (x *Body) EncodeEXI(e *exi.Encoder) {
 				return
 			}
 			v.EncodeEXI(e)
-			e.Out("SessionStopReq")
+			if e.Out("SessionStopReq") {
+				return
+			}
 		case *SessionStopRes:
 			e.Event(32-at, 36-at)
 			if v == nil {
@@ -528,7 +590,9 @@ func (x *Body) EncodeEXI(e *exi.Encoder) {
 				return
 			}
 			v.EncodeEXI(e)
-			e.Out("SessionStopRes")
+			if e.Out("SessionStopRes") {
+				return
+			}
 		case *WeldingDetectionReq:
 			e.Event(33-at, 36-at)
 			if v == nil {
@@ -536,7 +600,9 @@ func (x *Body) EncodeEXI(e *exi.Encoder) {
 				return
 			}
 			v.EncodeEXI(e)
-			e.Out("WeldingDetectionReq")
+			if e.Out("WeldingDetectionReq") {
+				return
+			}
 		case *WeldingDetectionRes:
 			e.Event(34-at, 36-at)
 			if v == nil {
@@ -544,7 +610,9 @@ func (x *Body) EncodeEXI(e *exi.Encoder) {
 				return
 			}
 			v.EncodeEXI(e)
-			e.Out("WeldingDetectionRes")
+			if e.Out("WeldingDetectionRes") {
+				return
+			}
 		default:
 			e.Missing("BodyElement")
 		}

@@ -31,7 +31,9 @@ func (x *CableCheckReq) DecodeEXI(d *exi.Decoder) {
 func (x *CableCheckReq) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
 	x.DCEVStatus.EncodeEXI(e)
-	e.Out("DC_EVStatus")
+	if e.Out("DC_EVStatus") {
+		return
+	}
 	e.Event(0, 1)
 }
 
@@ -74,7 +76,9 @@ func (x *CableCheckRes) EncodeEXI(e *exi.Encoder) {
 	e.NextEnum("ResponseCode", uint8(x.ResponseCode), 26)
 	e.Event(0, 1)
 	x.DCEVSEStatus.EncodeEXI(e)
-	e.Out("DC_EVSEStatus")
+	if e.Out("DC_EVSEStatus") {
+		return
+	}
 	e.NextEnum("EVSEProcessing", uint8(x.EVSEProcessing), 3)
 	e.Event(0, 1)
 }

@@ -54,7 +54,9 @@ func (x *CertificateChain) EncodeEXI(e *exi.Encoder) {
 	if x.SubCertificates.Present {
 		e.Event(0-at, 2-at)
 		x.SubCertificates.Value.EncodeEXI(e)
-		e.Out("SubCertificates")
+		if e.Out("SubCertificates") {
+			return
+		}
 		at = 1
 	}
 	e.Event(1-at, 2-at)

@@ -46,7 +46,9 @@ func (x *CertificateInstallationReq) EncodeEXI(e *exi.Encoder) {
 	e.Binary("OEMProvisioningCert", x.OEMProvisioningCert)
 	e.Event(0, 1)
 	x.ListOfRootCertificateIDs.EncodeEXI(e)
-	e.Out("ListOfRootCertificateIDs")
+	if e.Out("ListOfRootCertificateIDs") {
+		return
+	}
 	e.Event(0, 1)
 }
 
@@ -115,19 +117,29 @@ func (x *CertificateInstallationRes) EncodeEXI(e *exi.Encoder) {
 	e.NextEnum("ResponseCode", uint8(x.ResponseCode), 26)
 	e.Event(0, 1)
 	x.SAProvisioningCertificateChain.EncodeEXI(e)
-	e.Out("SAProvisioningCertificateChain")
+	if e.Out("SAProvisioningCertificateChain") {
+		return
+	}
 	e.Event(0, 1)
 	x.ContractSignatureCertChain.EncodeEXI(e)
-	e.Out("ContractSignatureCertChain")
+	if e.Out("ContractSignatureCertChain") {
+		return
+	}
 	e.Event(0, 1)
 	x.ContractSignatureEncryptedPrivateKey.EncodeEXI(e)
-	e.Out("ContractSignatureEncryptedPrivateKey")
+	if e.Out("ContractSignatureEncryptedPrivateKey") {
+		return
+	}
 	e.Event(0, 1)
 	x.DHpublickey.EncodeEXI(e)
-	e.Out("DHpublickey")
+	if e.Out("DHpublickey") {
+		return
+	}
 	e.Event(0, 1)
 	x.EMAID.EncodeEXI(e)
-	e.Out("eMAID")
+	if e.Out("eMAID") {
+		return
+	}
 	e.Event(0, 1)
 }
 

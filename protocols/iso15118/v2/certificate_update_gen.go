@@ -51,12 +51,16 @@ func (x *CertificateUpdateReq) EncodeEXI(e *exi.Encoder) {
 	e.TextAttr("@Id", x.ID)
 	e.Event(0, 1)
 	x.ContractSignatureCertChain.EncodeEXI(e)
-	e.Out("ContractSignatureCertChain")
+	if e.Out("ContractSignatureCertChain") {
+		return
+	}
 	e.Event(0, 1)
 	e.Text("eMAID", x.EMAID)
 	e.Event(0, 1)
 	x.ListOfRootCertificateIDs.EncodeEXI(e)
-	e.Out("ListOfRootCertificateIDs")
+	if e.Out("ListOfRootCertificateIDs") {
+		return
+	}
 	e.Event(0, 1)
 }
 
@@ -137,19 +141,29 @@ func (x *CertificateUpdateRes) EncodeEXI(e *exi.Encoder) {
 	e.NextEnum("ResponseCode", uint8(x.ResponseCode), 26)
 	e.Event(0, 1)
 	x.SAProvisioningCertificateChain.EncodeEXI(e)
-	e.Out("SAProvisioningCertificateChain")
+	if e.Out("SAProvisioningCertificateChain") {
+		return
+	}
 	e.Event(0, 1)
 	x.ContractSignatureCertChain.EncodeEXI(e)
-	e.Out("ContractSignatureCertChain")
+	if e.Out("ContractSignatureCertChain") {
+		return
+	}
 	e.Event(0, 1)
 	x.ContractSignatureEncryptedPrivateKey.EncodeEXI(e)
-	e.Out("ContractSignatureEncryptedPrivateKey")
+	if e.Out("ContractSignatureEncryptedPrivateKey") {
+		return
+	}
 	e.Event(0, 1)
 	x.DHpublickey.EncodeEXI(e)
-	e.Out("DHpublickey")
+	if e.Out("DHpublickey") {
+		return
+	}
 	e.Event(0, 1)
 	x.EMAID.EncodeEXI(e)
-	e.Out("eMAID")
+	if e.Out("eMAID") {
+		return
+	}
 	at := uint32(0)
 	if x.RetryCounter.Present {
 		e.Event(0-at, 2-at)

@@ -66,16 +66,24 @@ func (x *ACEVChargeParameter) EncodeEXI(e *exi.Encoder) {
 	}
 	e.Event(1-at, 2-at)
 	x.EAmount.EncodeEXI(e)
-	e.Out("EAmount")
+	if e.Out("EAmount") {
+		return
+	}
 	e.Event(0, 1)
 	x.EVMaxVoltage.EncodeEXI(e)
-	e.Out("EVMaxVoltage")
+	if e.Out("EVMaxVoltage") {
+		return
+	}
 	e.Event(0, 1)
 	x.EVMaxCurrent.EncodeEXI(e)
-	e.Out("EVMaxCurrent")
+	if e.Out("EVMaxCurrent") {
+		return
+	}
 	e.Event(0, 1)
 	x.EVMinCurrent.EncodeEXI(e)
-	e.Out("EVMinCurrent")
+	if e.Out("EVMinCurrent") {
+		return
+	}
 	e.Event(0, 1)
 }
 
@@ -189,31 +197,43 @@ func (x *DCEVChargeParameter) EncodeEXI(e *exi.Encoder) {
 	}
 	e.Event(1-at, 2-at)
 	x.DCEVStatus.EncodeEXI(e)
-	e.Out("DC_EVStatus")
+	if e.Out("DC_EVStatus") {
+		return
+	}
 	e.Event(0, 1)
 	x.EVMaximumCurrentLimit.EncodeEXI(e)
-	e.Out("EVMaximumCurrentLimit")
+	if e.Out("EVMaximumCurrentLimit") {
+		return
+	}
 	at = 0
 	if x.EVMaximumPowerLimit.Present {
 		e.Event(0-at, 2-at)
 		x.EVMaximumPowerLimit.Value.EncodeEXI(e)
-		e.Out("EVMaximumPowerLimit")
+		if e.Out("EVMaximumPowerLimit") {
+			return
+		}
 		at = 1
 	}
 	e.Event(1-at, 2-at)
 	x.EVMaximumVoltageLimit.EncodeEXI(e)
-	e.Out("EVMaximumVoltageLimit")
+	if e.Out("EVMaximumVoltageLimit") {
+		return
+	}
 	at = 0
 	if x.EVEnergyCapacity.Present {
 		e.Event(0-at, 5-at)
 		x.EVEnergyCapacity.Value.EncodeEXI(e)
-		e.Out("EVEnergyCapacity")
+		if e.Out("EVEnergyCapacity") {
+			return
+		}
 		at = 1
 	}
 	if x.EVEnergyRequest.Present {
 		e.Event(1-at, 5-at)
 		x.EVEnergyRequest.Value.EncodeEXI(e)
-		e.Out("EVEnergyRequest")
+		if e.Out("EVEnergyRequest") {
+			return
+		}
 		at = 2
 	}
 	if x.FullSOC.Present {
@@ -333,7 +353,9 @@ func (x *ChargeParameterDiscoveryReq) EncodeEXI(e *exi.Encoder) {
 			return
 		}
 		v.EncodeEXI(e)
-		e.Out("AC_EVChargeParameter")
+		if e.Out("AC_EVChargeParameter") {
+			return
+		}
 	case *DCEVChargeParameter:
 		e.Event(1, 3)
 		if v == nil {
@@ -341,7 +363,9 @@ func (x *ChargeParameterDiscoveryReq) EncodeEXI(e *exi.Encoder) {
 			return
 		}
 		v.EncodeEXI(e)
-		e.Out("DC_EVChargeParameter")
+		if e.Out("DC_EVChargeParameter") {
+			return
+		}
 	default:
 		e.Missing("EVChargeParameter")
 	}
@@ -398,10 +422,14 @@ func (x *PMaxScheduleEntry) DecodeEXI(d *exi.Decoder) {
 func (x *PMaxScheduleEntry) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 2)
 	x.RelativeTimeInterval.EncodeEXI(e)
-	e.Out("RelativeTimeInterval")
+	if e.Out("RelativeTimeInterval") {
+		return
+	}
 	e.Event(0, 1)
 	x.PMax.EncodeEXI(e)
-	e.Out("PMax")
+	if e.Out("PMax") {
+		return
+	}
 	e.Event(0, 1)
 }
 
@@ -461,7 +489,9 @@ func (x *SAScheduleList) EncodeEXI(e *exi.Encoder) {
 	}
 	e.Event(0, 1)
 	x.SAScheduleTuple[0].EncodeEXI(e)
-	e.Out("SAScheduleTuple")
+	if e.Out("SAScheduleTuple") {
+		return
+	}
 	at := uint32(0)
 	if len(x.SAScheduleTuple) > 3 {
 		e.TooMany("SAScheduleTuple", 3)
@@ -470,7 +500,9 @@ func (x *SAScheduleList) EncodeEXI(e *exi.Encoder) {
 	for i := range x.SAScheduleTuple[1:] {
 		e.Event(0-at, 2-at)
 		x.SAScheduleTuple[i+1].EncodeEXI(e)
-		e.Out("SAScheduleTuple")
+		if e.Out("SAScheduleTuple") {
+			return
+		}
 	}
 	if len(x.SAScheduleTuple) == 3 {
 		at = 1
@@ -527,13 +559,19 @@ func (x *ACEVSEChargeParameter) DecodeEXI(d *exi.Decoder) {
 func (x *ACEVSEChargeParameter) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
 	x.ACEVSEStatus.EncodeEXI(e)
-	e.Out("AC_EVSEStatus")
+	if e.Out("AC_EVSEStatus") {
+		return
+	}
 	e.Event(0, 1)
 	x.EVSENominalVoltage.EncodeEXI(e)
-	e.Out("EVSENominalVoltage")
+	if e.Out("EVSENominalVoltage") {
+		return
+	}
 	e.Event(0, 1)
 	x.EVSEMaxCurrent.EncodeEXI(e)
-	e.Out("EVSEMaxCurrent")
+	if e.Out("EVSEMaxCurrent") {
+		return
+	}
 	e.Event(0, 1)
 }
 
@@ -638,37 +676,55 @@ func (x *DCEVSEChargeParameter) DecodeEXI(d *exi.Decoder) {
 func (x *DCEVSEChargeParameter) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
 	x.DCEVSEStatus.EncodeEXI(e)
-	e.Out("DC_EVSEStatus")
+	if e.Out("DC_EVSEStatus") {
+		return
+	}
 	e.Event(0, 1)
 	x.EVSEMaximumCurrentLimit.EncodeEXI(e)
-	e.Out("EVSEMaximumCurrentLimit")
+	if e.Out("EVSEMaximumCurrentLimit") {
+		return
+	}
 	e.Event(0, 1)
 	x.EVSEMaximumPowerLimit.EncodeEXI(e)
-	e.Out("EVSEMaximumPowerLimit")
+	if e.Out("EVSEMaximumPowerLimit") {
+		return
+	}
 	e.Event(0, 1)
 	x.EVSEMaximumVoltageLimit.EncodeEXI(e)
-	e.Out("EVSEMaximumVoltageLimit")
+	if e.Out("EVSEMaximumVoltageLimit") {
+		return
+	}
 	e.Event(0, 1)
 	x.EVSEMinimumCurrentLimit.EncodeEXI(e)
-	e.Out("EVSEMinimumCurrentLimit")
+	if e.Out("EVSEMinimumCurrentLimit") {
+		return
+	}
 	e.Event(0, 1)
 	x.EVSEMinimumVoltageLimit.EncodeEXI(e)
-	e.Out("EVSEMinimumVoltageLimit")
+	if e.Out("EVSEMinimumVoltageLimit") {
+		return
+	}
 	at := uint32(0)
 	if x.EVSECurrentRegulationTolerance.Present {
 		e.Event(0-at, 2-at)
 		x.EVSECurrentRegulationTolerance.Value.EncodeEXI(e)
-		e.Out("EVSECurrentRegulationTolerance")
+		if e.Out("EVSECurrentRegulationTolerance") {
+			return
+		}
 		at = 1
 	}
 	e.Event(1-at, 2-at)
 	x.EVSEPeakCurrentRipple.EncodeEXI(e)
-	e.Out("EVSEPeakCurrentRipple")
+	if e.Out("EVSEPeakCurrentRipple") {
+		return
+	}
 	at = 0
 	if x.EVSEEnergyToBeDelivered.Present {
 		e.Event(0-at, 2-at)
 		x.EVSEEnergyToBeDelivered.Value.EncodeEXI(e)
-		e.Out("EVSEEnergyToBeDelivered")
+		if e.Out("EVSEEnergyToBeDelivered") {
+			return
+		}
 		at = 1
 	}
 	e.Event(1-at, 2-at)
@@ -777,7 +833,9 @@ func (x *ChargeParameterDiscoveryRes) EncodeEXI(e *exi.Encoder) {
 	if x.SAScheduleList.Present {
 		e.Event(0-at, 5-at)
 		x.SAScheduleList.Value.EncodeEXI(e)
-		e.Out("SAScheduleList")
+		if e.Out("SAScheduleList") {
+			return
+		}
 		at = 2
 	}
 	switch v := x.EVSEChargeParameter.(type) {
@@ -788,7 +846,9 @@ func (x *ChargeParameterDiscoveryRes) EncodeEXI(e *exi.Encoder) {
 			return
 		}
 		v.EncodeEXI(e)
-		e.Out("AC_EVSEChargeParameter")
+		if e.Out("AC_EVSEChargeParameter") {
+			return
+		}
 	case *DCEVSEChargeParameter:
 		e.Event(3-at, 5-at)
 		if v == nil {
@@ -796,7 +856,9 @@ func (x *ChargeParameterDiscoveryRes) EncodeEXI(e *exi.Encoder) {
 			return
 		}
 		v.EncodeEXI(e)
-		e.Out("DC_EVSEChargeParameter")
+		if e.Out("DC_EVSEChargeParameter") {
+			return
+		}
 	default:
 		e.Missing("EVSEChargeParameter")
 	}
@@ -862,7 +924,9 @@ func (x *PMaxSchedule) EncodeEXI(e *exi.Encoder) {
 	}
 	e.Event(0, 1)
 	x.PMaxScheduleEntry[0].EncodeEXI(e)
-	e.Out("PMaxScheduleEntry")
+	if e.Out("PMaxScheduleEntry") {
+		return
+	}
 	at := uint32(0)
 	if len(x.PMaxScheduleEntry) > 1024 {
 		e.TooMany("PMaxScheduleEntry", 1024)
@@ -871,7 +935,9 @@ func (x *PMaxSchedule) EncodeEXI(e *exi.Encoder) {
 	for i := range x.PMaxScheduleEntry[1:] {
 		e.Event(0-at, 2-at)
 		x.PMaxScheduleEntry[i+1].EncodeEXI(e)
-		e.Out("PMaxScheduleEntry")
+		if e.Out("PMaxScheduleEntry") {
+			return
+		}
 	}
 	if len(x.PMaxScheduleEntry) == 1024 {
 		at = 1
@@ -924,12 +990,16 @@ func (x *SAScheduleTuple) EncodeEXI(e *exi.Encoder) {
 	e.NextRanged("SAScheduleTupleID", int(x.SAScheduleTupleID), 1, 255)
 	e.Event(0, 1)
 	x.PMaxSchedule.EncodeEXI(e)
-	e.Out("PMaxSchedule")
+	if e.Out("PMaxSchedule") {
+		return
+	}
 	at := uint32(0)
 	if x.SalesTariff.Present {
 		e.Event(0-at, 2-at)
 		x.SalesTariff.Value.EncodeEXI(e)
-		e.Out("SalesTariff")
+		if e.Out("SalesTariff") {
+			return
+		}
 		at = 1
 	}
 	e.Event(1-at, 2-at)

@@ -93,13 +93,17 @@ func (x *ChargingStatusRes) EncodeEXI(e *exi.Encoder) {
 	if x.EVSEMaxCurrent.Present {
 		e.Event(0-at, 4-at)
 		x.EVSEMaxCurrent.Value.EncodeEXI(e)
-		e.Out("EVSEMaxCurrent")
+		if e.Out("EVSEMaxCurrent") {
+			return
+		}
 		at = 1
 	}
 	if x.MeterInfo.Present {
 		e.Event(1-at, 4-at)
 		x.MeterInfo.Value.EncodeEXI(e)
-		e.Out("MeterInfo")
+		if e.Out("MeterInfo") {
+			return
+		}
 		at = 2
 	}
 	if x.ReceiptRequired.Present {
@@ -109,7 +113,9 @@ func (x *ChargingStatusRes) EncodeEXI(e *exi.Encoder) {
 	}
 	e.Event(3-at, 4-at)
 	x.ACEVSEStatus.EncodeEXI(e)
-	e.Out("AC_EVSEStatus")
+	if e.Out("AC_EVSEStatus") {
+		return
+	}
 	e.Event(0, 1)
 }
 

@@ -50,14 +50,18 @@ func (x *ConsumptionCost) DecodeEXI(d *exi.Decoder) {
 func (x *ConsumptionCost) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
 	x.StartValue.EncodeEXI(e)
-	e.Out("startValue")
+	if e.Out("startValue") {
+		return
+	}
 	if len(x.Cost) < 1 {
 		e.Missing("Cost")
 		return
 	}
 	e.Event(0, 1)
 	x.Cost[0].EncodeEXI(e)
-	e.Out("Cost")
+	if e.Out("Cost") {
+		return
+	}
 	at := uint32(0)
 	if len(x.Cost) > 3 {
 		e.TooMany("Cost", 3)
@@ -66,7 +70,9 @@ func (x *ConsumptionCost) EncodeEXI(e *exi.Encoder) {
 	for i := range x.Cost[1:] {
 		e.Event(0-at, 2-at)
 		x.Cost[i+1].EncodeEXI(e)
-		e.Out("Cost")
+		if e.Out("Cost") {
+			return
+		}
 	}
 	if len(x.Cost) == 3 {
 		at = 1

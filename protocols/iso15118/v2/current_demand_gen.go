@@ -101,27 +101,37 @@ func (x *CurrentDemandReq) DecodeEXI(d *exi.Decoder) {
 func (x *CurrentDemandReq) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
 	x.DCEVStatus.EncodeEXI(e)
-	e.Out("DC_EVStatus")
+	if e.Out("DC_EVStatus") {
+		return
+	}
 	e.Event(0, 1)
 	x.EVTargetCurrent.EncodeEXI(e)
-	e.Out("EVTargetCurrent")
+	if e.Out("EVTargetCurrent") {
+		return
+	}
 	at := uint32(0)
 	if x.EVMaximumVoltageLimit.Present {
 		e.Event(0-at, 5-at)
 		x.EVMaximumVoltageLimit.Value.EncodeEXI(e)
-		e.Out("EVMaximumVoltageLimit")
+		if e.Out("EVMaximumVoltageLimit") {
+			return
+		}
 		at = 1
 	}
 	if x.EVMaximumCurrentLimit.Present {
 		e.Event(1-at, 5-at)
 		x.EVMaximumCurrentLimit.Value.EncodeEXI(e)
-		e.Out("EVMaximumCurrentLimit")
+		if e.Out("EVMaximumCurrentLimit") {
+			return
+		}
 		at = 2
 	}
 	if x.EVMaximumPowerLimit.Present {
 		e.Event(2-at, 5-at)
 		x.EVMaximumPowerLimit.Value.EncodeEXI(e)
-		e.Out("EVMaximumPowerLimit")
+		if e.Out("EVMaximumPowerLimit") {
+			return
+		}
 		at = 3
 	}
 	if x.BulkChargingComplete.Present {
@@ -135,18 +145,24 @@ func (x *CurrentDemandReq) EncodeEXI(e *exi.Encoder) {
 	if x.RemainingTimeToFullSoC.Present {
 		e.Event(0-at, 3-at)
 		x.RemainingTimeToFullSoC.Value.EncodeEXI(e)
-		e.Out("RemainingTimeToFullSoC")
+		if e.Out("RemainingTimeToFullSoC") {
+			return
+		}
 		at = 1
 	}
 	if x.RemainingTimeToBulkSoC.Present {
 		e.Event(1-at, 3-at)
 		x.RemainingTimeToBulkSoC.Value.EncodeEXI(e)
-		e.Out("RemainingTimeToBulkSoC")
+		if e.Out("RemainingTimeToBulkSoC") {
+			return
+		}
 		at = 2
 	}
 	e.Event(2-at, 3-at)
 	x.EVTargetVoltage.EncodeEXI(e)
-	e.Out("EVTargetVoltage")
+	if e.Out("EVTargetVoltage") {
+		return
+	}
 	e.Event(0, 1)
 }
 
@@ -292,13 +308,19 @@ func (x *CurrentDemandRes) EncodeEXI(e *exi.Encoder) {
 	e.NextEnum("ResponseCode", uint8(x.ResponseCode), 26)
 	e.Event(0, 1)
 	x.DCEVSEStatus.EncodeEXI(e)
-	e.Out("DC_EVSEStatus")
+	if e.Out("DC_EVSEStatus") {
+		return
+	}
 	e.Event(0, 1)
 	x.EVSEPresentVoltage.EncodeEXI(e)
-	e.Out("EVSEPresentVoltage")
+	if e.Out("EVSEPresentVoltage") {
+		return
+	}
 	e.Event(0, 1)
 	x.EVSEPresentCurrent.EncodeEXI(e)
-	e.Out("EVSEPresentCurrent")
+	if e.Out("EVSEPresentCurrent") {
+		return
+	}
 	e.NextBool("EVSECurrentLimitAchieved", x.EVSECurrentLimitAchieved)
 	e.NextBool("EVSEVoltageLimitAchieved", x.EVSEVoltageLimitAchieved)
 	e.NextBool("EVSEPowerLimitAchieved", x.EVSEPowerLimitAchieved)
@@ -306,19 +328,25 @@ func (x *CurrentDemandRes) EncodeEXI(e *exi.Encoder) {
 	if x.EVSEMaximumVoltageLimit.Present {
 		e.Event(0-at, 4-at)
 		x.EVSEMaximumVoltageLimit.Value.EncodeEXI(e)
-		e.Out("EVSEMaximumVoltageLimit")
+		if e.Out("EVSEMaximumVoltageLimit") {
+			return
+		}
 		at = 1
 	}
 	if x.EVSEMaximumCurrentLimit.Present {
 		e.Event(1-at, 4-at)
 		x.EVSEMaximumCurrentLimit.Value.EncodeEXI(e)
-		e.Out("EVSEMaximumCurrentLimit")
+		if e.Out("EVSEMaximumCurrentLimit") {
+			return
+		}
 		at = 2
 	}
 	if x.EVSEMaximumPowerLimit.Present {
 		e.Event(2-at, 4-at)
 		x.EVSEMaximumPowerLimit.Value.EncodeEXI(e)
-		e.Out("EVSEMaximumPowerLimit")
+		if e.Out("EVSEMaximumPowerLimit") {
+			return
+		}
 		at = 3
 	}
 	e.Event(3-at, 4-at)
@@ -328,7 +356,9 @@ func (x *CurrentDemandRes) EncodeEXI(e *exi.Encoder) {
 	if x.MeterInfo.Present {
 		e.Event(0-at, 3-at)
 		x.MeterInfo.Value.EncodeEXI(e)
-		e.Out("MeterInfo")
+		if e.Out("MeterInfo") {
+			return
+		}
 		at = 1
 	}
 	if x.ReceiptRequired.Present {

@@ -48,7 +48,9 @@ func (x *ListOfRootCertificateIDs) EncodeEXI(e *exi.Encoder) {
 	}
 	e.Event(0, 1)
 	x.RootCertificateID[0].EncodeEXI(e)
-	e.Out("RootCertificateID")
+	if e.Out("RootCertificateID") {
+		return
+	}
 	at := uint32(0)
 	if len(x.RootCertificateID) > 20 {
 		e.TooMany("RootCertificateID", 20)
@@ -57,7 +59,9 @@ func (x *ListOfRootCertificateIDs) EncodeEXI(e *exi.Encoder) {
 	for i := range x.RootCertificateID[1:] {
 		e.Event(0-at, 2-at)
 		x.RootCertificateID[i+1].EncodeEXI(e)
-		e.Out("RootCertificateID")
+		if e.Out("RootCertificateID") {
+			return
+		}
 	}
 	if len(x.RootCertificateID) == 20 {
 		at = 1

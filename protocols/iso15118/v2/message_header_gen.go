@@ -46,13 +46,17 @@ func (x *MessageHeader) EncodeEXI(e *exi.Encoder) {
 	if x.Notification.Present {
 		e.Event(0-at, 3-at)
 		x.Notification.Value.EncodeEXI(e)
-		e.Out("Notification")
+		if e.Out("Notification") {
+			return
+		}
 		at = 1
 	}
 	if x.Signature != nil {
 		e.Event(1-at, 3-at)
 		x.Signature.EncodeEXI(e)
-		e.Out("Signature")
+		if e.Out("Signature") {
+			return
+		}
 		at = 2
 	}
 	e.Event(2-at, 3-at)

@@ -67,7 +67,9 @@ func (x *MeteringReceiptReq) EncodeEXI(e *exi.Encoder) {
 	}
 	e.Event(1-at, 2-at)
 	x.MeterInfo.EncodeEXI(e)
-	e.Out("MeterInfo")
+	if e.Out("MeterInfo") {
+		return
+	}
 	e.Event(0, 1)
 }
 
@@ -134,7 +136,9 @@ func (x *MeteringReceiptRes) EncodeEXI(e *exi.Encoder) {
 			return
 		}
 		v.EncodeEXI(e)
-		e.Out("AC_EVSEStatus")
+		if e.Out("AC_EVSEStatus") {
+			return
+		}
 	case *DCEVSEStatus:
 		e.Event(1, 3)
 		if v == nil {
@@ -142,7 +146,9 @@ func (x *MeteringReceiptRes) EncodeEXI(e *exi.Encoder) {
 			return
 		}
 		v.EncodeEXI(e)
-		e.Out("DC_EVSEStatus")
+		if e.Out("DC_EVSEStatus") {
+			return
+		}
 	default:
 		e.Missing("EVSEStatus")
 	}

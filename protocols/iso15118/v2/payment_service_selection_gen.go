@@ -35,7 +35,9 @@ func (x *PaymentServiceSelectionReq) EncodeEXI(e *exi.Encoder) {
 	e.NextEnum("SelectedPaymentOption", uint8(x.SelectedPaymentOption), 2)
 	e.Event(0, 1)
 	x.SelectedServiceList.EncodeEXI(e)
-	e.Out("SelectedServiceList")
+	if e.Out("SelectedServiceList") {
+		return
+	}
 	e.Event(0, 1)
 }
 
@@ -153,7 +155,9 @@ func (x *SelectedServiceList) EncodeEXI(e *exi.Encoder) {
 	}
 	e.Event(0, 1)
 	x.SelectedService[0].EncodeEXI(e)
-	e.Out("SelectedService")
+	if e.Out("SelectedService") {
+		return
+	}
 	at := uint32(0)
 	if len(x.SelectedService) > 16 {
 		e.TooMany("SelectedService", 16)
@@ -162,7 +166,9 @@ func (x *SelectedServiceList) EncodeEXI(e *exi.Encoder) {
 	for i := range x.SelectedService[1:] {
 		e.Event(0-at, 2-at)
 		x.SelectedService[i+1].EncodeEXI(e)
-		e.Out("SelectedService")
+		if e.Out("SelectedService") {
+			return
+		}
 	}
 	if len(x.SelectedService) == 16 {
 		at = 1

@@ -45,7 +45,9 @@ func (x *DCEVPowerDeliveryParameter) DecodeEXI(d *exi.Decoder) {
 func (x *DCEVPowerDeliveryParameter) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
 	x.DCEVStatus.EncodeEXI(e)
-	e.Out("DC_EVStatus")
+	if e.Out("DC_EVStatus") {
+		return
+	}
 	at := uint32(0)
 	if x.BulkChargingComplete.Present {
 		e.Event(0-at, 2-at)
@@ -119,13 +121,17 @@ func (x *PowerDeliveryReq) EncodeEXI(e *exi.Encoder) {
 	if x.ChargingProfile.Present {
 		e.Event(0-at, 4-at)
 		x.ChargingProfile.Value.EncodeEXI(e)
-		e.Out("ChargingProfile")
+		if e.Out("ChargingProfile") {
+			return
+		}
 		at = 1
 	}
 	if x.DCEVPowerDeliveryParameter.Present {
 		e.Event(1-at, 4-at)
 		x.DCEVPowerDeliveryParameter.Value.EncodeEXI(e)
-		e.Out("DC_EVPowerDeliveryParameter")
+		if e.Out("DC_EVPowerDeliveryParameter") {
+			return
+		}
 		at = 3
 	}
 	e.Event(3-at, 4-at)
@@ -199,7 +205,9 @@ func (x *PowerDeliveryRes) EncodeEXI(e *exi.Encoder) {
 			return
 		}
 		v.EncodeEXI(e)
-		e.Out("AC_EVSEStatus")
+		if e.Out("AC_EVSEStatus") {
+			return
+		}
 	case *DCEVSEStatus:
 		e.Event(1, 3)
 		if v == nil {
@@ -207,7 +215,9 @@ func (x *PowerDeliveryRes) EncodeEXI(e *exi.Encoder) {
 			return
 		}
 		v.EncodeEXI(e)
-		e.Out("DC_EVSEStatus")
+		if e.Out("DC_EVSEStatus") {
+			return
+		}
 	default:
 		e.Missing("EVSEStatus")
 	}
@@ -259,7 +269,9 @@ func (x *ProfileEntry) EncodeEXI(e *exi.Encoder) {
 	e.NextUnsigned("ChargingProfileEntryStart", uint64(x.ChargingProfileEntryStart))
 	e.Event(0, 1)
 	x.ChargingProfileEntryMaxPower.EncodeEXI(e)
-	e.Out("ChargingProfileEntryMaxPower")
+	if e.Out("ChargingProfileEntryMaxPower") {
+		return
+	}
 	at := uint32(0)
 	if x.ChargingProfileEntryMaxNumberOfPhasesInUse.Present {
 		e.Event(0-at, 2-at)
@@ -320,7 +332,9 @@ func (x *ChargingProfile) EncodeEXI(e *exi.Encoder) {
 	}
 	e.Event(0, 1)
 	x.ProfileEntry[0].EncodeEXI(e)
-	e.Out("ProfileEntry")
+	if e.Out("ProfileEntry") {
+		return
+	}
 	at := uint32(0)
 	if len(x.ProfileEntry) > 24 {
 		e.TooMany("ProfileEntry", 24)
@@ -329,7 +343,9 @@ func (x *ChargingProfile) EncodeEXI(e *exi.Encoder) {
 	for i := range x.ProfileEntry[1:] {
 		e.Event(0-at, 2-at)
 		x.ProfileEntry[i+1].EncodeEXI(e)
-		e.Out("ProfileEntry")
+		if e.Out("ProfileEntry") {
+			return
+		}
 	}
 	if len(x.ProfileEntry) == 24 {
 		at = 1

@@ -58,7 +58,9 @@ func (x *SalesTariffEntry) DecodeEXI(d *exi.Decoder) {
 func (x *SalesTariffEntry) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 2)
 	x.RelativeTimeInterval.EncodeEXI(e)
-	e.Out("RelativeTimeInterval")
+	if e.Out("RelativeTimeInterval") {
+		return
+	}
 	at := uint32(0)
 	if x.EPriceLevel.Present {
 		e.Event(0-at, 3-at)
@@ -72,7 +74,9 @@ func (x *SalesTariffEntry) EncodeEXI(e *exi.Encoder) {
 	for i := range x.ConsumptionCost {
 		e.Event(1-at, 3-at)
 		x.ConsumptionCost[i].EncodeEXI(e)
-		e.Out("ConsumptionCost")
+		if e.Out("ConsumptionCost") {
+			return
+		}
 		at = 1
 	}
 	if len(x.ConsumptionCost) == 3 {

@@ -92,7 +92,9 @@ func (x *SalesTariff) EncodeEXI(e *exi.Encoder) {
 	}
 	e.Event(2-at, 3-at)
 	x.SalesTariffEntry[0].EncodeEXI(e)
-	e.Out("SalesTariffEntry")
+	if e.Out("SalesTariffEntry") {
+		return
+	}
 	at = 0
 	if len(x.SalesTariffEntry) > 1024 {
 		e.TooMany("SalesTariffEntry", 1024)
@@ -101,7 +103,9 @@ func (x *SalesTariff) EncodeEXI(e *exi.Encoder) {
 	for i := range x.SalesTariffEntry[1:] {
 		e.Event(0-at, 2-at)
 		x.SalesTariffEntry[i+1].EncodeEXI(e)
-		e.Out("SalesTariffEntry")
+		if e.Out("SalesTariffEntry") {
+			return
+		}
 	}
 	if len(x.SalesTariffEntry) == 1024 {
 		at = 1

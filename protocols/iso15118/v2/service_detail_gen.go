@@ -72,7 +72,9 @@ func (x *ServiceDetailRes) EncodeEXI(e *exi.Encoder) {
 	if x.ServiceParameterList.Present {
 		e.Event(0-at, 2-at)
 		x.ServiceParameterList.Value.EncodeEXI(e)
-		e.Out("ServiceParameterList")
+		if e.Out("ServiceParameterList") {
+			return
+		}
 		at = 1
 	}
 	e.Event(1-at, 2-at)
@@ -157,7 +159,9 @@ func (x *Parameter) EncodeEXI(e *exi.Encoder) {
 	case x.PhysicalValue.Present:
 		e.Event(4, 6)
 		x.PhysicalValue.Value.EncodeEXI(e)
-		e.Out("physicalValue")
+		if e.Out("physicalValue") {
+			return
+		}
 	case x.StringValue.Present:
 		e.Event(5, 6)
 		e.Text("stringValue", x.StringValue.Value)
@@ -243,7 +247,9 @@ func (x *ParameterSet) EncodeEXI(e *exi.Encoder) {
 	}
 	e.Event(0, 1)
 	x.Parameter[0].EncodeEXI(e)
-	e.Out("Parameter")
+	if e.Out("Parameter") {
+		return
+	}
 	at := uint32(0)
 	if len(x.Parameter) > 16 {
 		e.TooMany("Parameter", 16)
@@ -252,7 +258,9 @@ func (x *ParameterSet) EncodeEXI(e *exi.Encoder) {
 	for i := range x.Parameter[1:] {
 		e.Event(0-at, 2-at)
 		x.Parameter[i+1].EncodeEXI(e)
-		e.Out("Parameter")
+		if e.Out("Parameter") {
+			return
+		}
 	}
 	if len(x.Parameter) == 16 {
 		at = 1
@@ -311,7 +319,9 @@ func (x *ServiceParameterList) EncodeEXI(e *exi.Encoder) {
 	}
 	e.Event(0, 1)
 	x.ParameterSet[0].EncodeEXI(e)
-	e.Out("ParameterSet")
+	if e.Out("ParameterSet") {
+		return
+	}
 	at := uint32(0)
 	if len(x.ParameterSet) > 255 {
 		e.TooMany("ParameterSet", 255)
@@ -320,7 +330,9 @@ func (x *ServiceParameterList) EncodeEXI(e *exi.Encoder) {
 	for i := range x.ParameterSet[1:] {
 		e.Event(0-at, 2-at)
 		x.ParameterSet[i+1].EncodeEXI(e)
-		e.Out("ParameterSet")
+		if e.Out("ParameterSet") {
+			return
+		}
 	}
 	if len(x.ParameterSet) == 255 {
 		at = 1

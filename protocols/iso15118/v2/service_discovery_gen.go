@@ -108,15 +108,21 @@ func (x *ServiceDiscoveryRes) EncodeEXI(e *exi.Encoder) {
 	e.NextEnum("ResponseCode", uint8(x.ResponseCode), 26)
 	e.Event(0, 1)
 	x.PaymentOptionList.EncodeEXI(e)
-	e.Out("PaymentOptionList")
+	if e.Out("PaymentOptionList") {
+		return
+	}
 	e.Event(0, 1)
 	x.ChargeService.EncodeEXI(e)
-	e.Out("ChargeService")
+	if e.Out("ChargeService") {
+		return
+	}
 	at := uint32(0)
 	if x.ServiceList.Present {
 		e.Event(0-at, 2-at)
 		x.ServiceList.Value.EncodeEXI(e)
-		e.Out("ServiceList")
+		if e.Out("ServiceList") {
+			return
+		}
 		at = 1
 	}
 	e.Event(1-at, 2-at)
@@ -326,7 +332,9 @@ func (x *ChargeService) EncodeEXI(e *exi.Encoder) {
 	e.Bool("FreeService", x.FreeService)
 	e.Event(0, 1)
 	x.SupportedEnergyTransferMode.EncodeEXI(e)
-	e.Out("SupportedEnergyTransferMode")
+	if e.Out("SupportedEnergyTransferMode") {
+		return
+	}
 	e.Event(0, 1)
 }
 
@@ -458,7 +466,9 @@ func (x *ServiceList) EncodeEXI(e *exi.Encoder) {
 	}
 	e.Event(0, 1)
 	x.Service[0].EncodeEXI(e)
-	e.Out("Service")
+	if e.Out("Service") {
+		return
+	}
 	at := uint32(0)
 	if len(x.Service) > 8 {
 		e.TooMany("Service", 8)
@@ -467,7 +477,9 @@ func (x *ServiceList) EncodeEXI(e *exi.Encoder) {
 	for i := range x.Service[1:] {
 		e.Event(0-at, 2-at)
 		x.Service[i+1].EncodeEXI(e)
-		e.Out("Service")
+		if e.Out("Service") {
+			return
+		}
 	}
 	if len(x.Service) == 8 {
 		at = 1

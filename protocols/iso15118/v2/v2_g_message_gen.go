@@ -38,10 +38,14 @@ func (x *V2GMessage) DecodeEXI(d *exi.Decoder) {
 func (x *V2GMessage) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
 	x.Header.EncodeEXI(e)
-	e.Out("Header")
+	if e.Out("Header") {
+		return
+	}
 	e.Event(0, 1)
 	x.Body.EncodeEXI(e)
-	e.Out("Body")
+	if e.Out("Body") {
+		return
+	}
 	e.Event(0, 1)
 }
 

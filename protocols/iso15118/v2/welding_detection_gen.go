@@ -31,7 +31,9 @@ func (x *WeldingDetectionReq) DecodeEXI(d *exi.Decoder) {
 func (x *WeldingDetectionReq) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
 	x.DCEVStatus.EncodeEXI(e)
-	e.Out("DC_EVStatus")
+	if e.Out("DC_EVStatus") {
+		return
+	}
 	e.Event(0, 1)
 }
 
@@ -78,10 +80,14 @@ func (x *WeldingDetectionRes) EncodeEXI(e *exi.Encoder) {
 	e.NextEnum("ResponseCode", uint8(x.ResponseCode), 26)
 	e.Event(0, 1)
 	x.DCEVSEStatus.EncodeEXI(e)
-	e.Out("DC_EVSEStatus")
+	if e.Out("DC_EVSEStatus") {
+		return
+	}
 	e.Event(0, 1)
 	x.EVSEPresentVoltage.EncodeEXI(e)
-	e.Out("EVSEPresentVoltage")
+	if e.Out("EVSEPresentVoltage") {
+		return
+	}
 	e.Event(0, 1)
 }
 

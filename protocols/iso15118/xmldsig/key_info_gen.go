@@ -187,23 +187,33 @@ func (x *KeyInfo) EncodeEXI(e *exi.Encoder) {
 	case v.KeyValue != nil:
 		e.Event(2-at, 10-at)
 		v.KeyValue.EncodeEXI(e)
-		e.Out("KeyValue")
+		if e.Out("KeyValue") {
+			return
+		}
 	case v.RetrievalMethod != nil:
 		e.Event(3-at, 10-at)
 		v.RetrievalMethod.EncodeEXI(e)
-		e.Out("RetrievalMethod")
+		if e.Out("RetrievalMethod") {
+			return
+		}
 	case v.X509Data != nil:
 		e.Event(4-at, 10-at)
 		v.X509Data.EncodeEXI(e)
-		e.Out("X509Data")
+		if e.Out("X509Data") {
+			return
+		}
 	case v.PGPData != nil:
 		e.Event(5-at, 10-at)
 		v.PGPData.EncodeEXI(e)
-		e.Out("PGPData")
+		if e.Out("PGPData") {
+			return
+		}
 	case v.SPKIData != nil:
 		e.Event(6-at, 10-at)
 		v.SPKIData.EncodeEXI(e)
-		e.Out("SPKIData")
+		if e.Out("SPKIData") {
+			return
+		}
 	case v.MgmtData != nil:
 		e.Event(7-at, 10-at)
 		e.Text("MgmtData", *v.MgmtData)
@@ -220,23 +230,33 @@ func (x *KeyInfo) EncodeEXI(e *exi.Encoder) {
 		case v.KeyValue != nil:
 			e.Event(1-at, 10-at)
 			v.KeyValue.EncodeEXI(e)
-			e.Out("KeyValue")
+			if e.Out("KeyValue") {
+				return
+			}
 		case v.RetrievalMethod != nil:
 			e.Event(2-at, 10-at)
 			v.RetrievalMethod.EncodeEXI(e)
-			e.Out("RetrievalMethod")
+			if e.Out("RetrievalMethod") {
+				return
+			}
 		case v.X509Data != nil:
 			e.Event(3-at, 10-at)
 			v.X509Data.EncodeEXI(e)
-			e.Out("X509Data")
+			if e.Out("X509Data") {
+				return
+			}
 		case v.PGPData != nil:
 			e.Event(4-at, 10-at)
 			v.PGPData.EncodeEXI(e)
-			e.Out("PGPData")
+			if e.Out("PGPData") {
+				return
+			}
 		case v.SPKIData != nil:
 			e.Event(5-at, 10-at)
 			v.SPKIData.EncodeEXI(e)
-			e.Out("SPKIData")
+			if e.Out("SPKIData") {
+				return
+			}
 		case v.MgmtData != nil:
 			e.Event(6-at, 10-at)
 			e.Text("MgmtData", *v.MgmtData)

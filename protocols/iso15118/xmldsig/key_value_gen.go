@@ -48,11 +48,15 @@ func (x *KeyValue) EncodeEXI(e *exi.Encoder) {
 	case x.DSAKeyValue.Present:
 		e.Event(0, 4)
 		x.DSAKeyValue.Value.EncodeEXI(e)
-		e.Out("DSAKeyValue")
+		if e.Out("DSAKeyValue") {
+			return
+		}
 	case x.RSAKeyValue.Present:
 		e.Event(1, 4)
 		x.RSAKeyValue.Value.EncodeEXI(e)
-		e.Out("RSAKeyValue")
+		if e.Out("RSAKeyValue") {
+			return
+		}
 	default:
 		e.Missing("DSAKeyValue or RSAKeyValue")
 	}

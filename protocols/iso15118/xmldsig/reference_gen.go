@@ -79,12 +79,16 @@ func (x *Reference) EncodeEXI(e *exi.Encoder) {
 	if x.Transforms.Present {
 		e.Event(3-at, 5-at)
 		x.Transforms.Value.EncodeEXI(e)
-		e.Out("Transforms")
+		if e.Out("Transforms") {
+			return
+		}
 		at = 4
 	}
 	e.Event(4-at, 5-at)
 	x.DigestMethod.EncodeEXI(e)
-	e.Out("DigestMethod")
+	if e.Out("DigestMethod") {
+		return
+	}
 	e.Event(0, 1)
 	e.Binary("DigestValue", x.DigestValue)
 	e.Event(0, 1)

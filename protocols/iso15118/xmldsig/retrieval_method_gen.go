@@ -59,7 +59,9 @@ func (x *RetrievalMethod) EncodeEXI(e *exi.Encoder) {
 	if x.Transforms.Present {
 		e.Event(2-at, 4-at)
 		x.Transforms.Value.EncodeEXI(e)
-		e.Out("Transforms")
+		if e.Out("Transforms") {
+			return
+		}
 		at = 3
 	}
 	e.Event(3-at, 4-at)

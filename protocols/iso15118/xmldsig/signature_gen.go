@@ -71,21 +71,29 @@ func (x *Signature) EncodeEXI(e *exi.Encoder) {
 	}
 	e.Event(1-at, 2-at)
 	x.SignedInfo.EncodeEXI(e)
-	e.Out("SignedInfo")
+	if e.Out("SignedInfo") {
+		return
+	}
 	e.Event(0, 1)
 	x.SignatureValue.EncodeEXI(e)
-	e.Out("SignatureValue")
+	if e.Out("SignatureValue") {
+		return
+	}
 	at = 0
 	if x.KeyInfo.Present {
 		e.Event(0-at, 3-at)
 		x.KeyInfo.Value.EncodeEXI(e)
-		e.Out("KeyInfo")
+		if e.Out("KeyInfo") {
+			return
+		}
 		at = 1
 	}
 	for i := range x.Object {
 		e.Event(1-at, 3-at)
 		x.Object[i].EncodeEXI(e)
-		e.Out("Object")
+		if e.Out("Object") {
+			return
+		}
 		at = 1
 	}
 	e.Event(2-at, 3-at)

@@ -71,22 +71,30 @@ func (x *SignedInfo) EncodeEXI(e *exi.Encoder) {
 	}
 	e.Event(1-at, 2-at)
 	x.CanonicalizationMethod.EncodeEXI(e)
-	e.Out("CanonicalizationMethod")
+	if e.Out("CanonicalizationMethod") {
+		return
+	}
 	e.Event(0, 1)
 	x.SignatureMethod.EncodeEXI(e)
-	e.Out("SignatureMethod")
+	if e.Out("SignatureMethod") {
+		return
+	}
 	if len(x.Reference) < 1 {
 		e.Missing("Reference")
 		return
 	}
 	e.Event(0, 1)
 	x.Reference[0].EncodeEXI(e)
-	e.Out("Reference")
+	if e.Out("Reference") {
+		return
+	}
 	at = 0
 	for i := range x.Reference[1:] {
 		e.Event(0-at, 2-at)
 		x.Reference[i+1].EncodeEXI(e)
-		e.Out("Reference")
+		if e.Out("Reference") {
+			return
+		}
 	}
 	e.Event(1-at, 2-at)
 }

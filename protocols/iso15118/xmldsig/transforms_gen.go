@@ -47,12 +47,16 @@ func (x *Transforms) EncodeEXI(e *exi.Encoder) {
 	}
 	e.Event(0, 1)
 	x.Transform[0].EncodeEXI(e)
-	e.Out("Transform")
+	if e.Out("Transform") {
+		return
+	}
 	at := uint32(0)
 	for i := range x.Transform[1:] {
 		e.Event(0-at, 2-at)
 		x.Transform[i+1].EncodeEXI(e)
-		e.Out("Transform")
+		if e.Out("Transform") {
+			return
+		}
 	}
 	e.Event(1-at, 2-at)
 }

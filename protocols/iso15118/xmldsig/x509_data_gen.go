@@ -134,7 +134,9 @@ func (x *X509Data) EncodeEXI(e *exi.Encoder) {
 	case v.X509IssuerSerial != nil:
 		e.Event(0, 6)
 		v.X509IssuerSerial.EncodeEXI(e)
-		e.Out("X509IssuerSerial")
+		if e.Out("X509IssuerSerial") {
+			return
+		}
 	case v.X509SKI != nil:
 		e.Event(1, 6)
 		e.Binary("X509SKI", *v.X509SKI)
@@ -157,7 +159,9 @@ func (x *X509Data) EncodeEXI(e *exi.Encoder) {
 		case v.X509IssuerSerial != nil:
 			e.Event(0-at, 7-at)
 			v.X509IssuerSerial.EncodeEXI(e)
-			e.Out("X509IssuerSerial")
+			if e.Out("X509IssuerSerial") {
+				return
+			}
 		case v.X509SKI != nil:
 			e.Event(1-at, 7-at)
 			e.Binary("X509SKI", *v.X509SKI)

@@ -227,119 +227,165 @@ func (x *BPTDynamicACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	e.Event(1-at, 2-at)
 	x.EVTargetEnergyRequest.EncodeEXI(e)
-	e.Out("EVTargetEnergyRequest")
+	if e.Out("EVTargetEnergyRequest") {
+		return
+	}
 	e.Event(0, 1)
 	x.EVMaximumEnergyRequest.EncodeEXI(e)
-	e.Out("EVMaximumEnergyRequest")
+	if e.Out("EVMaximumEnergyRequest") {
+		return
+	}
 	e.Event(0, 1)
 	x.EVMinimumEnergyRequest.EncodeEXI(e)
-	e.Out("EVMinimumEnergyRequest")
+	if e.Out("EVMinimumEnergyRequest") {
+		return
+	}
 	e.Event(0, 1)
 	x.EVMaximumChargePower.EncodeEXI(e)
-	e.Out("EVMaximumChargePower")
+	if e.Out("EVMaximumChargePower") {
+		return
+	}
 	at = 0
 	if x.EVMaximumChargePowerL2.Present {
 		e.Event(0-at, 3-at)
 		x.EVMaximumChargePowerL2.Value.EncodeEXI(e)
-		e.Out("EVMaximumChargePower_L2")
+		if e.Out("EVMaximumChargePower_L2") {
+			return
+		}
 		at = 1
 	}
 	if x.EVMaximumChargePowerL3.Present {
 		e.Event(1-at, 3-at)
 		x.EVMaximumChargePowerL3.Value.EncodeEXI(e)
-		e.Out("EVMaximumChargePower_L3")
+		if e.Out("EVMaximumChargePower_L3") {
+			return
+		}
 		at = 2
 	}
 	e.Event(2-at, 3-at)
 	x.EVMinimumChargePower.EncodeEXI(e)
-	e.Out("EVMinimumChargePower")
+	if e.Out("EVMinimumChargePower") {
+		return
+	}
 	at = 0
 	if x.EVMinimumChargePowerL2.Present {
 		e.Event(0-at, 3-at)
 		x.EVMinimumChargePowerL2.Value.EncodeEXI(e)
-		e.Out("EVMinimumChargePower_L2")
+		if e.Out("EVMinimumChargePower_L2") {
+			return
+		}
 		at = 1
 	}
 	if x.EVMinimumChargePowerL3.Present {
 		e.Event(1-at, 3-at)
 		x.EVMinimumChargePowerL3.Value.EncodeEXI(e)
-		e.Out("EVMinimumChargePower_L3")
+		if e.Out("EVMinimumChargePower_L3") {
+			return
+		}
 		at = 2
 	}
 	e.Event(2-at, 3-at)
 	x.EVPresentActivePower.EncodeEXI(e)
-	e.Out("EVPresentActivePower")
+	if e.Out("EVPresentActivePower") {
+		return
+	}
 	at = 0
 	if x.EVPresentActivePowerL2.Present {
 		e.Event(0-at, 3-at)
 		x.EVPresentActivePowerL2.Value.EncodeEXI(e)
-		e.Out("EVPresentActivePower_L2")
+		if e.Out("EVPresentActivePower_L2") {
+			return
+		}
 		at = 1
 	}
 	if x.EVPresentActivePowerL3.Present {
 		e.Event(1-at, 3-at)
 		x.EVPresentActivePowerL3.Value.EncodeEXI(e)
-		e.Out("EVPresentActivePower_L3")
+		if e.Out("EVPresentActivePower_L3") {
+			return
+		}
 		at = 2
 	}
 	e.Event(2-at, 3-at)
 	x.EVPresentReactivePower.EncodeEXI(e)
-	e.Out("EVPresentReactivePower")
+	if e.Out("EVPresentReactivePower") {
+		return
+	}
 	at = 0
 	if x.EVPresentReactivePowerL2.Present {
 		e.Event(0-at, 3-at)
 		x.EVPresentReactivePowerL2.Value.EncodeEXI(e)
-		e.Out("EVPresentReactivePower_L2")
+		if e.Out("EVPresentReactivePower_L2") {
+			return
+		}
 		at = 1
 	}
 	if x.EVPresentReactivePowerL3.Present {
 		e.Event(1-at, 3-at)
 		x.EVPresentReactivePowerL3.Value.EncodeEXI(e)
-		e.Out("EVPresentReactivePower_L3")
+		if e.Out("EVPresentReactivePower_L3") {
+			return
+		}
 		at = 2
 	}
 	e.Event(2-at, 3-at)
 	x.EVMaximumDischargePower.EncodeEXI(e)
-	e.Out("EVMaximumDischargePower")
+	if e.Out("EVMaximumDischargePower") {
+		return
+	}
 	at = 0
 	if x.EVMaximumDischargePowerL2.Present {
 		e.Event(0-at, 3-at)
 		x.EVMaximumDischargePowerL2.Value.EncodeEXI(e)
-		e.Out("EVMaximumDischargePower_L2")
+		if e.Out("EVMaximumDischargePower_L2") {
+			return
+		}
 		at = 1
 	}
 	if x.EVMaximumDischargePowerL3.Present {
 		e.Event(1-at, 3-at)
 		x.EVMaximumDischargePowerL3.Value.EncodeEXI(e)
-		e.Out("EVMaximumDischargePower_L3")
+		if e.Out("EVMaximumDischargePower_L3") {
+			return
+		}
 		at = 2
 	}
 	e.Event(2-at, 3-at)
 	x.EVMinimumDischargePower.EncodeEXI(e)
-	e.Out("EVMinimumDischargePower")
+	if e.Out("EVMinimumDischargePower") {
+		return
+	}
 	at = 0
 	if x.EVMinimumDischargePowerL2.Present {
 		e.Event(0-at, 5-at)
 		x.EVMinimumDischargePowerL2.Value.EncodeEXI(e)
-		e.Out("EVMinimumDischargePower_L2")
+		if e.Out("EVMinimumDischargePower_L2") {
+			return
+		}
 		at = 1
 	}
 	if x.EVMinimumDischargePowerL3.Present {
 		e.Event(1-at, 5-at)
 		x.EVMinimumDischargePowerL3.Value.EncodeEXI(e)
-		e.Out("EVMinimumDischargePower_L3")
+		if e.Out("EVMinimumDischargePower_L3") {
+			return
+		}
 		at = 2
 	}
 	if x.EVMaximumV2XEnergyRequest.Present {
 		e.Event(2-at, 5-at)
 		x.EVMaximumV2XEnergyRequest.Value.EncodeEXI(e)
-		e.Out("EVMaximumV2XEnergyRequest")
+		if e.Out("EVMaximumV2XEnergyRequest") {
+			return
+		}
 		at = 3
 	}
 	if x.EVMinimumV2XEnergyRequest.Present {
 		e.Event(3-at, 5-at)
 		x.EVMinimumV2XEnergyRequest.Value.EncodeEXI(e)
-		e.Out("EVMinimumV2XEnergyRequest")
+		if e.Out("EVMinimumV2XEnergyRequest") {
+			return
+		}
 		at = 4
 	}
 	e.Event(4-at, 5-at)
@@ -638,125 +684,167 @@ func (x *BPTScheduledACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	if x.EVTargetEnergyRequest.Present {
 		e.Event(0-at, 10-at)
 		x.EVTargetEnergyRequest.Value.EncodeEXI(e)
-		e.Out("EVTargetEnergyRequest")
+		if e.Out("EVTargetEnergyRequest") {
+			return
+		}
 		at = 1
 	}
 	if x.EVMaximumEnergyRequest.Present {
 		e.Event(1-at, 10-at)
 		x.EVMaximumEnergyRequest.Value.EncodeEXI(e)
-		e.Out("EVMaximumEnergyRequest")
+		if e.Out("EVMaximumEnergyRequest") {
+			return
+		}
 		at = 2
 	}
 	if x.EVMinimumEnergyRequest.Present {
 		e.Event(2-at, 10-at)
 		x.EVMinimumEnergyRequest.Value.EncodeEXI(e)
-		e.Out("EVMinimumEnergyRequest")
+		if e.Out("EVMinimumEnergyRequest") {
+			return
+		}
 		at = 3
 	}
 	if x.EVMaximumChargePower.Present {
 		e.Event(3-at, 10-at)
 		x.EVMaximumChargePower.Value.EncodeEXI(e)
-		e.Out("EVMaximumChargePower")
+		if e.Out("EVMaximumChargePower") {
+			return
+		}
 		at = 4
 	}
 	if x.EVMaximumChargePowerL2.Present {
 		e.Event(4-at, 10-at)
 		x.EVMaximumChargePowerL2.Value.EncodeEXI(e)
-		e.Out("EVMaximumChargePower_L2")
+		if e.Out("EVMaximumChargePower_L2") {
+			return
+		}
 		at = 5
 	}
 	if x.EVMaximumChargePowerL3.Present {
 		e.Event(5-at, 10-at)
 		x.EVMaximumChargePowerL3.Value.EncodeEXI(e)
-		e.Out("EVMaximumChargePower_L3")
+		if e.Out("EVMaximumChargePower_L3") {
+			return
+		}
 		at = 6
 	}
 	if x.EVMinimumChargePower.Present {
 		e.Event(6-at, 10-at)
 		x.EVMinimumChargePower.Value.EncodeEXI(e)
-		e.Out("EVMinimumChargePower")
+		if e.Out("EVMinimumChargePower") {
+			return
+		}
 		at = 7
 	}
 	if x.EVMinimumChargePowerL2.Present {
 		e.Event(7-at, 10-at)
 		x.EVMinimumChargePowerL2.Value.EncodeEXI(e)
-		e.Out("EVMinimumChargePower_L2")
+		if e.Out("EVMinimumChargePower_L2") {
+			return
+		}
 		at = 8
 	}
 	if x.EVMinimumChargePowerL3.Present {
 		e.Event(8-at, 10-at)
 		x.EVMinimumChargePowerL3.Value.EncodeEXI(e)
-		e.Out("EVMinimumChargePower_L3")
+		if e.Out("EVMinimumChargePower_L3") {
+			return
+		}
 		at = 9
 	}
 	e.Event(9-at, 10-at)
 	x.EVPresentActivePower.EncodeEXI(e)
-	e.Out("EVPresentActivePower")
+	if e.Out("EVPresentActivePower") {
+		return
+	}
 	at = 0
 	if x.EVPresentActivePowerL2.Present {
 		e.Event(0-at, 12-at)
 		x.EVPresentActivePowerL2.Value.EncodeEXI(e)
-		e.Out("EVPresentActivePower_L2")
+		if e.Out("EVPresentActivePower_L2") {
+			return
+		}
 		at = 1
 	}
 	if x.EVPresentActivePowerL3.Present {
 		e.Event(1-at, 12-at)
 		x.EVPresentActivePowerL3.Value.EncodeEXI(e)
-		e.Out("EVPresentActivePower_L3")
+		if e.Out("EVPresentActivePower_L3") {
+			return
+		}
 		at = 2
 	}
 	if x.EVPresentReactivePower.Present {
 		e.Event(2-at, 12-at)
 		x.EVPresentReactivePower.Value.EncodeEXI(e)
-		e.Out("EVPresentReactivePower")
+		if e.Out("EVPresentReactivePower") {
+			return
+		}
 		at = 3
 	}
 	if x.EVPresentReactivePowerL2.Present {
 		e.Event(3-at, 12-at)
 		x.EVPresentReactivePowerL2.Value.EncodeEXI(e)
-		e.Out("EVPresentReactivePower_L2")
+		if e.Out("EVPresentReactivePower_L2") {
+			return
+		}
 		at = 4
 	}
 	if x.EVPresentReactivePowerL3.Present {
 		e.Event(4-at, 12-at)
 		x.EVPresentReactivePowerL3.Value.EncodeEXI(e)
-		e.Out("EVPresentReactivePower_L3")
+		if e.Out("EVPresentReactivePower_L3") {
+			return
+		}
 		at = 5
 	}
 	if x.EVMaximumDischargePower.Present {
 		e.Event(5-at, 12-at)
 		x.EVMaximumDischargePower.Value.EncodeEXI(e)
-		e.Out("EVMaximumDischargePower")
+		if e.Out("EVMaximumDischargePower") {
+			return
+		}
 		at = 6
 	}
 	if x.EVMaximumDischargePowerL2.Present {
 		e.Event(6-at, 12-at)
 		x.EVMaximumDischargePowerL2.Value.EncodeEXI(e)
-		e.Out("EVMaximumDischargePower_L2")
+		if e.Out("EVMaximumDischargePower_L2") {
+			return
+		}
 		at = 7
 	}
 	if x.EVMaximumDischargePowerL3.Present {
 		e.Event(7-at, 12-at)
 		x.EVMaximumDischargePowerL3.Value.EncodeEXI(e)
-		e.Out("EVMaximumDischargePower_L3")
+		if e.Out("EVMaximumDischargePower_L3") {
+			return
+		}
 		at = 8
 	}
 	if x.EVMinimumDischargePower.Present {
 		e.Event(8-at, 12-at)
 		x.EVMinimumDischargePower.Value.EncodeEXI(e)
-		e.Out("EVMinimumDischargePower")
+		if e.Out("EVMinimumDischargePower") {
+			return
+		}
 		at = 9
 	}
 	if x.EVMinimumDischargePowerL2.Present {
 		e.Event(9-at, 12-at)
 		x.EVMinimumDischargePowerL2.Value.EncodeEXI(e)
-		e.Out("EVMinimumDischargePower_L2")
+		if e.Out("EVMinimumDischargePower_L2") {
+			return
+		}
 		at = 10
 	}
 	if x.EVMinimumDischargePowerL3.Present {
 		e.Event(10-at, 12-at)
 		x.EVMinimumDischargePowerL3.Value.EncodeEXI(e)
-		e.Out("EVMinimumDischargePower_L3")
+		if e.Out("EVMinimumDischargePower_L3") {
+			return
+		}
 		at = 11
 	}
 	e.Event(11-at, 12-at)
@@ -1023,75 +1111,105 @@ func (x *DynamicACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	e.Event(1-at, 2-at)
 	x.EVTargetEnergyRequest.EncodeEXI(e)
-	e.Out("EVTargetEnergyRequest")
+	if e.Out("EVTargetEnergyRequest") {
+		return
+	}
 	e.Event(0, 1)
 	x.EVMaximumEnergyRequest.EncodeEXI(e)
-	e.Out("EVMaximumEnergyRequest")
+	if e.Out("EVMaximumEnergyRequest") {
+		return
+	}
 	e.Event(0, 1)
 	x.EVMinimumEnergyRequest.EncodeEXI(e)
-	e.Out("EVMinimumEnergyRequest")
+	if e.Out("EVMinimumEnergyRequest") {
+		return
+	}
 	e.Event(0, 1)
 	x.EVMaximumChargePower.EncodeEXI(e)
-	e.Out("EVMaximumChargePower")
+	if e.Out("EVMaximumChargePower") {
+		return
+	}
 	at = 0
 	if x.EVMaximumChargePowerL2.Present {
 		e.Event(0-at, 3-at)
 		x.EVMaximumChargePowerL2.Value.EncodeEXI(e)
-		e.Out("EVMaximumChargePower_L2")
+		if e.Out("EVMaximumChargePower_L2") {
+			return
+		}
 		at = 1
 	}
 	if x.EVMaximumChargePowerL3.Present {
 		e.Event(1-at, 3-at)
 		x.EVMaximumChargePowerL3.Value.EncodeEXI(e)
-		e.Out("EVMaximumChargePower_L3")
+		if e.Out("EVMaximumChargePower_L3") {
+			return
+		}
 		at = 2
 	}
 	e.Event(2-at, 3-at)
 	x.EVMinimumChargePower.EncodeEXI(e)
-	e.Out("EVMinimumChargePower")
+	if e.Out("EVMinimumChargePower") {
+		return
+	}
 	at = 0
 	if x.EVMinimumChargePowerL2.Present {
 		e.Event(0-at, 3-at)
 		x.EVMinimumChargePowerL2.Value.EncodeEXI(e)
-		e.Out("EVMinimumChargePower_L2")
+		if e.Out("EVMinimumChargePower_L2") {
+			return
+		}
 		at = 1
 	}
 	if x.EVMinimumChargePowerL3.Present {
 		e.Event(1-at, 3-at)
 		x.EVMinimumChargePowerL3.Value.EncodeEXI(e)
-		e.Out("EVMinimumChargePower_L3")
+		if e.Out("EVMinimumChargePower_L3") {
+			return
+		}
 		at = 2
 	}
 	e.Event(2-at, 3-at)
 	x.EVPresentActivePower.EncodeEXI(e)
-	e.Out("EVPresentActivePower")
+	if e.Out("EVPresentActivePower") {
+		return
+	}
 	at = 0
 	if x.EVPresentActivePowerL2.Present {
 		e.Event(0-at, 3-at)
 		x.EVPresentActivePowerL2.Value.EncodeEXI(e)
-		e.Out("EVPresentActivePower_L2")
+		if e.Out("EVPresentActivePower_L2") {
+			return
+		}
 		at = 1
 	}
 	if x.EVPresentActivePowerL3.Present {
 		e.Event(1-at, 3-at)
 		x.EVPresentActivePowerL3.Value.EncodeEXI(e)
-		e.Out("EVPresentActivePower_L3")
+		if e.Out("EVPresentActivePower_L3") {
+			return
+		}
 		at = 2
 	}
 	e.Event(2-at, 3-at)
 	x.EVPresentReactivePower.EncodeEXI(e)
-	e.Out("EVPresentReactivePower")
+	if e.Out("EVPresentReactivePower") {
+		return
+	}
 	at = 0
 	if x.EVPresentReactivePowerL2.Present {
 		e.Event(0-at, 3-at)
 		x.EVPresentReactivePowerL2.Value.EncodeEXI(e)
-		e.Out("EVPresentReactivePower_L2")
+		if e.Out("EVPresentReactivePower_L2") {
+			return
+		}
 		at = 1
 	}
 	if x.EVPresentReactivePowerL3.Present {
 		e.Event(1-at, 3-at)
 		x.EVPresentReactivePowerL3.Value.EncodeEXI(e)
-		e.Out("EVPresentReactivePower_L3")
+		if e.Out("EVPresentReactivePower_L3") {
+			return
+		}
 		at = 2
 	}
 	e.Event(2-at, 3-at)
@@ -1306,89 +1424,119 @@ func (x *ScheduledACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	if x.EVTargetEnergyRequest.Present {
 		e.Event(0-at, 10-at)
 		x.EVTargetEnergyRequest.Value.EncodeEXI(e)
-		e.Out("EVTargetEnergyRequest")
+		if e.Out("EVTargetEnergyRequest") {
+			return
+		}
 		at = 1
 	}
 	if x.EVMaximumEnergyRequest.Present {
 		e.Event(1-at, 10-at)
 		x.EVMaximumEnergyRequest.Value.EncodeEXI(e)
-		e.Out("EVMaximumEnergyRequest")
+		if e.Out("EVMaximumEnergyRequest") {
+			return
+		}
 		at = 2
 	}
 	if x.EVMinimumEnergyRequest.Present {
 		e.Event(2-at, 10-at)
 		x.EVMinimumEnergyRequest.Value.EncodeEXI(e)
-		e.Out("EVMinimumEnergyRequest")
+		if e.Out("EVMinimumEnergyRequest") {
+			return
+		}
 		at = 3
 	}
 	if x.EVMaximumChargePower.Present {
 		e.Event(3-at, 10-at)
 		x.EVMaximumChargePower.Value.EncodeEXI(e)
-		e.Out("EVMaximumChargePower")
+		if e.Out("EVMaximumChargePower") {
+			return
+		}
 		at = 4
 	}
 	if x.EVMaximumChargePowerL2.Present {
 		e.Event(4-at, 10-at)
 		x.EVMaximumChargePowerL2.Value.EncodeEXI(e)
-		e.Out("EVMaximumChargePower_L2")
+		if e.Out("EVMaximumChargePower_L2") {
+			return
+		}
 		at = 5
 	}
 	if x.EVMaximumChargePowerL3.Present {
 		e.Event(5-at, 10-at)
 		x.EVMaximumChargePowerL3.Value.EncodeEXI(e)
-		e.Out("EVMaximumChargePower_L3")
+		if e.Out("EVMaximumChargePower_L3") {
+			return
+		}
 		at = 6
 	}
 	if x.EVMinimumChargePower.Present {
 		e.Event(6-at, 10-at)
 		x.EVMinimumChargePower.Value.EncodeEXI(e)
-		e.Out("EVMinimumChargePower")
+		if e.Out("EVMinimumChargePower") {
+			return
+		}
 		at = 7
 	}
 	if x.EVMinimumChargePowerL2.Present {
 		e.Event(7-at, 10-at)
 		x.EVMinimumChargePowerL2.Value.EncodeEXI(e)
-		e.Out("EVMinimumChargePower_L2")
+		if e.Out("EVMinimumChargePower_L2") {
+			return
+		}
 		at = 8
 	}
 	if x.EVMinimumChargePowerL3.Present {
 		e.Event(8-at, 10-at)
 		x.EVMinimumChargePowerL3.Value.EncodeEXI(e)
-		e.Out("EVMinimumChargePower_L3")
+		if e.Out("EVMinimumChargePower_L3") {
+			return
+		}
 		at = 9
 	}
 	e.Event(9-at, 10-at)
 	x.EVPresentActivePower.EncodeEXI(e)
-	e.Out("EVPresentActivePower")
+	if e.Out("EVPresentActivePower") {
+		return
+	}
 	at = 0
 	if x.EVPresentActivePowerL2.Present {
 		e.Event(0-at, 6-at)
 		x.EVPresentActivePowerL2.Value.EncodeEXI(e)
-		e.Out("EVPresentActivePower_L2")
+		if e.Out("EVPresentActivePower_L2") {
+			return
+		}
 		at = 1
 	}
 	if x.EVPresentActivePowerL3.Present {
 		e.Event(1-at, 6-at)
 		x.EVPresentActivePowerL3.Value.EncodeEXI(e)
-		e.Out("EVPresentActivePower_L3")
+		if e.Out("EVPresentActivePower_L3") {
+			return
+		}
 		at = 2
 	}
 	if x.EVPresentReactivePower.Present {
 		e.Event(2-at, 6-at)
 		x.EVPresentReactivePower.Value.EncodeEXI(e)
-		e.Out("EVPresentReactivePower")
+		if e.Out("EVPresentReactivePower") {
+			return
+		}
 		at = 3
 	}
 	if x.EVPresentReactivePowerL2.Present {
 		e.Event(3-at, 6-at)
 		x.EVPresentReactivePowerL2.Value.EncodeEXI(e)
-		e.Out("EVPresentReactivePower_L2")
+		if e.Out("EVPresentReactivePower_L2") {
+			return
+		}
 		at = 4
 	}
 	if x.EVPresentReactivePowerL3.Present {
 		e.Event(4-at, 6-at)
 		x.EVPresentReactivePowerL3.Value.EncodeEXI(e)
-		e.Out("EVPresentReactivePower_L3")
+		if e.Out("EVPresentReactivePower_L3") {
+			return
+		}
 		at = 5
 	}
 	e.Event(5-at, 6-at)
@@ -1550,12 +1698,16 @@ func (x *ACChargeLoopReq) DecodeEXI(d *exi.Decoder) {
 func (x *ACChargeLoopReq) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
 	x.Header.EncodeEXI(e)
-	e.Out("Header")
+	if e.Out("Header") {
+		return
+	}
 	at := uint32(0)
 	if x.DisplayParameters.Present {
 		e.Event(0-at, 2-at)
 		x.DisplayParameters.Value.EncodeEXI(e)
-		e.Out("DisplayParameters")
+		if e.Out("DisplayParameters") {
+			return
+		}
 		at = 1
 	}
 	e.Event(1-at, 2-at)
@@ -1568,7 +1720,9 @@ func (x *ACChargeLoopReq) EncodeEXI(e *exi.Encoder) {
 			return
 		}
 		v.EncodeEXI(e)
-		e.Out("BPT_Dynamic_AC_CLReqControlMode")
+		if e.Out("BPT_Dynamic_AC_CLReqControlMode") {
+			return
+		}
 	case *BPTScheduledACCLReqControlMode:
 		e.Event(1, 5)
 		if v == nil {
@@ -1576,7 +1730,9 @@ func (x *ACChargeLoopReq) EncodeEXI(e *exi.Encoder) {
 			return
 		}
 		v.EncodeEXI(e)
-		e.Out("BPT_Scheduled_AC_CLReqControlMode")
+		if e.Out("BPT_Scheduled_AC_CLReqControlMode") {
+			return
+		}
 	case *DynamicACCLReqControlMode:
 		e.Event(3, 5)
 		if v == nil {
@@ -1584,7 +1740,9 @@ func (x *ACChargeLoopReq) EncodeEXI(e *exi.Encoder) {
 			return
 		}
 		v.EncodeEXI(e)
-		e.Out("Dynamic_AC_CLReqControlMode")
+		if e.Out("Dynamic_AC_CLReqControlMode") {
+			return
+		}
 	case *ScheduledACCLReqControlMode:
 		e.Event(4, 5)
 		if v == nil {
@@ -1592,7 +1750,9 @@ func (x *ACChargeLoopReq) EncodeEXI(e *exi.Encoder) {
 			return
 		}
 		v.EncodeEXI(e)
-		e.Out("Scheduled_AC_CLReqControlMode")
+		if e.Out("Scheduled_AC_CLReqControlMode") {
+			return
+		}
 	default:
 		e.Missing("CLReqControlMode")
 	}
@@ -1757,54 +1917,72 @@ func (x *BPTDynamicACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	e.Event(4-at, 5-at)
 	x.EVSETargetActivePower.EncodeEXI(e)
-	e.Out("EVSETargetActivePower")
+	if e.Out("EVSETargetActivePower") {
+		return
+	}
 	at = 0
 	if x.EVSETargetActivePowerL2.Present {
 		e.Event(0-at, 9-at)
 		x.EVSETargetActivePowerL2.Value.EncodeEXI(e)
-		e.Out("EVSETargetActivePower_L2")
+		if e.Out("EVSETargetActivePower_L2") {
+			return
+		}
 		at = 1
 	}
 	if x.EVSETargetActivePowerL3.Present {
 		e.Event(1-at, 9-at)
 		x.EVSETargetActivePowerL3.Value.EncodeEXI(e)
-		e.Out("EVSETargetActivePower_L3")
+		if e.Out("EVSETargetActivePower_L3") {
+			return
+		}
 		at = 2
 	}
 	if x.EVSETargetReactivePower.Present {
 		e.Event(2-at, 9-at)
 		x.EVSETargetReactivePower.Value.EncodeEXI(e)
-		e.Out("EVSETargetReactivePower")
+		if e.Out("EVSETargetReactivePower") {
+			return
+		}
 		at = 3
 	}
 	if x.EVSETargetReactivePowerL2.Present {
 		e.Event(3-at, 9-at)
 		x.EVSETargetReactivePowerL2.Value.EncodeEXI(e)
-		e.Out("EVSETargetReactivePower_L2")
+		if e.Out("EVSETargetReactivePower_L2") {
+			return
+		}
 		at = 4
 	}
 	if x.EVSETargetReactivePowerL3.Present {
 		e.Event(4-at, 9-at)
 		x.EVSETargetReactivePowerL3.Value.EncodeEXI(e)
-		e.Out("EVSETargetReactivePower_L3")
+		if e.Out("EVSETargetReactivePower_L3") {
+			return
+		}
 		at = 5
 	}
 	if x.EVSEPresentActivePower.Present {
 		e.Event(5-at, 9-at)
 		x.EVSEPresentActivePower.Value.EncodeEXI(e)
-		e.Out("EVSEPresentActivePower")
+		if e.Out("EVSEPresentActivePower") {
+			return
+		}
 		at = 6
 	}
 	if x.EVSEPresentActivePowerL2.Present {
 		e.Event(6-at, 9-at)
 		x.EVSEPresentActivePowerL2.Value.EncodeEXI(e)
-		e.Out("EVSEPresentActivePower_L2")
+		if e.Out("EVSEPresentActivePower_L2") {
+			return
+		}
 		at = 7
 	}
 	if x.EVSEPresentActivePowerL3.Present {
 		e.Event(7-at, 9-at)
 		x.EVSEPresentActivePowerL3.Value.EncodeEXI(e)
-		e.Out("EVSEPresentActivePower_L3")
+		if e.Out("EVSEPresentActivePower_L3") {
+			return
+		}
 		at = 8
 	}
 	e.Event(8-at, 9-at)
@@ -1958,55 +2136,73 @@ func (x *BPTScheduledACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	if x.EVSETargetActivePower.Present {
 		e.Event(0-at, 10-at)
 		x.EVSETargetActivePower.Value.EncodeEXI(e)
-		e.Out("EVSETargetActivePower")
+		if e.Out("EVSETargetActivePower") {
+			return
+		}
 		at = 1
 	}
 	if x.EVSETargetActivePowerL2.Present {
 		e.Event(1-at, 10-at)
 		x.EVSETargetActivePowerL2.Value.EncodeEXI(e)
-		e.Out("EVSETargetActivePower_L2")
+		if e.Out("EVSETargetActivePower_L2") {
+			return
+		}
 		at = 2
 	}
 	if x.EVSETargetActivePowerL3.Present {
 		e.Event(2-at, 10-at)
 		x.EVSETargetActivePowerL3.Value.EncodeEXI(e)
-		e.Out("EVSETargetActivePower_L3")
+		if e.Out("EVSETargetActivePower_L3") {
+			return
+		}
 		at = 3
 	}
 	if x.EVSETargetReactivePower.Present {
 		e.Event(3-at, 10-at)
 		x.EVSETargetReactivePower.Value.EncodeEXI(e)
-		e.Out("EVSETargetReactivePower")
+		if e.Out("EVSETargetReactivePower") {
+			return
+		}
 		at = 4
 	}
 	if x.EVSETargetReactivePowerL2.Present {
 		e.Event(4-at, 10-at)
 		x.EVSETargetReactivePowerL2.Value.EncodeEXI(e)
-		e.Out("EVSETargetReactivePower_L2")
+		if e.Out("EVSETargetReactivePower_L2") {
+			return
+		}
 		at = 5
 	}
 	if x.EVSETargetReactivePowerL3.Present {
 		e.Event(5-at, 10-at)
 		x.EVSETargetReactivePowerL3.Value.EncodeEXI(e)
-		e.Out("EVSETargetReactivePower_L3")
+		if e.Out("EVSETargetReactivePower_L3") {
+			return
+		}
 		at = 6
 	}
 	if x.EVSEPresentActivePower.Present {
 		e.Event(6-at, 10-at)
 		x.EVSEPresentActivePower.Value.EncodeEXI(e)
-		e.Out("EVSEPresentActivePower")
+		if e.Out("EVSEPresentActivePower") {
+			return
+		}
 		at = 7
 	}
 	if x.EVSEPresentActivePowerL2.Present {
 		e.Event(7-at, 10-at)
 		x.EVSEPresentActivePowerL2.Value.EncodeEXI(e)
-		e.Out("EVSEPresentActivePower_L2")
+		if e.Out("EVSEPresentActivePower_L2") {
+			return
+		}
 		at = 8
 	}
 	if x.EVSEPresentActivePowerL3.Present {
 		e.Event(8-at, 10-at)
 		x.EVSEPresentActivePowerL3.Value.EncodeEXI(e)
-		e.Out("EVSEPresentActivePower_L3")
+		if e.Out("EVSEPresentActivePower_L3") {
+			return
+		}
 		at = 9
 	}
 	e.Event(9-at, 10-at)
@@ -2200,54 +2396,72 @@ func (x *DynamicACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	e.Event(4-at, 5-at)
 	x.EVSETargetActivePower.EncodeEXI(e)
-	e.Out("EVSETargetActivePower")
+	if e.Out("EVSETargetActivePower") {
+		return
+	}
 	at = 0
 	if x.EVSETargetActivePowerL2.Present {
 		e.Event(0-at, 9-at)
 		x.EVSETargetActivePowerL2.Value.EncodeEXI(e)
-		e.Out("EVSETargetActivePower_L2")
+		if e.Out("EVSETargetActivePower_L2") {
+			return
+		}
 		at = 1
 	}
 	if x.EVSETargetActivePowerL3.Present {
 		e.Event(1-at, 9-at)
 		x.EVSETargetActivePowerL3.Value.EncodeEXI(e)
-		e.Out("EVSETargetActivePower_L3")
+		if e.Out("EVSETargetActivePower_L3") {
+			return
+		}
 		at = 2
 	}
 	if x.EVSETargetReactivePower.Present {
 		e.Event(2-at, 9-at)
 		x.EVSETargetReactivePower.Value.EncodeEXI(e)
-		e.Out("EVSETargetReactivePower")
+		if e.Out("EVSETargetReactivePower") {
+			return
+		}
 		at = 3
 	}
 	if x.EVSETargetReactivePowerL2.Present {
 		e.Event(3-at, 9-at)
 		x.EVSETargetReactivePowerL2.Value.EncodeEXI(e)
-		e.Out("EVSETargetReactivePower_L2")
+		if e.Out("EVSETargetReactivePower_L2") {
+			return
+		}
 		at = 4
 	}
 	if x.EVSETargetReactivePowerL3.Present {
 		e.Event(4-at, 9-at)
 		x.EVSETargetReactivePowerL3.Value.EncodeEXI(e)
-		e.Out("EVSETargetReactivePower_L3")
+		if e.Out("EVSETargetReactivePower_L3") {
+			return
+		}
 		at = 5
 	}
 	if x.EVSEPresentActivePower.Present {
 		e.Event(5-at, 9-at)
 		x.EVSEPresentActivePower.Value.EncodeEXI(e)
-		e.Out("EVSEPresentActivePower")
+		if e.Out("EVSEPresentActivePower") {
+			return
+		}
 		at = 6
 	}
 	if x.EVSEPresentActivePowerL2.Present {
 		e.Event(6-at, 9-at)
 		x.EVSEPresentActivePowerL2.Value.EncodeEXI(e)
-		e.Out("EVSEPresentActivePower_L2")
+		if e.Out("EVSEPresentActivePower_L2") {
+			return
+		}
 		at = 7
 	}
 	if x.EVSEPresentActivePowerL3.Present {
 		e.Event(7-at, 9-at)
 		x.EVSEPresentActivePowerL3.Value.EncodeEXI(e)
-		e.Out("EVSEPresentActivePower_L3")
+		if e.Out("EVSEPresentActivePower_L3") {
+			return
+		}
 		at = 8
 	}
 	e.Event(8-at, 9-at)
@@ -2401,55 +2615,73 @@ func (x *ScheduledACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	if x.EVSETargetActivePower.Present {
 		e.Event(0-at, 10-at)
 		x.EVSETargetActivePower.Value.EncodeEXI(e)
-		e.Out("EVSETargetActivePower")
+		if e.Out("EVSETargetActivePower") {
+			return
+		}
 		at = 1
 	}
 	if x.EVSETargetActivePowerL2.Present {
 		e.Event(1-at, 10-at)
 		x.EVSETargetActivePowerL2.Value.EncodeEXI(e)
-		e.Out("EVSETargetActivePower_L2")
+		if e.Out("EVSETargetActivePower_L2") {
+			return
+		}
 		at = 2
 	}
 	if x.EVSETargetActivePowerL3.Present {
 		e.Event(2-at, 10-at)
 		x.EVSETargetActivePowerL3.Value.EncodeEXI(e)
-		e.Out("EVSETargetActivePower_L3")
+		if e.Out("EVSETargetActivePower_L3") {
+			return
+		}
 		at = 3
 	}
 	if x.EVSETargetReactivePower.Present {
 		e.Event(3-at, 10-at)
 		x.EVSETargetReactivePower.Value.EncodeEXI(e)
-		e.Out("EVSETargetReactivePower")
+		if e.Out("EVSETargetReactivePower") {
+			return
+		}
 		at = 4
 	}
 	if x.EVSETargetReactivePowerL2.Present {
 		e.Event(4-at, 10-at)
 		x.EVSETargetReactivePowerL2.Value.EncodeEXI(e)
-		e.Out("EVSETargetReactivePower_L2")
+		if e.Out("EVSETargetReactivePower_L2") {
+			return
+		}
 		at = 5
 	}
 	if x.EVSETargetReactivePowerL3.Present {
 		e.Event(5-at, 10-at)
 		x.EVSETargetReactivePowerL3.Value.EncodeEXI(e)
-		e.Out("EVSETargetReactivePower_L3")
+		if e.Out("EVSETargetReactivePower_L3") {
+			return
+		}
 		at = 6
 	}
 	if x.EVSEPresentActivePower.Present {
 		e.Event(6-at, 10-at)
 		x.EVSEPresentActivePower.Value.EncodeEXI(e)
-		e.Out("EVSEPresentActivePower")
+		if e.Out("EVSEPresentActivePower") {
+			return
+		}
 		at = 7
 	}
 	if x.EVSEPresentActivePowerL2.Present {
 		e.Event(7-at, 10-at)
 		x.EVSEPresentActivePowerL2.Value.EncodeEXI(e)
-		e.Out("EVSEPresentActivePower_L2")
+		if e.Out("EVSEPresentActivePower_L2") {
+			return
+		}
 		at = 8
 	}
 	if x.EVSEPresentActivePowerL3.Present {
 		e.Event(8-at, 10-at)
 		x.EVSEPresentActivePowerL3.Value.EncodeEXI(e)
-		e.Out("EVSEPresentActivePower_L3")
+		if e.Out("EVSEPresentActivePower_L3") {
+			return
+		}
 		at = 9
 	}
 	e.Event(9-at, 10-at)
@@ -2602,31 +2834,41 @@ func (x *ACChargeLoopRes) DecodeEXI(d *exi.Decoder) {
 func (x *ACChargeLoopRes) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
 	x.Header.EncodeEXI(e)
-	e.Out("Header")
+	if e.Out("Header") {
+		return
+	}
 	e.NextEnum("ResponseCode", uint8(x.ResponseCode), 40)
 	at := uint32(0)
 	if x.EVSEStatus.Present {
 		e.Event(0-at, 9-at)
 		x.EVSEStatus.Value.EncodeEXI(e)
-		e.Out("EVSEStatus")
+		if e.Out("EVSEStatus") {
+			return
+		}
 		at = 1
 	}
 	if x.MeterInfo.Present {
 		e.Event(1-at, 9-at)
 		x.MeterInfo.Value.EncodeEXI(e)
-		e.Out("MeterInfo")
+		if e.Out("MeterInfo") {
+			return
+		}
 		at = 2
 	}
 	if x.Receipt.Present {
 		e.Event(2-at, 9-at)
 		x.Receipt.Value.EncodeEXI(e)
-		e.Out("Receipt")
+		if e.Out("Receipt") {
+			return
+		}
 		at = 3
 	}
 	if x.EVSETargetFrequency.Present {
 		e.Event(3-at, 9-at)
 		x.EVSETargetFrequency.Value.EncodeEXI(e)
-		e.Out("EVSETargetFrequency")
+		if e.Out("EVSETargetFrequency") {
+			return
+		}
 		at = 4
 	}
 	switch v := x.CLResControlMode.(type) {
@@ -2637,7 +2879,9 @@ func (x *ACChargeLoopRes) EncodeEXI(e *exi.Encoder) {
 			return
 		}
 		v.EncodeEXI(e)
-		e.Out("BPT_Dynamic_AC_CLResControlMode")
+		if e.Out("BPT_Dynamic_AC_CLResControlMode") {
+			return
+		}
 	case *BPTScheduledACCLResControlMode:
 		e.Event(5-at, 9-at)
 		if v == nil {
@@ -2645,7 +2889,9 @@ func (x *ACChargeLoopRes) EncodeEXI(e *exi.Encoder) {
 			return
 		}
 		v.EncodeEXI(e)
-		e.Out("BPT_Scheduled_AC_CLResControlMode")
+		if e.Out("BPT_Scheduled_AC_CLResControlMode") {
+			return
+		}
 	case *DynamicACCLResControlMode:
 		e.Event(7-at, 9-at)
 		if v == nil {
@@ -2653,7 +2899,9 @@ func (x *ACChargeLoopRes) EncodeEXI(e *exi.Encoder) {
 			return
 		}
 		v.EncodeEXI(e)
-		e.Out("Dynamic_AC_CLResControlMode")
+		if e.Out("Dynamic_AC_CLResControlMode") {
+			return
+		}
 	case *ScheduledACCLResControlMode:
 		e.Event(8-at, 9-at)
 		if v == nil {
@@ -2661,7 +2909,9 @@ func (x *ACChargeLoopRes) EncodeEXI(e *exi.Encoder) {
 			return
 		}
 		v.EncodeEXI(e)
-		e.Out("Scheduled_AC_CLResControlMode")
+		if e.Out("Scheduled_AC_CLResControlMode") {
+			return
+		}
 	default:
 		e.Missing("CLResControlMode")
 	}

@@ -76,34 +76,46 @@ func (x *ACCPDReqEnergyTransferMode) DecodeEXI(d *exi.Decoder) {
 func (x *ACCPDReqEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
 	x.EVMaximumChargePower.EncodeEXI(e)
-	e.Out("EVMaximumChargePower")
+	if e.Out("EVMaximumChargePower") {
+		return
+	}
 	at := uint32(0)
 	if x.EVMaximumChargePowerL2.Present {
 		e.Event(0-at, 3-at)
 		x.EVMaximumChargePowerL2.Value.EncodeEXI(e)
-		e.Out("EVMaximumChargePower_L2")
+		if e.Out("EVMaximumChargePower_L2") {
+			return
+		}
 		at = 1
 	}
 	if x.EVMaximumChargePowerL3.Present {
 		e.Event(1-at, 3-at)
 		x.EVMaximumChargePowerL3.Value.EncodeEXI(e)
-		e.Out("EVMaximumChargePower_L3")
+		if e.Out("EVMaximumChargePower_L3") {
+			return
+		}
 		at = 2
 	}
 	e.Event(2-at, 3-at)
 	x.EVMinimumChargePower.EncodeEXI(e)
-	e.Out("EVMinimumChargePower")
+	if e.Out("EVMinimumChargePower") {
+		return
+	}
 	at = 0
 	if x.EVMinimumChargePowerL2.Present {
 		e.Event(0-at, 3-at)
 		x.EVMinimumChargePowerL2.Value.EncodeEXI(e)
-		e.Out("EVMinimumChargePower_L2")
+		if e.Out("EVMinimumChargePower_L2") {
+			return
+		}
 		at = 1
 	}
 	if x.EVMinimumChargePowerL3.Present {
 		e.Event(1-at, 3-at)
 		x.EVMinimumChargePowerL3.Value.EncodeEXI(e)
-		e.Out("EVMinimumChargePower_L3")
+		if e.Out("EVMinimumChargePower_L3") {
+			return
+		}
 		at = 2
 	}
 	e.Event(2-at, 3-at)
@@ -258,66 +270,90 @@ func (x *BPTACCPDReqEnergyTransferMode) DecodeEXI(d *exi.Decoder) {
 func (x *BPTACCPDReqEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
 	x.EVMaximumChargePower.EncodeEXI(e)
-	e.Out("EVMaximumChargePower")
+	if e.Out("EVMaximumChargePower") {
+		return
+	}
 	at := uint32(0)
 	if x.EVMaximumChargePowerL2.Present {
 		e.Event(0-at, 3-at)
 		x.EVMaximumChargePowerL2.Value.EncodeEXI(e)
-		e.Out("EVMaximumChargePower_L2")
+		if e.Out("EVMaximumChargePower_L2") {
+			return
+		}
 		at = 1
 	}
 	if x.EVMaximumChargePowerL3.Present {
 		e.Event(1-at, 3-at)
 		x.EVMaximumChargePowerL3.Value.EncodeEXI(e)
-		e.Out("EVMaximumChargePower_L3")
+		if e.Out("EVMaximumChargePower_L3") {
+			return
+		}
 		at = 2
 	}
 	e.Event(2-at, 3-at)
 	x.EVMinimumChargePower.EncodeEXI(e)
-	e.Out("EVMinimumChargePower")
+	if e.Out("EVMinimumChargePower") {
+		return
+	}
 	at = 0
 	if x.EVMinimumChargePowerL2.Present {
 		e.Event(0-at, 3-at)
 		x.EVMinimumChargePowerL2.Value.EncodeEXI(e)
-		e.Out("EVMinimumChargePower_L2")
+		if e.Out("EVMinimumChargePower_L2") {
+			return
+		}
 		at = 1
 	}
 	if x.EVMinimumChargePowerL3.Present {
 		e.Event(1-at, 3-at)
 		x.EVMinimumChargePowerL3.Value.EncodeEXI(e)
-		e.Out("EVMinimumChargePower_L3")
+		if e.Out("EVMinimumChargePower_L3") {
+			return
+		}
 		at = 2
 	}
 	e.Event(2-at, 3-at)
 	x.EVMaximumDischargePower.EncodeEXI(e)
-	e.Out("EVMaximumDischargePower")
+	if e.Out("EVMaximumDischargePower") {
+		return
+	}
 	at = 0
 	if x.EVMaximumDischargePowerL2.Present {
 		e.Event(0-at, 3-at)
 		x.EVMaximumDischargePowerL2.Value.EncodeEXI(e)
-		e.Out("EVMaximumDischargePower_L2")
+		if e.Out("EVMaximumDischargePower_L2") {
+			return
+		}
 		at = 1
 	}
 	if x.EVMaximumDischargePowerL3.Present {
 		e.Event(1-at, 3-at)
 		x.EVMaximumDischargePowerL3.Value.EncodeEXI(e)
-		e.Out("EVMaximumDischargePower_L3")
+		if e.Out("EVMaximumDischargePower_L3") {
+			return
+		}
 		at = 2
 	}
 	e.Event(2-at, 3-at)
 	x.EVMinimumDischargePower.EncodeEXI(e)
-	e.Out("EVMinimumDischargePower")
+	if e.Out("EVMinimumDischargePower") {
+		return
+	}
 	at = 0
 	if x.EVMinimumDischargePowerL2.Present {
 		e.Event(0-at, 3-at)
 		x.EVMinimumDischargePowerL2.Value.EncodeEXI(e)
-		e.Out("EVMinimumDischargePower_L2")
+		if e.Out("EVMinimumDischargePower_L2") {
+			return
+		}
 		at = 1
 	}
 	if x.EVMinimumDischargePowerL3.Present {
 		e.Event(1-at, 3-at)
 		x.EVMinimumDischargePowerL3.Value.EncodeEXI(e)
-		e.Out("EVMinimumDischargePower_L3")
+		if e.Out("EVMinimumDischargePower_L3") {
+			return
+		}
 		at = 2
 	}
 	e.Event(2-at, 3-at)
@@ -426,7 +462,9 @@ func (x *ACChargeParameterDiscoveryReq) DecodeEXI(d *exi.Decoder) {
 func (x *ACChargeParameterDiscoveryReq) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
 	x.Header.EncodeEXI(e)
-	e.Out("Header")
+	if e.Out("Header") {
+		return
+	}
 	switch v := x.ACCPDReqEnergyTransferMode.(type) {
 	case *ACCPDReqEnergyTransferMode:
 		e.Event(0, 2)
@@ -435,7 +473,9 @@ func (x *ACChargeParameterDiscoveryReq) EncodeEXI(e *exi.Encoder) {
 			return
 		}
 		v.EncodeEXI(e)
-		e.Out("AC_CPDReqEnergyTransferMode")
+		if e.Out("AC_CPDReqEnergyTransferMode") {
+			return
+		}
 	case *BPTACCPDReqEnergyTransferMode:
 		e.Event(1, 2)
 		if v == nil {
@@ -443,7 +483,9 @@ func (x *ACChargeParameterDiscoveryReq) EncodeEXI(e *exi.Encoder) {
 			return
 		}
 		v.EncodeEXI(e)
-		e.Out("BPT_AC_CPDReqEnergyTransferMode")
+		if e.Out("BPT_AC_CPDReqEnergyTransferMode") {
+			return
+		}
 	default:
 		e.Missing("AC_CPDReqEnergyTransferMode")
 	}
@@ -582,68 +624,92 @@ func (x *ACCPDResEnergyTransferMode) DecodeEXI(d *exi.Decoder) {
 func (x *ACCPDResEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
 	x.EVSEMaximumChargePower.EncodeEXI(e)
-	e.Out("EVSEMaximumChargePower")
+	if e.Out("EVSEMaximumChargePower") {
+		return
+	}
 	at := uint32(0)
 	if x.EVSEMaximumChargePowerL2.Present {
 		e.Event(0-at, 3-at)
 		x.EVSEMaximumChargePowerL2.Value.EncodeEXI(e)
-		e.Out("EVSEMaximumChargePower_L2")
+		if e.Out("EVSEMaximumChargePower_L2") {
+			return
+		}
 		at = 1
 	}
 	if x.EVSEMaximumChargePowerL3.Present {
 		e.Event(1-at, 3-at)
 		x.EVSEMaximumChargePowerL3.Value.EncodeEXI(e)
-		e.Out("EVSEMaximumChargePower_L3")
+		if e.Out("EVSEMaximumChargePower_L3") {
+			return
+		}
 		at = 2
 	}
 	e.Event(2-at, 3-at)
 	x.EVSEMinimumChargePower.EncodeEXI(e)
-	e.Out("EVSEMinimumChargePower")
+	if e.Out("EVSEMinimumChargePower") {
+		return
+	}
 	at = 0
 	if x.EVSEMinimumChargePowerL2.Present {
 		e.Event(0-at, 3-at)
 		x.EVSEMinimumChargePowerL2.Value.EncodeEXI(e)
-		e.Out("EVSEMinimumChargePower_L2")
+		if e.Out("EVSEMinimumChargePower_L2") {
+			return
+		}
 		at = 1
 	}
 	if x.EVSEMinimumChargePowerL3.Present {
 		e.Event(1-at, 3-at)
 		x.EVSEMinimumChargePowerL3.Value.EncodeEXI(e)
-		e.Out("EVSEMinimumChargePower_L3")
+		if e.Out("EVSEMinimumChargePower_L3") {
+			return
+		}
 		at = 2
 	}
 	e.Event(2-at, 3-at)
 	x.EVSENominalFrequency.EncodeEXI(e)
-	e.Out("EVSENominalFrequency")
+	if e.Out("EVSENominalFrequency") {
+		return
+	}
 	at = 0
 	if x.MaximumPowerAsymmetry.Present {
 		e.Event(0-at, 6-at)
 		x.MaximumPowerAsymmetry.Value.EncodeEXI(e)
-		e.Out("MaximumPowerAsymmetry")
+		if e.Out("MaximumPowerAsymmetry") {
+			return
+		}
 		at = 1
 	}
 	if x.EVSEPowerRampLimitation.Present {
 		e.Event(1-at, 6-at)
 		x.EVSEPowerRampLimitation.Value.EncodeEXI(e)
-		e.Out("EVSEPowerRampLimitation")
+		if e.Out("EVSEPowerRampLimitation") {
+			return
+		}
 		at = 2
 	}
 	if x.EVSEPresentActivePower.Present {
 		e.Event(2-at, 6-at)
 		x.EVSEPresentActivePower.Value.EncodeEXI(e)
-		e.Out("EVSEPresentActivePower")
+		if e.Out("EVSEPresentActivePower") {
+			return
+		}
 		at = 3
 	}
 	if x.EVSEPresentActivePowerL2.Present {
 		e.Event(3-at, 6-at)
 		x.EVSEPresentActivePowerL2.Value.EncodeEXI(e)
-		e.Out("EVSEPresentActivePower_L2")
+		if e.Out("EVSEPresentActivePower_L2") {
+			return
+		}
 		at = 4
 	}
 	if x.EVSEPresentActivePowerL3.Present {
 		e.Event(4-at, 6-at)
 		x.EVSEPresentActivePowerL3.Value.EncodeEXI(e)
-		e.Out("EVSEPresentActivePower_L3")
+		if e.Out("EVSEPresentActivePower_L3") {
+			return
+		}
 		at = 5
 	}
 	e.Event(5-at, 6-at)
@@ -875,100 +941,136 @@ func (x *BPTACCPDResEnergyTransferMode) DecodeEXI(d *exi.Decoder) {
 func (x *BPTACCPDResEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
 	x.EVSEMaximumChargePower.EncodeEXI(e)
-	e.Out("EVSEMaximumChargePower")
+	if e.Out("EVSEMaximumChargePower") {
+		return
+	}
 	at := uint32(0)
 	if x.EVSEMaximumChargePowerL2.Present {
 		e.Event(0-at, 3-at)
 		x.EVSEMaximumChargePowerL2.Value.EncodeEXI(e)
-		e.Out("EVSEMaximumChargePower_L2")
+		if e.Out("EVSEMaximumChargePower_L2") {
+			return
+		}
 		at = 1
 	}
 	if x.EVSEMaximumChargePowerL3.Present {
 		e.Event(1-at, 3-at)
 		x.EVSEMaximumChargePowerL3.Value.EncodeEXI(e)
-		e.Out("EVSEMaximumChargePower_L3")
+		if e.Out("EVSEMaximumChargePower_L3") {
+			return
+		}
 		at = 2
 	}
 	e.Event(2-at, 3-at)
 	x.EVSEMinimumChargePower.EncodeEXI(e)
-	e.Out("EVSEMinimumChargePower")
+	if e.Out("EVSEMinimumChargePower") {
+		return
+	}
 	at = 0
 	if x.EVSEMinimumChargePowerL2.Present {
 		e.Event(0-at, 3-at)
 		x.EVSEMinimumChargePowerL2.Value.EncodeEXI(e)
-		e.Out("EVSEMinimumChargePower_L2")
+		if e.Out("EVSEMinimumChargePower_L2") {
+			return
+		}
 		at = 1
 	}
 	if x.EVSEMinimumChargePowerL3.Present {
 		e.Event(1-at, 3-at)
 		x.EVSEMinimumChargePowerL3.Value.EncodeEXI(e)
-		e.Out("EVSEMinimumChargePower_L3")
+		if e.Out("EVSEMinimumChargePower_L3") {
+			return
+		}
 		at = 2
 	}
 	e.Event(2-at, 3-at)
 	x.EVSENominalFrequency.EncodeEXI(e)
-	e.Out("EVSENominalFrequency")
+	if e.Out("EVSENominalFrequency") {
+		return
+	}
 	at = 0
 	if x.MaximumPowerAsymmetry.Present {
 		e.Event(0-at, 6-at)
 		x.MaximumPowerAsymmetry.Value.EncodeEXI(e)
-		e.Out("MaximumPowerAsymmetry")
+		if e.Out("MaximumPowerAsymmetry") {
+			return
+		}
 		at = 1
 	}
 	if x.EVSEPowerRampLimitation.Present {
 		e.Event(1-at, 6-at)
 		x.EVSEPowerRampLimitation.Value.EncodeEXI(e)
-		e.Out("EVSEPowerRampLimitation")
+		if e.Out("EVSEPowerRampLimitation") {
+			return
+		}
 		at = 2
 	}
 	if x.EVSEPresentActivePower.Present {
 		e.Event(2-at, 6-at)
 		x.EVSEPresentActivePower.Value.EncodeEXI(e)
-		e.Out("EVSEPresentActivePower")
+		if e.Out("EVSEPresentActivePower") {
+			return
+		}
 		at = 3
 	}
 	if x.EVSEPresentActivePowerL2.Present {
 		e.Event(3-at, 6-at)
 		x.EVSEPresentActivePowerL2.Value.EncodeEXI(e)
-		e.Out("EVSEPresentActivePower_L2")
+		if e.Out("EVSEPresentActivePower_L2") {
+			return
+		}
 		at = 4
 	}
 	if x.EVSEPresentActivePowerL3.Present {
 		e.Event(4-at, 6-at)
 		x.EVSEPresentActivePowerL3.Value.EncodeEXI(e)
-		e.Out("EVSEPresentActivePower_L3")
+		if e.Out("EVSEPresentActivePower_L3") {
+			return
+		}
 		at = 5
 	}
 	e.Event(5-at, 6-at)
 	x.EVSEMaximumDischargePower.EncodeEXI(e)
-	e.Out("EVSEMaximumDischargePower")
+	if e.Out("EVSEMaximumDischargePower") {
+		return
+	}
 	at = 0
 	if x.EVSEMaximumDischargePowerL2.Present {
 		e.Event(0-at, 3-at)
 		x.EVSEMaximumDischargePowerL2.Value.EncodeEXI(e)
-		e.Out("EVSEMaximumDischargePower_L2")
+		if e.Out("EVSEMaximumDischargePower_L2") {
+			return
+		}
 		at = 1
 	}
 	if x.EVSEMaximumDischargePowerL3.Present {
 		e.Event(1-at, 3-at)
 		x.EVSEMaximumDischargePowerL3.Value.EncodeEXI(e)
-		e.Out("EVSEMaximumDischargePower_L3")
+		if e.Out("EVSEMaximumDischargePower_L3") {
+			return
+		}
 		at = 2
 	}
 	e.Event(2-at, 3-at)
 	x.EVSEMinimumDischargePower.EncodeEXI(e)
-	e.Out("EVSEMinimumDischargePower")
+	if e.Out("EVSEMinimumDischargePower") {
+		return
+	}
 	at = 0
 	if x.EVSEMinimumDischargePowerL2.Present {
 		e.Event(0-at, 3-at)
 		x.EVSEMinimumDischargePowerL2.Value.EncodeEXI(e)
-		e.Out("EVSEMinimumDischargePower_L2")
+		if e.Out("EVSEMinimumDischargePower_L2") {
+			return
+		}
 		at = 1
 	}
 	if x.EVSEMinimumDischargePowerL3.Present {
 		e.Event(1-at, 3-at)
 		x.EVSEMinimumDischargePowerL3.Value.EncodeEXI(e)
-		e.Out("EVSEMinimumDischargePower_L3")
+		if e.Out("EVSEMinimumDischargePower_L3") {
+			return
+		}
 		at = 2
 	}
 	e.Event(2-at, 3-at)
@@ -1108,7 +1210,9 @@ func (x *ACChargeParameterDiscoveryRes) DecodeEXI(d *exi.Decoder) {
 func (x *ACChargeParameterDiscoveryRes) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
 	x.Header.EncodeEXI(e)
-	e.Out("Header")
+	if e.Out("Header") {
+		return
+	}
 	e.NextEnum("ResponseCode", uint8(x.ResponseCode), 40)
 	switch v := x.ACCPDResEnergyTransferMode.(type) {
 	case *ACCPDResEnergyTransferMode:
@@ -1118,7 +1222,9 @@ func (x *ACChargeParameterDiscoveryRes) EncodeEXI(e *exi.Encoder) {
 			return
 		}
 		v.EncodeEXI(e)
-		e.Out("AC_CPDResEnergyTransferMode")
+		if e.Out("AC_CPDResEnergyTransferMode") {
+			return
+		}
 	case *BPTACCPDResEnergyTransferMode:
 		e.Event(1, 2)
 		if v == nil {
@@ -1126,7 +1232,9 @@ func (x *ACChargeParameterDiscoveryRes) EncodeEXI(e *exi.Encoder) {
 			return
 		}
 		v.EncodeEXI(e)
-		e.Out("BPT_AC_CPDResEnergyTransferMode")
+		if e.Out("BPT_AC_CPDResEnergyTransferMode") {
+			return
+		}
 	default:
 		e.Missing("AC_CPDResEnergyTransferMode")
 	}

@@ -76,34 +76,46 @@ func (x *ACCPDReqEnergyTransferMode) DecodeEXI(d *exi.Decoder) {
 func (x *ACCPDReqEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
 	x.EVMaximumChargePower.EncodeEXI(e)
-	e.Out("EVMaximumChargePower")
+	if e.Out("EVMaximumChargePower") {
+		return
+	}
 	at := uint32(0)
 	if x.EVMaximumChargePowerL2.Present {
 		e.Event(0-at, 3-at)
 		x.EVMaximumChargePowerL2.Value.EncodeEXI(e)
-		e.Out("EVMaximumChargePower_L2")
+		if e.Out("EVMaximumChargePower_L2") {
+			return
+		}
 		at = 1
 	}
 	if x.EVMaximumChargePowerL3.Present {
 		e.Event(1-at, 3-at)
 		x.EVMaximumChargePowerL3.Value.EncodeEXI(e)
-		e.Out("EVMaximumChargePower_L3")
+		if e.Out("EVMaximumChargePower_L3") {
+			return
+		}
 		at = 2
 	}
 	e.Event(2-at, 3-at)
 	x.EVMinimumChargePower.EncodeEXI(e)
-	e.Out("EVMinimumChargePower")
+	if e.Out("EVMinimumChargePower") {
+		return
+	}
 	at = 0
 	if x.EVMinimumChargePowerL2.Present {
 		e.Event(0-at, 3-at)
 		x.EVMinimumChargePowerL2.Value.EncodeEXI(e)
-		e.Out("EVMinimumChargePower_L2")
+		if e.Out("EVMinimumChargePower_L2") {
+			return
+		}
 		at = 1
 	}
 	if x.EVMinimumChargePowerL3.Present {
 		e.Event(1-at, 3-at)
 		x.EVMinimumChargePowerL3.Value.EncodeEXI(e)
-		e.Out("EVMinimumChargePower_L3")
+		if e.Out("EVMinimumChargePower_L3") {
+			return
+		}
 		at = 2
 	}
 	e.Event(2-at, 3-at)
@@ -258,66 +270,90 @@ func (x *BPTACCPDReqEnergyTransferMode) DecodeEXI(d *exi.Decoder) {
 func (x *BPTACCPDReqEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
 	x.EVMaximumChargePower.EncodeEXI(e)
-	e.Out("EVMaximumChargePower")
+	if e.Out("EVMaximumChargePower") {
+		return
+	}
 	at := uint32(0)
 	if x.EVMaximumChargePowerL2.Present {
 		e.Event(0-at, 3-at)
 		x.EVMaximumChargePowerL2.Value.EncodeEXI(e)
-		e.Out("EVMaximumChargePower_L2")
+		if e.Out("EVMaximumChargePower_L2") {
+			return
+		}
 		at = 1
 	}
 	if x.EVMaximumChargePowerL3.Present {
 		e.Event(1-at, 3-at)
 		x.EVMaximumChargePowerL3.Value.EncodeEXI(e)
-		e.Out("EVMaximumChargePower_L3")
+		if e.Out("EVMaximumChargePower_L3") {
+			return
+		}
 		at = 2
 	}
 	e.Event(2-at, 3-at)
 	x.EVMinimumChargePower.EncodeEXI(e)
-	e.Out("EVMinimumChargePower")
+	if e.Out("EVMinimumChargePower") {
+		return
+	}
 	at = 0
 	if x.EVMinimumChargePowerL2.Present {
 		e.Event(0-at, 3-at)
 		x.EVMinimumChargePowerL2.Value.EncodeEXI(e)
-		e.Out("EVMinimumChargePower_L2")
+		if e.Out("EVMinimumChargePower_L2") {
+			return
+		}
 		at = 1
 	}
 	if x.EVMinimumChargePowerL3.Present {
 		e.Event(1-at, 3-at)
 		x.EVMinimumChargePowerL3.Value.EncodeEXI(e)
-		e.Out("EVMinimumChargePower_L3")
+		if e.Out("EVMinimumChargePower_L3") {
+			return
+		}
 		at = 2
 	}
 	e.Event(2-at, 3-at)
 	x.EVMaximumDischargePower.EncodeEXI(e)
-	e.Out("EVMaximumDischargePower")
+	if e.Out("EVMaximumDischargePower") {
+		return
+	}
 	at = 0
 	if x.EVMaximumDischargePowerL2.Present {
 		e.Event(0-at, 3-at)
 		x.EVMaximumDischargePowerL2.Value.EncodeEXI(e)
-		e.Out("EVMaximumDischargePower_L2")
+		if e.Out("EVMaximumDischargePower_L2") {
+			return
+		}
 		at = 1
 	}
 	if x.EVMaximumDischargePowerL3.Present {
 		e.Event(1-at, 3-at)
 		x.EVMaximumDischargePowerL3.Value.EncodeEXI(e)
-		e.Out("EVMaximumDischargePower_L3")
+		if e.Out("EVMaximumDischargePower_L3") {
+			return
+		}
 		at = 2
 	}
 	e.Event(2-at, 3-at)
 	x.EVMinimumDischargePower.EncodeEXI(e)
-	e.Out("EVMinimumDischargePower")
+	if e.Out("EVMinimumDischargePower") {
+		return
+	}
 	at = 0
 	if x.EVMinimumDischargePowerL2.Present {
 		e.Event(0-at, 3-at)
 		x.EVMinimumDischargePowerL2.Value.EncodeEXI(e)
-		e.Out("EVMinimumDischargePower_L2")
+		if e.Out("EVMinimumDischargePower_L2") {
+			return
+		}
 		at = 1
 	}
 	if x.EVMinimumDischargePowerL3.Present {
 		e.Event(1-at, 3-at)
 		x.EVMinimumDischargePowerL3.Value.EncodeEXI(e)
-		e.Out("EVMinimumDischargePower_L3")
+		if e.Out("EVMinimumDischargePower_L3") {
+			return
+		}
 		at = 2
 	}
 	e.Event(2-at, 3-at)
@@ -520,80 +556,108 @@ func (x *DERACCPDReqEnergyTransferMode) DecodeEXI(d *exi.Decoder) {
 func (x *DERACCPDReqEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
 	x.EVMaximumChargePower.EncodeEXI(e)
-	e.Out("EVMaximumChargePower")
+	if e.Out("EVMaximumChargePower") {
+		return
+	}
 	at := uint32(0)
 	if x.EVMaximumChargePowerL2.Present {
 		e.Event(0-at, 3-at)
 		x.EVMaximumChargePowerL2.Value.EncodeEXI(e)
-		e.Out("EVMaximumChargePower_L2")
+		if e.Out("EVMaximumChargePower_L2") {
+			return
+		}
 		at = 1
 	}
 	if x.EVMaximumChargePowerL3.Present {
 		e.Event(1-at, 3-at)
 		x.EVMaximumChargePowerL3.Value.EncodeEXI(e)
-		e.Out("EVMaximumChargePower_L3")
+		if e.Out("EVMaximumChargePower_L3") {
+			return
+		}
 		at = 2
 	}
 	e.Event(2-at, 3-at)
 	x.EVMinimumChargePower.EncodeEXI(e)
-	e.Out("EVMinimumChargePower")
+	if e.Out("EVMinimumChargePower") {
+		return
+	}
 	at = 0
 	if x.EVMinimumChargePowerL2.Present {
 		e.Event(0-at, 3-at)
 		x.EVMinimumChargePowerL2.Value.EncodeEXI(e)
-		e.Out("EVMinimumChargePower_L2")
+		if e.Out("EVMinimumChargePower_L2") {
+			return
+		}
 		at = 1
 	}
 	if x.EVMinimumChargePowerL3.Present {
 		e.Event(1-at, 3-at)
 		x.EVMinimumChargePowerL3.Value.EncodeEXI(e)
-		e.Out("EVMinimumChargePower_L3")
+		if e.Out("EVMinimumChargePower_L3") {
+			return
+		}
 		at = 2
 	}
 	e.Event(2-at, 3-at)
 	e.Enum("EVProcessing", uint8(x.EVProcessing), 3)
 	e.Event(0, 1)
 	x.EVMaximumDischargePower.EncodeEXI(e)
-	e.Out("EVMaximumDischargePower")
+	if e.Out("EVMaximumDischargePower") {
+		return
+	}
 	at = 0
 	if x.EVMaximumDischargePowerL2.Present {
 		e.Event(0-at, 3-at)
 		x.EVMaximumDischargePowerL2.Value.EncodeEXI(e)
-		e.Out("EVMaximumDischargePower_L2")
+		if e.Out("EVMaximumDischargePower_L2") {
+			return
+		}
 		at = 1
 	}
 	if x.EVMaximumDischargePowerL3.Present {
 		e.Event(1-at, 3-at)
 		x.EVMaximumDischargePowerL3.Value.EncodeEXI(e)
-		e.Out("EVMaximumDischargePower_L3")
+		if e.Out("EVMaximumDischargePower_L3") {
+			return
+		}
 		at = 2
 	}
 	e.Event(2-at, 3-at)
 	x.EVMinimumDischargePower.EncodeEXI(e)
-	e.Out("EVMinimumDischargePower")
+	if e.Out("EVMinimumDischargePower") {
+		return
+	}
 	at = 0
 	if x.EVMinimumDischargePowerL2.Present {
 		e.Event(0-at, 5-at)
 		x.EVMinimumDischargePowerL2.Value.EncodeEXI(e)
-		e.Out("EVMinimumDischargePower_L2")
+		if e.Out("EVMinimumDischargePower_L2") {
+			return
+		}
 		at = 1
 	}
 	if x.EVMinimumDischargePowerL3.Present {
 		e.Event(1-at, 5-at)
 		x.EVMinimumDischargePowerL3.Value.EncodeEXI(e)
-		e.Out("EVMinimumDischargePower_L3")
+		if e.Out("EVMinimumDischargePower_L3") {
+			return
+		}
 		at = 2
 	}
 	if x.EVSessionTotalDischargeEnergyAvailable.Present {
 		e.Event(2-at, 5-at)
 		x.EVSessionTotalDischargeEnergyAvailable.Value.EncodeEXI(e)
-		e.Out("EVSessionTotalDischargeEnergyAvailable")
+		if e.Out("EVSessionTotalDischargeEnergyAvailable") {
+			return
+		}
 		at = 3
 	}
 	if x.EVReactivePowerLimits.Present {
 		e.Event(3-at, 5-at)
 		x.EVReactivePowerLimits.Value.EncodeEXI(e)
-		e.Out("EVReactivePowerLimits")
+		if e.Out("EVReactivePowerLimits") {
+			return
+		}
 		at = 4
 	}
 	e.Event(4-at, 5-at)
@@ -720,7 +784,9 @@ func (x *ACChargeParameterDiscoveryReq) DecodeEXI(d *exi.Decoder) {
 func (x *ACChargeParameterDiscoveryReq) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
 	x.Header.EncodeEXI(e)
-	e.Out("Header")
+	if e.Out("Header") {
+		return
+	}
 	switch v := x.ACCPDReqEnergyTransferMode.(type) {
 	case *ACCPDReqEnergyTransferMode:
 		e.Event(0, 3)
@@ -729,7 +795,9 @@ func (x *ACChargeParameterDiscoveryReq) EncodeEXI(e *exi.Encoder) {
 			return
 		}
 		v.EncodeEXI(e)
-		e.Out("AC_CPDReqEnergyTransferMode")
+		if e.Out("AC_CPDReqEnergyTransferMode") {
+			return
+		}
 	case *BPTACCPDReqEnergyTransferMode:
 		e.Event(1, 3)
 		if v == nil {
@@ -737,7 +805,9 @@ func (x *ACChargeParameterDiscoveryReq) EncodeEXI(e *exi.Encoder) {
 			return
 		}
 		v.EncodeEXI(e)
-		e.Out("BPT_AC_CPDReqEnergyTransferMode")
+		if e.Out("BPT_AC_CPDReqEnergyTransferMode") {
+			return
+		}
 	case *DERACCPDReqEnergyTransferMode:
 		e.Event(2, 3)
 		if v == nil {
@@ -745,7 +815,9 @@ func (x *ACChargeParameterDiscoveryReq) EncodeEXI(e *exi.Encoder) {
 			return
 		}
 		v.EncodeEXI(e)
-		e.Out("DER_AC_CPDReqEnergyTransferMode")
+		if e.Out("DER_AC_CPDReqEnergyTransferMode") {
+			return
+		}
 	default:
 		e.Missing("AC_CPDReqEnergyTransferMode")
 	}
@@ -884,68 +956,92 @@ func (x *ACCPDResEnergyTransferMode) DecodeEXI(d *exi.Decoder) {
 func (x *ACCPDResEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
 	x.EVSEMaximumChargePower.EncodeEXI(e)
-	e.Out("EVSEMaximumChargePower")
+	if e.Out("EVSEMaximumChargePower") {
+		return
+	}
 	at := uint32(0)
 	if x.EVSEMaximumChargePowerL2.Present {
 		e.Event(0-at, 3-at)
 		x.EVSEMaximumChargePowerL2.Value.EncodeEXI(e)
-		e.Out("EVSEMaximumChargePower_L2")
+		if e.Out("EVSEMaximumChargePower_L2") {
+			return
+		}
 		at = 1
 	}
 	if x.EVSEMaximumChargePowerL3.Present {
 		e.Event(1-at, 3-at)
 		x.EVSEMaximumChargePowerL3.Value.EncodeEXI(e)
-		e.Out("EVSEMaximumChargePower_L3")
+		if e.Out("EVSEMaximumChargePower_L3") {
+			return
+		}
 		at = 2
 	}
 	e.Event(2-at, 3-at)
 	x.EVSEMinimumChargePower.EncodeEXI(e)
-	e.Out("EVSEMinimumChargePower")
+	if e.Out("EVSEMinimumChargePower") {
+		return
+	}
 	at = 0
 	if x.EVSEMinimumChargePowerL2.Present {
 		e.Event(0-at, 3-at)
 		x.EVSEMinimumChargePowerL2.Value.EncodeEXI(e)
-		e.Out("EVSEMinimumChargePower_L2")
+		if e.Out("EVSEMinimumChargePower_L2") {
+			return
+		}
 		at = 1
 	}
 	if x.EVSEMinimumChargePowerL3.Present {
 		e.Event(1-at, 3-at)
 		x.EVSEMinimumChargePowerL3.Value.EncodeEXI(e)
-		e.Out("EVSEMinimumChargePower_L3")
+		if e.Out("EVSEMinimumChargePower_L3") {
+			return
+		}
 		at = 2
 	}
 	e.Event(2-at, 3-at)
 	x.EVSENominalFrequency.EncodeEXI(e)
-	e.Out("EVSENominalFrequency")
+	if e.Out("EVSENominalFrequency") {
+		return
+	}
 	at = 0
 	if x.MaximumPowerAsymmetry.Present {
 		e.Event(0-at, 6-at)
 		x.MaximumPowerAsymmetry.Value.EncodeEXI(e)
-		e.Out("MaximumPowerAsymmetry")
+		if e.Out("MaximumPowerAsymmetry") {
+			return
+		}
 		at = 1
 	}
 	if x.EVSEPowerRampLimitation.Present {
 		e.Event(1-at, 6-at)
 		x.EVSEPowerRampLimitation.Value.EncodeEXI(e)
-		e.Out("EVSEPowerRampLimitation")
+		if e.Out("EVSEPowerRampLimitation") {
+			return
+		}
 		at = 2
 	}
 	if x.EVSEPresentActivePower.Present {
 		e.Event(2-at, 6-at)
 		x.EVSEPresentActivePower.Value.EncodeEXI(e)
-		e.Out("EVSEPresentActivePower")
+		if e.Out("EVSEPresentActivePower") {
+			return
+		}
 		at = 3
 	}
 	if x.EVSEPresentActivePowerL2.Present {
 		e.Event(3-at, 6-at)
 		x.EVSEPresentActivePowerL2.Value.EncodeEXI(e)
-		e.Out("EVSEPresentActivePower_L2")
+		if e.Out("EVSEPresentActivePower_L2") {
+			return
+		}
 		at = 4
 	}
 	if x.EVSEPresentActivePowerL3.Present {
 		e.Event(4-at, 6-at)
 		x.EVSEPresentActivePowerL3.Value.EncodeEXI(e)
-		e.Out("EVSEPresentActivePower_L3")
+		if e.Out("EVSEPresentActivePower_L3") {
+			return
+		}
 		at = 5
 	}
 	e.Event(5-at, 6-at)
@@ -1177,100 +1273,136 @@ func (x *BPTACCPDResEnergyTransferMode) DecodeEXI(d *exi.Decoder) {
 func (x *BPTACCPDResEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
 	x.EVSEMaximumChargePower.EncodeEXI(e)
-	e.Out("EVSEMaximumChargePower")
+	if e.Out("EVSEMaximumChargePower") {
+		return
+	}
 	at := uint32(0)
 	if x.EVSEMaximumChargePowerL2.Present {
 		e.Event(0-at, 3-at)
 		x.EVSEMaximumChargePowerL2.Value.EncodeEXI(e)
-		e.Out("EVSEMaximumChargePower_L2")
+		if e.Out("EVSEMaximumChargePower_L2") {
+			return
+		}
 		at = 1
 	}
 	if x.EVSEMaximumChargePowerL3.Present {
 		e.Event(1-at, 3-at)
 		x.EVSEMaximumChargePowerL3.Value.EncodeEXI(e)
-		e.Out("EVSEMaximumChargePower_L3")
+		if e.Out("EVSEMaximumChargePower_L3") {
+			return
+		}
 		at = 2
 	}
 	e.Event(2-at, 3-at)
 	x.EVSEMinimumChargePower.EncodeEXI(e)
-	e.Out("EVSEMinimumChargePower")
+	if e.Out("EVSEMinimumChargePower") {
+		return
+	}
 	at = 0
 	if x.EVSEMinimumChargePowerL2.Present {
 		e.Event(0-at, 3-at)
 		x.EVSEMinimumChargePowerL2.Value.EncodeEXI(e)
-		e.Out("EVSEMinimumChargePower_L2")
+		if e.Out("EVSEMinimumChargePower_L2") {
+			return
+		}
 		at = 1
 	}
 	if x.EVSEMinimumChargePowerL3.Present {
 		e.Event(1-at, 3-at)
 		x.EVSEMinimumChargePowerL3.Value.EncodeEXI(e)
-		e.Out("EVSEMinimumChargePower_L3")
+		if e.Out("EVSEMinimumChargePower_L3") {
+			return
+		}
 		at = 2
 	}
 	e.Event(2-at, 3-at)
 	x.EVSENominalFrequency.EncodeEXI(e)
-	e.Out("EVSENominalFrequency")
+	if e.Out("EVSENominalFrequency") {
+		return
+	}
 	at = 0
 	if x.MaximumPowerAsymmetry.Present {
 		e.Event(0-at, 6-at)
 		x.MaximumPowerAsymmetry.Value.EncodeEXI(e)
-		e.Out("MaximumPowerAsymmetry")
+		if e.Out("MaximumPowerAsymmetry") {
+			return
+		}
 		at = 1
 	}
 	if x.EVSEPowerRampLimitation.Present {
 		e.Event(1-at, 6-at)
 		x.EVSEPowerRampLimitation.Value.EncodeEXI(e)
-		e.Out("EVSEPowerRampLimitation")
+		if e.Out("EVSEPowerRampLimitation") {
+			return
+		}
 		at = 2
 	}
 	if x.EVSEPresentActivePower.Present {
 		e.Event(2-at, 6-at)
 		x.EVSEPresentActivePower.Value.EncodeEXI(e)
-		e.Out("EVSEPresentActivePower")
+		if e.Out("EVSEPresentActivePower") {
+			return
+		}
 		at = 3
 	}
 	if x.EVSEPresentActivePowerL2.Present {
 		e.Event(3-at, 6-at)
 		x.EVSEPresentActivePowerL2.Value.EncodeEXI(e)
-		e.Out("EVSEPresentActivePower_L2")
+		if e.Out("EVSEPresentActivePower_L2") {
+			return
+		}
 		at = 4
 	}
 	if x.EVSEPresentActivePowerL3.Present {
 		e.Event(4-at, 6-at)
 		x.EVSEPresentActivePowerL3.Value.EncodeEXI(e)
-		e.Out("EVSEPresentActivePower_L3")
+		if e.Out("EVSEPresentActivePower_L3") {
+			return
+		}
 		at = 5
 	}
 	e.Event(5-at, 6-at)
 	x.EVSEMaximumDischargePower.EncodeEXI(e)
-	e.Out("EVSEMaximumDischargePower")
+	if e.Out("EVSEMaximumDischargePower") {
+		return
+	}
 	at = 0
 	if x.EVSEMaximumDischargePowerL2.Present {
 		e.Event(0-at, 3-at)
 		x.EVSEMaximumDischargePowerL2.Value.EncodeEXI(e)
-		e.Out("EVSEMaximumDischargePower_L2")
+		if e.Out("EVSEMaximumDischargePower_L2") {
+			return
+		}
 		at = 1
 	}
 	if x.EVSEMaximumDischargePowerL3.Present {
 		e.Event(1-at, 3-at)
 		x.EVSEMaximumDischargePowerL3.Value.EncodeEXI(e)
-		e.Out("EVSEMaximumDischargePower_L3")
+		if e.Out("EVSEMaximumDischargePower_L3") {
+			return
+		}
 		at = 2
 	}
 	e.Event(2-at, 3-at)
 	x.EVSEMinimumDischargePower.EncodeEXI(e)
-	e.Out("EVSEMinimumDischargePower")
+	if e.Out("EVSEMinimumDischargePower") {
+		return
+	}
 	at = 0
 	if x.EVSEMinimumDischargePowerL2.Present {
 		e.Event(0-at, 3-at)
 		x.EVSEMinimumDischargePowerL2.Value.EncodeEXI(e)
-		e.Out("EVSEMinimumDischargePower_L2")
+		if e.Out("EVSEMinimumDischargePower_L2") {
+			return
+		}
 		at = 1
 	}
 	if x.EVSEMinimumDischargePowerL3.Present {
 		e.Event(1-at, 3-at)
 		x.EVSEMinimumDischargePowerL3.Value.EncodeEXI(e)
-		e.Out("EVSEMinimumDischargePower_L3")
+		if e.Out("EVSEMinimumDischargePower_L3") {
+			return
+		}
 		at = 2
 	}
 	e.Event(2-at, 3-at)
@@ -1568,116 +1700,158 @@ func (x *DERACCPDResEnergyTransferMode) DecodeEXI(d *exi.Decoder) {
 func (x *DERACCPDResEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
 	x.EVSEMaximumChargePower.EncodeEXI(e)
-	e.Out("EVSEMaximumChargePower")
+	if e.Out("EVSEMaximumChargePower") {
+		return
+	}
 	at := uint32(0)
 	if x.EVSEMaximumChargePowerL2.Present {
 		e.Event(0-at, 3-at)
 		x.EVSEMaximumChargePowerL2.Value.EncodeEXI(e)
-		e.Out("EVSEMaximumChargePower_L2")
+		if e.Out("EVSEMaximumChargePower_L2") {
+			return
+		}
 		at = 1
 	}
 	if x.EVSEMaximumChargePowerL3.Present {
 		e.Event(1-at, 3-at)
 		x.EVSEMaximumChargePowerL3.Value.EncodeEXI(e)
-		e.Out("EVSEMaximumChargePower_L3")
+		if e.Out("EVSEMaximumChargePower_L3") {
+			return
+		}
 		at = 2
 	}
 	e.Event(2-at, 3-at)
 	x.EVSEMinimumChargePower.EncodeEXI(e)
-	e.Out("EVSEMinimumChargePower")
+	if e.Out("EVSEMinimumChargePower") {
+		return
+	}
 	at = 0
 	if x.EVSEMinimumChargePowerL2.Present {
 		e.Event(0-at, 3-at)
 		x.EVSEMinimumChargePowerL2.Value.EncodeEXI(e)
-		e.Out("EVSEMinimumChargePower_L2")
+		if e.Out("EVSEMinimumChargePower_L2") {
+			return
+		}
 		at = 1
 	}
 	if x.EVSEMinimumChargePowerL3.Present {
 		e.Event(1-at, 3-at)
 		x.EVSEMinimumChargePowerL3.Value.EncodeEXI(e)
-		e.Out("EVSEMinimumChargePower_L3")
+		if e.Out("EVSEMinimumChargePower_L3") {
+			return
+		}
 		at = 2
 	}
 	e.Event(2-at, 3-at)
 	x.EVSENominalFrequency.EncodeEXI(e)
-	e.Out("EVSENominalFrequency")
+	if e.Out("EVSENominalFrequency") {
+		return
+	}
 	at = 0
 	if x.MaximumPowerAsymmetry.Present {
 		e.Event(0-at, 6-at)
 		x.MaximumPowerAsymmetry.Value.EncodeEXI(e)
-		e.Out("MaximumPowerAsymmetry")
+		if e.Out("MaximumPowerAsymmetry") {
+			return
+		}
 		at = 1
 	}
 	if x.EVSEPowerRampLimitation.Present {
 		e.Event(1-at, 6-at)
 		x.EVSEPowerRampLimitation.Value.EncodeEXI(e)
-		e.Out("EVSEPowerRampLimitation")
+		if e.Out("EVSEPowerRampLimitation") {
+			return
+		}
 		at = 2
 	}
 	if x.EVSEPresentActivePower.Present {
 		e.Event(2-at, 6-at)
 		x.EVSEPresentActivePower.Value.EncodeEXI(e)
-		e.Out("EVSEPresentActivePower")
+		if e.Out("EVSEPresentActivePower") {
+			return
+		}
 		at = 3
 	}
 	if x.EVSEPresentActivePowerL2.Present {
 		e.Event(3-at, 6-at)
 		x.EVSEPresentActivePowerL2.Value.EncodeEXI(e)
-		e.Out("EVSEPresentActivePower_L2")
+		if e.Out("EVSEPresentActivePower_L2") {
+			return
+		}
 		at = 4
 	}
 	if x.EVSEPresentActivePowerL3.Present {
 		e.Event(4-at, 6-at)
 		x.EVSEPresentActivePowerL3.Value.EncodeEXI(e)
-		e.Out("EVSEPresentActivePower_L3")
+		if e.Out("EVSEPresentActivePower_L3") {
+			return
+		}
 		at = 5
 	}
 	e.Event(5-at, 6-at)
 	x.EVSENominalChargePower.EncodeEXI(e)
-	e.Out("EVSENominalChargePower")
+	if e.Out("EVSENominalChargePower") {
+		return
+	}
 	at = 0
 	if x.EVSENominalChargePowerL2.Present {
 		e.Event(0-at, 3-at)
 		x.EVSENominalChargePowerL2.Value.EncodeEXI(e)
-		e.Out("EVSENominalChargePower_L2")
+		if e.Out("EVSENominalChargePower_L2") {
+			return
+		}
 		at = 1
 	}
 	if x.EVSENominalChargePowerL3.Present {
 		e.Event(1-at, 3-at)
 		x.EVSENominalChargePowerL3.Value.EncodeEXI(e)
-		e.Out("EVSENominalChargePower_L3")
+		if e.Out("EVSENominalChargePower_L3") {
+			return
+		}
 		at = 2
 	}
 	e.Event(2-at, 3-at)
 	x.EVSENominalDischargePower.EncodeEXI(e)
-	e.Out("EVSENominalDischargePower")
+	if e.Out("EVSENominalDischargePower") {
+		return
+	}
 	at = 0
 	if x.EVSENominalDischargePowerL2.Present {
 		e.Event(0-at, 3-at)
 		x.EVSENominalDischargePowerL2.Value.EncodeEXI(e)
-		e.Out("EVSENominalDischargePower_L2")
+		if e.Out("EVSENominalDischargePower_L2") {
+			return
+		}
 		at = 1
 	}
 	if x.EVSENominalDischargePowerL3.Present {
 		e.Event(1-at, 3-at)
 		x.EVSENominalDischargePowerL3.Value.EncodeEXI(e)
-		e.Out("EVSENominalDischargePower_L3")
+		if e.Out("EVSENominalDischargePower_L3") {
+			return
+		}
 		at = 2
 	}
 	e.Event(2-at, 3-at)
 	x.EVSEMaximumDischargePower.EncodeEXI(e)
-	e.Out("EVSEMaximumDischargePower")
+	if e.Out("EVSEMaximumDischargePower") {
+		return
+	}
 	at = 0
 	if x.EVSEMaximumDischargePowerL2.Present {
 		e.Event(0-at, 3-at)
 		x.EVSEMaximumDischargePowerL2.Value.EncodeEXI(e)
-		e.Out("EVSEMaximumDischargePower_L2")
+		if e.Out("EVSEMaximumDischargePower_L2") {
+			return
+		}
 		at = 1
 	}
 	if x.EVSEMaximumDischargePowerL3.Present {
 		e.Event(1-at, 3-at)
 		x.EVSEMaximumDischargePowerL3.Value.EncodeEXI(e)
-		e.Out("EVSEMaximumDischargePower_L3")
+		if e.Out("EVSEMaximumDischargePower_L3") {
+			return
+		}
 		at = 2
 	}
 	e.Event(2-at, 3-at)
@@ -1685,7 +1859,9 @@ func (x *DERACCPDResEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	e.NextEnum("GridConnectionMode", uint8(x.GridConnectionMode), 2)
 	e.Event(0, 1)
 	x.DERControl.EncodeEXI(e)
-	e.Out("DERControl")
+	if e.Out("DERControl") {
+		return
+	}
 	e.Event(0, 1)
 }
 
@@ -1848,7 +2024,9 @@ func (x *ACChargeParameterDiscoveryRes) DecodeEXI(d *exi.Decoder) {
 func (x *ACChargeParameterDiscoveryRes) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
 	x.Header.EncodeEXI(e)
-	e.Out("Header")
+	if e.Out("Header") {
+		return
+	}
 	e.NextEnum("ResponseCode", uint8(x.ResponseCode), 40)
 	switch v := x.ACCPDResEnergyTransferMode.(type) {
 	case *ACCPDResEnergyTransferMode:
@@ -1858,7 +2036,9 @@ func (x *ACChargeParameterDiscoveryRes) EncodeEXI(e *exi.Encoder) {
 			return
 		}
 		v.EncodeEXI(e)
-		e.Out("AC_CPDResEnergyTransferMode")
+		if e.Out("AC_CPDResEnergyTransferMode") {
+			return
+		}
 	case *BPTACCPDResEnergyTransferMode:
 		e.Event(1, 3)
 		if v == nil {
@@ -1866,7 +2046,9 @@ func (x *ACChargeParameterDiscoveryRes) EncodeEXI(e *exi.Encoder) {
 			return
 		}
 		v.EncodeEXI(e)
-		e.Out("BPT_AC_CPDResEnergyTransferMode")
+		if e.Out("BPT_AC_CPDResEnergyTransferMode") {
+			return
+		}
 	case *DERACCPDResEnergyTransferMode:
 		e.Event(2, 3)
 		if v == nil {
@@ -1874,7 +2056,9 @@ func (x *ACChargeParameterDiscoveryRes) EncodeEXI(e *exi.Encoder) {
 			return
 		}
 		v.EncodeEXI(e)
-		e.Out("DER_AC_CPDResEnergyTransferMode")
+		if e.Out("DER_AC_CPDResEnergyTransferMode") {
+			return
+		}
 	default:
 		e.Missing("AC_CPDResEnergyTransferMode")
 	}
@@ -2008,70 +2192,94 @@ func (x *EVReactivePowerLimits) DecodeEXI(d *exi.Decoder) {
 func (x *EVReactivePowerLimits) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
 	x.EVMaximumChargeReactivePower.EncodeEXI(e)
-	e.Out("EVMaximumChargeReactivePower")
+	if e.Out("EVMaximumChargeReactivePower") {
+		return
+	}
 	at := uint32(0)
 	if x.EVMaximumChargeReactivePowerL2.Present {
 		e.Event(0-at, 6-at)
 		x.EVMaximumChargeReactivePowerL2.Value.EncodeEXI(e)
-		e.Out("EVMaximumChargeReactivePower_L2")
+		if e.Out("EVMaximumChargeReactivePower_L2") {
+			return
+		}
 		at = 1
 	}
 	if x.EVMaximumChargeReactivePowerL3.Present {
 		e.Event(1-at, 6-at)
 		x.EVMaximumChargeReactivePowerL3.Value.EncodeEXI(e)
-		e.Out("EVMaximumChargeReactivePower_L3")
+		if e.Out("EVMaximumChargeReactivePower_L3") {
+			return
+		}
 		at = 2
 	}
 	if x.EVMinimumChargeReactivePower.Present {
 		e.Event(2-at, 6-at)
 		x.EVMinimumChargeReactivePower.Value.EncodeEXI(e)
-		e.Out("EVMinimumChargeReactivePower")
+		if e.Out("EVMinimumChargeReactivePower") {
+			return
+		}
 		at = 3
 	}
 	if x.EVMinimumChargeReactivePowerL2.Present {
 		e.Event(3-at, 6-at)
 		x.EVMinimumChargeReactivePowerL2.Value.EncodeEXI(e)
-		e.Out("EVMinimumChargeReactivePower_L2")
+		if e.Out("EVMinimumChargeReactivePower_L2") {
+			return
+		}
 		at = 4
 	}
 	if x.EVMinimumChargeReactivePowerL3.Present {
 		e.Event(4-at, 6-at)
 		x.EVMinimumChargeReactivePowerL3.Value.EncodeEXI(e)
-		e.Out("EVMinimumChargeReactivePower_L3")
+		if e.Out("EVMinimumChargeReactivePower_L3") {
+			return
+		}
 		at = 5
 	}
 	e.Event(5-at, 6-at)
 	x.EVMaximumDischargeReactivePower.EncodeEXI(e)
-	e.Out("EVMaximumDischargeReactivePower")
+	if e.Out("EVMaximumDischargeReactivePower") {
+		return
+	}
 	at = 0
 	if x.EVMaximumDischargeReactivePowerL2.Present {
 		e.Event(0-at, 6-at)
 		x.EVMaximumDischargeReactivePowerL2.Value.EncodeEXI(e)
-		e.Out("EVMaximumDischargeReactivePower_L2")
+		if e.Out("EVMaximumDischargeReactivePower_L2") {
+			return
+		}
 		at = 1
 	}
 	if x.EVMaximumDischargeReactivePowerL3.Present {
 		e.Event(1-at, 6-at)
 		x.EVMaximumDischargeReactivePowerL3.Value.EncodeEXI(e)
-		e.Out("EVMaximumDischargeReactivePower_L3")
+		if e.Out("EVMaximumDischargeReactivePower_L3") {
+			return
+		}
 		at = 2
 	}
 	if x.EVMinimumDischargeReactivePower.Present {
 		e.Event(2-at, 6-at)
 		x.EVMinimumDischargeReactivePower.Value.EncodeEXI(e)
-		e.Out("EVMinimumDischargeReactivePower")
+		if e.Out("EVMinimumDischargeReactivePower") {
+			return
+		}
 		at = 3
 	}
 	if x.EVMinimumDischargeReactivePowerL2.Present {
 		e.Event(3-at, 6-at)
 		x.EVMinimumDischargeReactivePowerL2.Value.EncodeEXI(e)
-		e.Out("EVMinimumDischargeReactivePower_L2")
+		if e.Out("EVMinimumDischargeReactivePower_L2") {
+			return
+		}
 		at = 4
 	}
 	if x.EVMinimumDischargeReactivePowerL3.Present {
 		e.Event(4-at, 6-at)
 		x.EVMinimumDischargeReactivePowerL3.Value.EncodeEXI(e)
-		e.Out("EVMinimumDischargeReactivePower_L3")
+		if e.Out("EVMinimumDischargeReactivePower_L3") {
+			return
+		}
 		at = 5
 	}
 	e.Event(5-at, 6-at)
@@ -2214,41 +2422,55 @@ func (x *FaultRideThrough) DecodeEXI(d *exi.Decoder) {
 func (x *FaultRideThrough) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
 	x.VoltageLimitStartFRT.EncodeEXI(e)
-	e.Out("VoltageLimitStartFRT")
+	if e.Out("VoltageLimitStartFRT") {
+		return
+	}
 	at := uint32(0)
 	if x.VoltageLimitStopFRT.Present {
 		e.Event(0-at, 5-at)
 		x.VoltageLimitStopFRT.Value.EncodeEXI(e)
-		e.Out("VoltageLimitStopFRT")
+		if e.Out("VoltageLimitStopFRT") {
+			return
+		}
 		at = 1
 	}
 	if x.VoltageRecoveryLimit.Present {
 		e.Event(1-at, 5-at)
 		x.VoltageRecoveryLimit.Value.EncodeEXI(e)
-		e.Out("VoltageRecoveryLimit")
+		if e.Out("VoltageRecoveryLimit") {
+			return
+		}
 		at = 2
 	}
 	if x.VoltageRideThroughPositiveCurveKFactor.Present {
 		e.Event(2-at, 5-at)
 		x.VoltageRideThroughPositiveCurveKFactor.Value.EncodeEXI(e)
-		e.Out("VoltageRideThroughPositiveCurveKFactor")
+		if e.Out("VoltageRideThroughPositiveCurveKFactor") {
+			return
+		}
 		at = 3
 	}
 	if x.VoltageRideThroughNegativeCurveKFactor.Present {
 		e.Event(3-at, 5-at)
 		x.VoltageRideThroughNegativeCurveKFactor.Value.EncodeEXI(e)
-		e.Out("VoltageRideThroughNegativeCurveKFactor")
+		if e.Out("VoltageRideThroughNegativeCurveKFactor") {
+			return
+		}
 		at = 4
 	}
 	e.Event(4-at, 5-at)
 	e.Bool("PT1ResponseActivePower", x.PT1ResponseActivePower)
 	e.Event(0, 1)
 	x.StepResponseTimeConstantActivePower.EncodeEXI(e)
-	e.Out("StepResponseTimeConstantActivePower")
+	if e.Out("StepResponseTimeConstantActivePower") {
+		return
+	}
 	e.NextBool("PT1ResponseReactivePower", x.PT1ResponseReactivePower)
 	e.Event(0, 1)
 	x.StepResponseTimeConstantReactivePower.EncodeEXI(e)
-	e.Out("StepResponseTimeConstantReactivePower")
+	if e.Out("StepResponseTimeConstantReactivePower") {
+		return
+	}
 	e.Event(0, 1)
 }
 
@@ -2357,36 +2579,48 @@ func (x *ZeroCurrent) EncodeEXI(e *exi.Encoder) {
 	if x.OverVoltageLimit.Present {
 		e.Event(0-at, 5-at)
 		x.OverVoltageLimit.Value.EncodeEXI(e)
-		e.Out("OverVoltageLimit")
+		if e.Out("OverVoltageLimit") {
+			return
+		}
 		at = 1
 	}
 	if x.UnderVoltageLimit.Present {
 		e.Event(1-at, 5-at)
 		x.UnderVoltageLimit.Value.EncodeEXI(e)
-		e.Out("UnderVoltageLimit")
+		if e.Out("UnderVoltageLimit") {
+			return
+		}
 		at = 2
 	}
 	if x.OverVoltageRecoveryLimit.Present {
 		e.Event(2-at, 5-at)
 		x.OverVoltageRecoveryLimit.Value.EncodeEXI(e)
-		e.Out("OverVoltageRecoveryLimit")
+		if e.Out("OverVoltageRecoveryLimit") {
+			return
+		}
 		at = 3
 	}
 	if x.UnderVoltageRecoveryLimit.Present {
 		e.Event(3-at, 5-at)
 		x.UnderVoltageRecoveryLimit.Value.EncodeEXI(e)
-		e.Out("UnderVoltageRecoveryLimit")
+		if e.Out("UnderVoltageRecoveryLimit") {
+			return
+		}
 		at = 4
 	}
 	e.Event(4-at, 5-at)
 	e.Bool("PT1ResponseActivePower", x.PT1ResponseActivePower)
 	e.Event(0, 1)
 	x.StepResponseTimeConstantActivePower.EncodeEXI(e)
-	e.Out("StepResponseTimeConstantActivePower")
+	if e.Out("StepResponseTimeConstantActivePower") {
+		return
+	}
 	e.NextBool("PT1ResponseReactivePower", x.PT1ResponseReactivePower)
 	e.Event(0, 1)
 	x.StepResponseTimeConstantReactivePower.EncodeEXI(e)
-	e.Out("StepResponseTimeConstantReactivePower")
+	if e.Out("StepResponseTimeConstantReactivePower") {
+		return
+	}
 	e.Event(0, 1)
 }
 
@@ -2449,7 +2683,9 @@ func (x *SetpointExcitation) DecodeEXI(d *exi.Decoder) {
 func (x *SetpointExcitation) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
 	x.SetpointValue.EncodeEXI(e)
-	e.Out("SetpointValue")
+	if e.Out("SetpointValue") {
+		return
+	}
 	at := uint32(0)
 	if x.Excitation.Present {
 		e.Event(0-at, 2-at)
@@ -2496,10 +2732,14 @@ func (x *DataTuple) DecodeEXI(d *exi.Decoder) {
 func (x *DataTuple) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
 	x.XValue.EncodeEXI(e)
-	e.Out("xValue")
+	if e.Out("xValue") {
+		return
+	}
 	e.Event(0, 1)
 	x.YValue.EncodeEXI(e)
-	e.Out("yValue")
+	if e.Out("yValue") {
+		return
+	}
 	e.Event(0, 1)
 }
 
@@ -2564,10 +2804,14 @@ func (x *CurveDataPointsList) EncodeEXI(e *exi.Encoder) {
 	}
 	e.Event(0, 1)
 	x.CurveDataPoint[0].EncodeEXI(e)
-	e.Out("CurveDataPoint")
+	if e.Out("CurveDataPoint") {
+		return
+	}
 	e.Event(0, 1)
 	x.CurveDataPoint[1].EncodeEXI(e)
-	e.Out("CurveDataPoint")
+	if e.Out("CurveDataPoint") {
+		return
+	}
 	at := uint32(0)
 	if len(x.CurveDataPoint) > 10 {
 		e.TooMany("CurveDataPoint", 10)
@@ -2576,7 +2820,9 @@ func (x *CurveDataPointsList) EncodeEXI(e *exi.Encoder) {
 	for i := range x.CurveDataPoint[2:] {
 		e.Event(0-at, 2-at)
 		x.CurveDataPoint[i+2].EncodeEXI(e)
-		e.Out("CurveDataPoint")
+		if e.Out("CurveDataPoint") {
+			return
+		}
 	}
 	if len(x.CurveDataPoint) == 10 {
 		at = 1
@@ -2678,12 +2924,16 @@ func (x *DERCurve) EncodeEXI(e *exi.Encoder) {
 	e.NextEnum("yUnit", uint8(x.YUnit), 5)
 	e.Event(0, 1)
 	x.CurveDataPoints.EncodeEXI(e)
-	e.Out("CurveDataPoints")
+	if e.Out("CurveDataPoints") {
+		return
+	}
 	at := uint32(0)
 	if x.MinCosPhi.Present {
 		e.Event(0-at, 5-at)
 		x.MinCosPhi.Value.EncodeEXI(e)
-		e.Out("MinCosPhi")
+		if e.Out("MinCosPhi") {
+			return
+		}
 		at = 1
 	}
 	if x.LockValueUnit.Present {
@@ -2694,25 +2944,33 @@ func (x *DERCurve) EncodeEXI(e *exi.Encoder) {
 	if x.LockInValue.Present {
 		e.Event(2-at, 5-at)
 		x.LockInValue.Value.EncodeEXI(e)
-		e.Out("LockInValue")
+		if e.Out("LockInValue") {
+			return
+		}
 		at = 3
 	}
 	if x.LockOutValue.Present {
 		e.Event(3-at, 5-at)
 		x.LockOutValue.Value.EncodeEXI(e)
-		e.Out("LockOutValue")
+		if e.Out("LockOutValue") {
+			return
+		}
 		at = 4
 	}
 	e.Event(4-at, 5-at)
 	e.Bool("PT1ResponseReactivePower", x.PT1ResponseReactivePower)
 	e.Event(0, 1)
 	x.StepResponseTimeConstantReactivePower.EncodeEXI(e)
-	e.Out("StepResponseTimeConstantReactivePower")
+	if e.Out("StepResponseTimeConstantReactivePower") {
+		return
+	}
 	at = 0
 	if x.IntentionalDelay.Present {
 		e.Event(0-at, 2-at)
 		x.IntentionalDelay.Value.EncodeEXI(e)
-		e.Out("IntentionalDelay")
+		if e.Out("IntentionalDelay") {
+			return
+		}
 		at = 1
 	}
 	e.Event(1-at, 2-at)
@@ -2792,15 +3050,21 @@ func (x *ReactivePowerSupport) EncodeEXI(e *exi.Encoder) {
 	case x.VoltVar.Present:
 		e.Event(0, 3)
 		x.VoltVar.Value.EncodeEXI(e)
-		e.Out("VoltVar")
+		if e.Out("VoltVar") {
+			return
+		}
 	case x.WattVar.Present:
 		e.Event(1, 3)
 		x.WattVar.Value.EncodeEXI(e)
-		e.Out("WattVar")
+		if e.Out("WattVar") {
+			return
+		}
 	case x.WattCosPhi.Present:
 		e.Event(2, 3)
 		x.WattCosPhi.Value.EncodeEXI(e)
-		e.Out("WattCosPhi")
+		if e.Out("WattCosPhi") {
+			return
+		}
 	default:
 		e.Missing("VoltVar or WattVar or WattCosPhi")
 	}
@@ -2925,10 +3189,14 @@ func (x *FrequencyWatt) DecodeEXI(d *exi.Decoder) {
 func (x *FrequencyWatt) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
 	x.Fstart.EncodeEXI(e)
-	e.Out("Fstart")
+	if e.Out("Fstart") {
+		return
+	}
 	e.Event(0, 1)
 	x.Fstop.EncodeEXI(e)
-	e.Out("Fstop")
+	if e.Out("Fstop") {
+		return
+	}
 	at := uint32(0)
 	if x.IntentionalDelayFstop.Present {
 		e.Event(0-at, 2-at)
@@ -2937,7 +3205,9 @@ func (x *FrequencyWatt) EncodeEXI(e *exi.Encoder) {
 	}
 	e.Event(1-at, 2-at)
 	x.Slope.EncodeEXI(e)
-	e.Out("Slope")
+	if e.Out("Slope") {
+		return
+	}
 	at = 0
 	if x.DeactivationTime.Present {
 		e.Event(0-at, 3-at)
@@ -2962,7 +3232,9 @@ func (x *FrequencyWatt) EncodeEXI(e *exi.Encoder) {
 	e.Bool("PT1ResponseActivePower", x.PT1ResponseActivePower)
 	e.Event(0, 1)
 	x.StepResponseTimeConstantActivePower.EncodeEXI(e)
-	e.Out("StepResponseTimeConstantActivePower")
+	if e.Out("StepResponseTimeConstantActivePower") {
+		return
+	}
 	e.Event(0, 1)
 }
 
@@ -3033,14 +3305,20 @@ func (x *VoltWatt) EncodeEXI(e *exi.Encoder) {
 	e.NextEnum("PowerReference", uint8(x.PowerReference), 2)
 	e.Event(0, 1)
 	x.UStart.EncodeEXI(e)
-	e.Out("UStart")
+	if e.Out("UStart") {
+		return
+	}
 	e.Event(0, 1)
 	x.UStop.EncodeEXI(e)
-	e.Out("UStop")
+	if e.Out("UStop") {
+		return
+	}
 	e.NextBool("PT1ResponseActivePower", x.PT1ResponseActivePower)
 	e.Event(0, 1)
 	x.StepResponseTimeConstantActivePower.EncodeEXI(e)
-	e.Out("StepResponseTimeConstantActivePower")
+	if e.Out("StepResponseTimeConstantActivePower") {
+		return
+	}
 	at := uint32(0)
 	if x.IntentionalDelayPowerControl.Present {
 		e.Event(0-at, 2-at)
@@ -3106,19 +3384,25 @@ func (x *ActivePowerSupport) EncodeEXI(e *exi.Encoder) {
 	if x.UnderFrequencyWatt.Present {
 		e.Event(0-at, 4-at)
 		x.UnderFrequencyWatt.Value.EncodeEXI(e)
-		e.Out("UnderFrequencyWatt")
+		if e.Out("UnderFrequencyWatt") {
+			return
+		}
 		at = 1
 	}
 	if x.OverFrequencyWatt.Present {
 		e.Event(1-at, 4-at)
 		x.OverFrequencyWatt.Value.EncodeEXI(e)
-		e.Out("OverFrequencyWatt")
+		if e.Out("OverFrequencyWatt") {
+			return
+		}
 		at = 2
 	}
 	if x.VoltWatt.Present {
 		e.Event(2-at, 4-at)
 		x.VoltWatt.Value.EncodeEXI(e)
-		e.Out("VoltWatt")
+		if e.Out("VoltWatt") {
+			return
+		}
 		at = 3
 	}
 	e.Event(3-at, 4-at)
@@ -3209,37 +3493,49 @@ func (x *DERControl) EncodeEXI(e *exi.Encoder) {
 	if x.OvervoltageFaultRideThrough.Present {
 		e.Event(0-at, 7-at)
 		x.OvervoltageFaultRideThrough.Value.EncodeEXI(e)
-		e.Out("OvervoltageFaultRideThrough")
+		if e.Out("OvervoltageFaultRideThrough") {
+			return
+		}
 		at = 1
 	}
 	if x.UndervoltageFaultRideThrough.Present {
 		e.Event(1-at, 7-at)
 		x.UndervoltageFaultRideThrough.Value.EncodeEXI(e)
-		e.Out("UndervoltageFaultRideThrough")
+		if e.Out("UndervoltageFaultRideThrough") {
+			return
+		}
 		at = 2
 	}
 	if x.ZeroCurrent.Present {
 		e.Event(2-at, 7-at)
 		x.ZeroCurrent.Value.EncodeEXI(e)
-		e.Out("ZeroCurrent")
+		if e.Out("ZeroCurrent") {
+			return
+		}
 		at = 3
 	}
 	if x.ReactivePowerSupport != nil {
 		e.Event(3-at, 7-at)
 		x.ReactivePowerSupport.EncodeEXI(e)
-		e.Out("ReactivePowerSupport")
+		if e.Out("ReactivePowerSupport") {
+			return
+		}
 		at = 4
 	}
 	if x.ActivePowerSupport.Present {
 		e.Event(4-at, 7-at)
 		x.ActivePowerSupport.Value.EncodeEXI(e)
-		e.Out("ActivePowerSupport")
+		if e.Out("ActivePowerSupport") {
+			return
+		}
 		at = 5
 	}
 	if x.MaximumLevelDCInjection.Present {
 		e.Event(5-at, 7-at)
 		x.MaximumLevelDCInjection.Value.EncodeEXI(e)
-		e.Out("MaximumLevelDCInjection")
+		if e.Out("MaximumLevelDCInjection") {
+			return
+		}
 		at = 6
 	}
 	e.Event(6-at, 7-at)

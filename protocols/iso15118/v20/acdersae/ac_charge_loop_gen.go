@@ -227,119 +227,165 @@ func (x *BPTDynamicACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	e.Event(1-at, 2-at)
 	x.EVTargetEnergyRequest.EncodeEXI(e)
-	e.Out("EVTargetEnergyRequest")
+	if e.Out("EVTargetEnergyRequest") {
+		return
+	}
 	e.Event(0, 1)
 	x.EVMaximumEnergyRequest.EncodeEXI(e)
-	e.Out("EVMaximumEnergyRequest")
+	if e.Out("EVMaximumEnergyRequest") {
+		return
+	}
 	e.Event(0, 1)
 	x.EVMinimumEnergyRequest.EncodeEXI(e)
-	e.Out("EVMinimumEnergyRequest")
+	if e.Out("EVMinimumEnergyRequest") {
+		return
+	}
 	e.Event(0, 1)
 	x.EVMaximumChargePower.EncodeEXI(e)
-	e.Out("EVMaximumChargePower")
+	if e.Out("EVMaximumChargePower") {
+		return
+	}
 	at = 0
 	if x.EVMaximumChargePowerL2.Present {
 		e.Event(0-at, 3-at)
 		x.EVMaximumChargePowerL2.Value.EncodeEXI(e)
-		e.Out("EVMaximumChargePower_L2")
+		if e.Out("EVMaximumChargePower_L2") {
+			return
+		}
 		at = 1
 	}
 	if x.EVMaximumChargePowerL3.Present {
 		e.Event(1-at, 3-at)
 		x.EVMaximumChargePowerL3.Value.EncodeEXI(e)
-		e.Out("EVMaximumChargePower_L3")
+		if e.Out("EVMaximumChargePower_L3") {
+			return
+		}
 		at = 2
 	}
 	e.Event(2-at, 3-at)
 	x.EVMinimumChargePower.EncodeEXI(e)
-	e.Out("EVMinimumChargePower")
+	if e.Out("EVMinimumChargePower") {
+		return
+	}
 	at = 0
 	if x.EVMinimumChargePowerL2.Present {
 		e.Event(0-at, 3-at)
 		x.EVMinimumChargePowerL2.Value.EncodeEXI(e)
-		e.Out("EVMinimumChargePower_L2")
+		if e.Out("EVMinimumChargePower_L2") {
+			return
+		}
 		at = 1
 	}
 	if x.EVMinimumChargePowerL3.Present {
 		e.Event(1-at, 3-at)
 		x.EVMinimumChargePowerL3.Value.EncodeEXI(e)
-		e.Out("EVMinimumChargePower_L3")
+		if e.Out("EVMinimumChargePower_L3") {
+			return
+		}
 		at = 2
 	}
 	e.Event(2-at, 3-at)
 	x.EVPresentActivePower.EncodeEXI(e)
-	e.Out("EVPresentActivePower")
+	if e.Out("EVPresentActivePower") {
+		return
+	}
 	at = 0
 	if x.EVPresentActivePowerL2.Present {
 		e.Event(0-at, 3-at)
 		x.EVPresentActivePowerL2.Value.EncodeEXI(e)
-		e.Out("EVPresentActivePower_L2")
+		if e.Out("EVPresentActivePower_L2") {
+			return
+		}
 		at = 1
 	}
 	if x.EVPresentActivePowerL3.Present {
 		e.Event(1-at, 3-at)
 		x.EVPresentActivePowerL3.Value.EncodeEXI(e)
-		e.Out("EVPresentActivePower_L3")
+		if e.Out("EVPresentActivePower_L3") {
+			return
+		}
 		at = 2
 	}
 	e.Event(2-at, 3-at)
 	x.EVPresentReactivePower.EncodeEXI(e)
-	e.Out("EVPresentReactivePower")
+	if e.Out("EVPresentReactivePower") {
+		return
+	}
 	at = 0
 	if x.EVPresentReactivePowerL2.Present {
 		e.Event(0-at, 3-at)
 		x.EVPresentReactivePowerL2.Value.EncodeEXI(e)
-		e.Out("EVPresentReactivePower_L2")
+		if e.Out("EVPresentReactivePower_L2") {
+			return
+		}
 		at = 1
 	}
 	if x.EVPresentReactivePowerL3.Present {
 		e.Event(1-at, 3-at)
 		x.EVPresentReactivePowerL3.Value.EncodeEXI(e)
-		e.Out("EVPresentReactivePower_L3")
+		if e.Out("EVPresentReactivePower_L3") {
+			return
+		}
 		at = 2
 	}
 	e.Event(2-at, 3-at)
 	x.EVMaximumDischargePower.EncodeEXI(e)
-	e.Out("EVMaximumDischargePower")
+	if e.Out("EVMaximumDischargePower") {
+		return
+	}
 	at = 0
 	if x.EVMaximumDischargePowerL2.Present {
 		e.Event(0-at, 3-at)
 		x.EVMaximumDischargePowerL2.Value.EncodeEXI(e)
-		e.Out("EVMaximumDischargePower_L2")
+		if e.Out("EVMaximumDischargePower_L2") {
+			return
+		}
 		at = 1
 	}
 	if x.EVMaximumDischargePowerL3.Present {
 		e.Event(1-at, 3-at)
 		x.EVMaximumDischargePowerL3.Value.EncodeEXI(e)
-		e.Out("EVMaximumDischargePower_L3")
+		if e.Out("EVMaximumDischargePower_L3") {
+			return
+		}
 		at = 2
 	}
 	e.Event(2-at, 3-at)
 	x.EVMinimumDischargePower.EncodeEXI(e)
-	e.Out("EVMinimumDischargePower")
+	if e.Out("EVMinimumDischargePower") {
+		return
+	}
 	at = 0
 	if x.EVMinimumDischargePowerL2.Present {
 		e.Event(0-at, 5-at)
 		x.EVMinimumDischargePowerL2.Value.EncodeEXI(e)
-		e.Out("EVMinimumDischargePower_L2")
+		if e.Out("EVMinimumDischargePower_L2") {
+			return
+		}
 		at = 1
 	}
 	if x.EVMinimumDischargePowerL3.Present {
 		e.Event(1-at, 5-at)
 		x.EVMinimumDischargePowerL3.Value.EncodeEXI(e)
-		e.Out("EVMinimumDischargePower_L3")
+		if e.Out("EVMinimumDischargePower_L3") {
+			return
+		}
 		at = 2
 	}
 	if x.EVMaximumV2XEnergyRequest.Present {
 		e.Event(2-at, 5-at)
 		x.EVMaximumV2XEnergyRequest.Value.EncodeEXI(e)
-		e.Out("EVMaximumV2XEnergyRequest")
+		if e.Out("EVMaximumV2XEnergyRequest") {
+			return
+		}
 		at = 3
 	}
 	if x.EVMinimumV2XEnergyRequest.Present {
 		e.Event(3-at, 5-at)
 		x.EVMinimumV2XEnergyRequest.Value.EncodeEXI(e)
-		e.Out("EVMinimumV2XEnergyRequest")
+		if e.Out("EVMinimumV2XEnergyRequest") {
+			return
+		}
 		at = 4
 	}
 	e.Event(4-at, 5-at)
@@ -638,125 +684,167 @@ func (x *BPTScheduledACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	if x.EVTargetEnergyRequest.Present {
 		e.Event(0-at, 10-at)
 		x.EVTargetEnergyRequest.Value.EncodeEXI(e)
-		e.Out("EVTargetEnergyRequest")
+		if e.Out("EVTargetEnergyRequest") {
+			return
+		}
 		at = 1
 	}
 	if x.EVMaximumEnergyRequest.Present {
 		e.Event(1-at, 10-at)
 		x.EVMaximumEnergyRequest.Value.EncodeEXI(e)
-		e.Out("EVMaximumEnergyRequest")
+		if e.Out("EVMaximumEnergyRequest") {
+			return
+		}
 		at = 2
 	}
 	if x.EVMinimumEnergyRequest.Present {
 		e.Event(2-at, 10-at)
 		x.EVMinimumEnergyRequest.Value.EncodeEXI(e)
-		e.Out("EVMinimumEnergyRequest")
+		if e.Out("EVMinimumEnergyRequest") {
+			return
+		}
 		at = 3
 	}
 	if x.EVMaximumChargePower.Present {
 		e.Event(3-at, 10-at)
 		x.EVMaximumChargePower.Value.EncodeEXI(e)
-		e.Out("EVMaximumChargePower")
+		if e.Out("EVMaximumChargePower") {
+			return
+		}
 		at = 4
 	}
 	if x.EVMaximumChargePowerL2.Present {
 		e.Event(4-at, 10-at)
 		x.EVMaximumChargePowerL2.Value.EncodeEXI(e)
-		e.Out("EVMaximumChargePower_L2")
+		if e.Out("EVMaximumChargePower_L2") {
+			return
+		}
 		at = 5
 	}
 	if x.EVMaximumChargePowerL3.Present {
 		e.Event(5-at, 10-at)
 		x.EVMaximumChargePowerL3.Value.EncodeEXI(e)
-		e.Out("EVMaximumChargePower_L3")
+		if e.Out("EVMaximumChargePower_L3") {
+			return
+		}
 		at = 6
 	}
 	if x.EVMinimumChargePower.Present {
 		e.Event(6-at, 10-at)
 		x.EVMinimumChargePower.Value.EncodeEXI(e)
-		e.Out("EVMinimumChargePower")
+		if e.Out("EVMinimumChargePower") {
+			return
+		}
 		at = 7
 	}
 	if x.EVMinimumChargePowerL2.Present {
 		e.Event(7-at, 10-at)
 		x.EVMinimumChargePowerL2.Value.EncodeEXI(e)
-		e.Out("EVMinimumChargePower_L2")
+		if e.Out("EVMinimumChargePower_L2") {
+			return
+		}
 		at = 8
 	}
 	if x.EVMinimumChargePowerL3.Present {
 		e.Event(8-at, 10-at)
 		x.EVMinimumChargePowerL3.Value.EncodeEXI(e)
-		e.Out("EVMinimumChargePower_L3")
+		if e.Out("EVMinimumChargePower_L3") {
+			return
+		}
 		at = 9
 	}
 	e.Event(9-at, 10-at)
 	x.EVPresentActivePower.EncodeEXI(e)
-	e.Out("EVPresentActivePower")
+	if e.Out("EVPresentActivePower") {
+		return
+	}
 	at = 0
 	if x.EVPresentActivePowerL2.Present {
 		e.Event(0-at, 12-at)
 		x.EVPresentActivePowerL2.Value.EncodeEXI(e)
-		e.Out("EVPresentActivePower_L2")
+		if e.Out("EVPresentActivePower_L2") {
+			return
+		}
 		at = 1
 	}
 	if x.EVPresentActivePowerL3.Present {
 		e.Event(1-at, 12-at)
 		x.EVPresentActivePowerL3.Value.EncodeEXI(e)
-		e.Out("EVPresentActivePower_L3")
+		if e.Out("EVPresentActivePower_L3") {
+			return
+		}
 		at = 2
 	}
 	if x.EVPresentReactivePower.Present {
 		e.Event(2-at, 12-at)
 		x.EVPresentReactivePower.Value.EncodeEXI(e)
-		e.Out("EVPresentReactivePower")
+		if e.Out("EVPresentReactivePower") {
+			return
+		}
 		at = 3
 	}
 	if x.EVPresentReactivePowerL2.Present {
 		e.Event(3-at, 12-at)
 		x.EVPresentReactivePowerL2.Value.EncodeEXI(e)
-		e.Out("EVPresentReactivePower_L2")
+		if e.Out("EVPresentReactivePower_L2") {
+			return
+		}
 		at = 4
 	}
 	if x.EVPresentReactivePowerL3.Present {
 		e.Event(4-at, 12-at)
 		x.EVPresentReactivePowerL3.Value.EncodeEXI(e)
-		e.Out("EVPresentReactivePower_L3")
+		if e.Out("EVPresentReactivePower_L3") {
+			return
+		}
 		at = 5
 	}
 	if x.EVMaximumDischargePower.Present {
 		e.Event(5-at, 12-at)
 		x.EVMaximumDischargePower.Value.EncodeEXI(e)
-		e.Out("EVMaximumDischargePower")
+		if e.Out("EVMaximumDischargePower") {
+			return
+		}
 		at = 6
 	}
 	if x.EVMaximumDischargePowerL2.Present {
 		e.Event(6-at, 12-at)
 		x.EVMaximumDischargePowerL2.Value.EncodeEXI(e)
-		e.Out("EVMaximumDischargePower_L2")
+		if e.Out("EVMaximumDischargePower_L2") {
+			return
+		}
 		at = 7
 	}
 	if x.EVMaximumDischargePowerL3.Present {
 		e.Event(7-at, 12-at)
 		x.EVMaximumDischargePowerL3.Value.EncodeEXI(e)
-		e.Out("EVMaximumDischargePower_L3")
+		if e.Out("EVMaximumDischargePower_L3") {
+			return
+		}
 		at = 8
 	}
 	if x.EVMinimumDischargePower.Present {
 		e.Event(8-at, 12-at)
 		x.EVMinimumDischargePower.Value.EncodeEXI(e)
-		e.Out("EVMinimumDischargePower")
+		if e.Out("EVMinimumDischargePower") {
+			return
+		}
 		at = 9
 	}
 	if x.EVMinimumDischargePowerL2.Present {
 		e.Event(9-at, 12-at)
 		x.EVMinimumDischargePowerL2.Value.EncodeEXI(e)
-		e.Out("EVMinimumDischargePower_L2")
+		if e.Out("EVMinimumDischargePower_L2") {
+			return
+		}
 		at = 10
 	}
 	if x.EVMinimumDischargePowerL3.Present {
 		e.Event(10-at, 12-at)
 		x.EVMinimumDischargePowerL3.Value.EncodeEXI(e)
-		e.Out("EVMinimumDischargePower_L3")
+		if e.Out("EVMinimumDischargePower_L3") {
+			return
+		}
 		at = 11
 	}
 	e.Event(11-at, 12-at)
@@ -1163,150 +1251,208 @@ func (x *DERDynamicACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	e.Event(1-at, 2-at)
 	x.EVTargetEnergyRequest.EncodeEXI(e)
-	e.Out("EVTargetEnergyRequest")
+	if e.Out("EVTargetEnergyRequest") {
+		return
+	}
 	e.Event(0, 1)
 	x.EVMaximumEnergyRequest.EncodeEXI(e)
-	e.Out("EVMaximumEnergyRequest")
+	if e.Out("EVMaximumEnergyRequest") {
+		return
+	}
 	e.Event(0, 1)
 	x.EVMinimumEnergyRequest.EncodeEXI(e)
-	e.Out("EVMinimumEnergyRequest")
+	if e.Out("EVMinimumEnergyRequest") {
+		return
+	}
 	e.Event(0, 1)
 	x.EVMaximumChargePower.EncodeEXI(e)
-	e.Out("EVMaximumChargePower")
+	if e.Out("EVMaximumChargePower") {
+		return
+	}
 	at = 0
 	if x.EVMaximumChargePowerL2.Present {
 		e.Event(0-at, 3-at)
 		x.EVMaximumChargePowerL2.Value.EncodeEXI(e)
-		e.Out("EVMaximumChargePower_L2")
+		if e.Out("EVMaximumChargePower_L2") {
+			return
+		}
 		at = 1
 	}
 	if x.EVMaximumChargePowerL3.Present {
 		e.Event(1-at, 3-at)
 		x.EVMaximumChargePowerL3.Value.EncodeEXI(e)
-		e.Out("EVMaximumChargePower_L3")
+		if e.Out("EVMaximumChargePower_L3") {
+			return
+		}
 		at = 2
 	}
 	e.Event(2-at, 3-at)
 	x.EVMinimumChargePower.EncodeEXI(e)
-	e.Out("EVMinimumChargePower")
+	if e.Out("EVMinimumChargePower") {
+		return
+	}
 	at = 0
 	if x.EVMinimumChargePowerL2.Present {
 		e.Event(0-at, 3-at)
 		x.EVMinimumChargePowerL2.Value.EncodeEXI(e)
-		e.Out("EVMinimumChargePower_L2")
+		if e.Out("EVMinimumChargePower_L2") {
+			return
+		}
 		at = 1
 	}
 	if x.EVMinimumChargePowerL3.Present {
 		e.Event(1-at, 3-at)
 		x.EVMinimumChargePowerL3.Value.EncodeEXI(e)
-		e.Out("EVMinimumChargePower_L3")
+		if e.Out("EVMinimumChargePower_L3") {
+			return
+		}
 		at = 2
 	}
 	e.Event(2-at, 3-at)
 	x.EVPresentActivePower.EncodeEXI(e)
-	e.Out("EVPresentActivePower")
+	if e.Out("EVPresentActivePower") {
+		return
+	}
 	at = 0
 	if x.EVPresentActivePowerL2.Present {
 		e.Event(0-at, 3-at)
 		x.EVPresentActivePowerL2.Value.EncodeEXI(e)
-		e.Out("EVPresentActivePower_L2")
+		if e.Out("EVPresentActivePower_L2") {
+			return
+		}
 		at = 1
 	}
 	if x.EVPresentActivePowerL3.Present {
 		e.Event(1-at, 3-at)
 		x.EVPresentActivePowerL3.Value.EncodeEXI(e)
-		e.Out("EVPresentActivePower_L3")
+		if e.Out("EVPresentActivePower_L3") {
+			return
+		}
 		at = 2
 	}
 	e.Event(2-at, 3-at)
 	x.EVPresentReactivePower.EncodeEXI(e)
-	e.Out("EVPresentReactivePower")
+	if e.Out("EVPresentReactivePower") {
+		return
+	}
 	at = 0
 	if x.EVPresentReactivePowerL2.Present {
 		e.Event(0-at, 3-at)
 		x.EVPresentReactivePowerL2.Value.EncodeEXI(e)
-		e.Out("EVPresentReactivePower_L2")
+		if e.Out("EVPresentReactivePower_L2") {
+			return
+		}
 		at = 1
 	}
 	if x.EVPresentReactivePowerL3.Present {
 		e.Event(1-at, 3-at)
 		x.EVPresentReactivePowerL3.Value.EncodeEXI(e)
-		e.Out("EVPresentReactivePower_L3")
+		if e.Out("EVPresentReactivePower_L3") {
+			return
+		}
 		at = 2
 	}
 	e.Event(2-at, 3-at)
 	x.EVMaximumDischargePower.EncodeEXI(e)
-	e.Out("EVMaximumDischargePower")
+	if e.Out("EVMaximumDischargePower") {
+		return
+	}
 	at = 0
 	if x.EVMaximumDischargePowerL2.Present {
 		e.Event(0-at, 3-at)
 		x.EVMaximumDischargePowerL2.Value.EncodeEXI(e)
-		e.Out("EVMaximumDischargePower_L2")
+		if e.Out("EVMaximumDischargePower_L2") {
+			return
+		}
 		at = 1
 	}
 	if x.EVMaximumDischargePowerL3.Present {
 		e.Event(1-at, 3-at)
 		x.EVMaximumDischargePowerL3.Value.EncodeEXI(e)
-		e.Out("EVMaximumDischargePower_L3")
+		if e.Out("EVMaximumDischargePower_L3") {
+			return
+		}
 		at = 2
 	}
 	e.Event(2-at, 3-at)
 	x.EVMinimumDischargePower.EncodeEXI(e)
-	e.Out("EVMinimumDischargePower")
+	if e.Out("EVMinimumDischargePower") {
+		return
+	}
 	at = 0
 	if x.EVMinimumDischargePowerL2.Present {
 		e.Event(0-at, 3-at)
 		x.EVMinimumDischargePowerL2.Value.EncodeEXI(e)
-		e.Out("EVMinimumDischargePower_L2")
+		if e.Out("EVMinimumDischargePower_L2") {
+			return
+		}
 		at = 1
 	}
 	if x.EVMinimumDischargePowerL3.Present {
 		e.Event(1-at, 3-at)
 		x.EVMinimumDischargePowerL3.Value.EncodeEXI(e)
-		e.Out("EVMinimumDischargePower_L3")
+		if e.Out("EVMinimumDischargePower_L3") {
+			return
+		}
 		at = 2
 	}
 	e.Event(2-at, 3-at)
 	x.EVPresentVoltage.EncodeEXI(e)
-	e.Out("EVPresentVoltage")
+	if e.Out("EVPresentVoltage") {
+		return
+	}
 	e.Event(0, 1)
 	x.EVPresentFrequency.EncodeEXI(e)
-	e.Out("EVPresentFrequency")
+	if e.Out("EVPresentFrequency") {
+		return
+	}
 	at = 0
 	if x.EVSessionTotalDischargeEnergyAvailable.Present {
 		e.Event(0-at, 7-at)
 		x.EVSessionTotalDischargeEnergyAvailable.Value.EncodeEXI(e)
-		e.Out("EVSessionTotalDischargeEnergyAvailable")
+		if e.Out("EVSessionTotalDischargeEnergyAvailable") {
+			return
+		}
 		at = 1
 	}
 	if x.EVApparentPower.Present {
 		e.Event(1-at, 7-at)
 		x.EVApparentPower.Value.EncodeEXI(e)
-		e.Out("EVApparentPower")
+		if e.Out("EVApparentPower") {
+			return
+		}
 		at = 2
 	}
 	if x.EVReactivePower != nil {
 		e.Event(2-at, 7-at)
 		x.EVReactivePower.EncodeEXI(e)
-		e.Out("EVReactivePower")
+		if e.Out("EVReactivePower") {
+			return
+		}
 		at = 3
 	}
 	if x.EVExcitation.Present {
 		e.Event(3-at, 7-at)
 		x.EVExcitation.Value.EncodeEXI(e)
-		e.Out("EVExcitation")
+		if e.Out("EVExcitation") {
+			return
+		}
 		at = 4
 	}
 	if x.EVMaximumV2XEnergyRequest.Present {
 		e.Event(4-at, 7-at)
 		x.EVMaximumV2XEnergyRequest.Value.EncodeEXI(e)
-		e.Out("EVMaximumV2XEnergyRequest")
+		if e.Out("EVMaximumV2XEnergyRequest") {
+			return
+		}
 		at = 5
 	}
 	if x.EVMinimumV2XEnergyRequest.Present {
 		e.Event(5-at, 7-at)
 		x.EVMinimumV2XEnergyRequest.Value.EncodeEXI(e)
-		e.Out("EVMinimumV2XEnergyRequest")
+		if e.Out("EVMinimumV2XEnergyRequest") {
+			return
+		}
 		at = 6
 	}
 	e.Event(6-at, 7-at)
@@ -1727,132 +1873,178 @@ func (x *DERScheduledACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	if x.EVTargetEnergyRequest.Present {
 		e.Event(0-at, 10-at)
 		x.EVTargetEnergyRequest.Value.EncodeEXI(e)
-		e.Out("EVTargetEnergyRequest")
+		if e.Out("EVTargetEnergyRequest") {
+			return
+		}
 		at = 1
 	}
 	if x.EVMaximumEnergyRequest.Present {
 		e.Event(1-at, 10-at)
 		x.EVMaximumEnergyRequest.Value.EncodeEXI(e)
-		e.Out("EVMaximumEnergyRequest")
+		if e.Out("EVMaximumEnergyRequest") {
+			return
+		}
 		at = 2
 	}
 	if x.EVMinimumEnergyRequest.Present {
 		e.Event(2-at, 10-at)
 		x.EVMinimumEnergyRequest.Value.EncodeEXI(e)
-		e.Out("EVMinimumEnergyRequest")
+		if e.Out("EVMinimumEnergyRequest") {
+			return
+		}
 		at = 3
 	}
 	if x.EVMaximumChargePower.Present {
 		e.Event(3-at, 10-at)
 		x.EVMaximumChargePower.Value.EncodeEXI(e)
-		e.Out("EVMaximumChargePower")
+		if e.Out("EVMaximumChargePower") {
+			return
+		}
 		at = 4
 	}
 	if x.EVMaximumChargePowerL2.Present {
 		e.Event(4-at, 10-at)
 		x.EVMaximumChargePowerL2.Value.EncodeEXI(e)
-		e.Out("EVMaximumChargePower_L2")
+		if e.Out("EVMaximumChargePower_L2") {
+			return
+		}
 		at = 5
 	}
 	if x.EVMaximumChargePowerL3.Present {
 		e.Event(5-at, 10-at)
 		x.EVMaximumChargePowerL3.Value.EncodeEXI(e)
-		e.Out("EVMaximumChargePower_L3")
+		if e.Out("EVMaximumChargePower_L3") {
+			return
+		}
 		at = 6
 	}
 	if x.EVMinimumChargePower.Present {
 		e.Event(6-at, 10-at)
 		x.EVMinimumChargePower.Value.EncodeEXI(e)
-		e.Out("EVMinimumChargePower")
+		if e.Out("EVMinimumChargePower") {
+			return
+		}
 		at = 7
 	}
 	if x.EVMinimumChargePowerL2.Present {
 		e.Event(7-at, 10-at)
 		x.EVMinimumChargePowerL2.Value.EncodeEXI(e)
-		e.Out("EVMinimumChargePower_L2")
+		if e.Out("EVMinimumChargePower_L2") {
+			return
+		}
 		at = 8
 	}
 	if x.EVMinimumChargePowerL3.Present {
 		e.Event(8-at, 10-at)
 		x.EVMinimumChargePowerL3.Value.EncodeEXI(e)
-		e.Out("EVMinimumChargePower_L3")
+		if e.Out("EVMinimumChargePower_L3") {
+			return
+		}
 		at = 9
 	}
 	e.Event(9-at, 10-at)
 	x.EVPresentActivePower.EncodeEXI(e)
-	e.Out("EVPresentActivePower")
+	if e.Out("EVPresentActivePower") {
+		return
+	}
 	at = 0
 	if x.EVPresentActivePowerL2.Present {
 		e.Event(0-at, 6-at)
 		x.EVPresentActivePowerL2.Value.EncodeEXI(e)
-		e.Out("EVPresentActivePower_L2")
+		if e.Out("EVPresentActivePower_L2") {
+			return
+		}
 		at = 1
 	}
 	if x.EVPresentActivePowerL3.Present {
 		e.Event(1-at, 6-at)
 		x.EVPresentActivePowerL3.Value.EncodeEXI(e)
-		e.Out("EVPresentActivePower_L3")
+		if e.Out("EVPresentActivePower_L3") {
+			return
+		}
 		at = 2
 	}
 	if x.EVPresentReactivePower.Present {
 		e.Event(2-at, 6-at)
 		x.EVPresentReactivePower.Value.EncodeEXI(e)
-		e.Out("EVPresentReactivePower")
+		if e.Out("EVPresentReactivePower") {
+			return
+		}
 		at = 3
 	}
 	if x.EVPresentReactivePowerL2.Present {
 		e.Event(3-at, 6-at)
 		x.EVPresentReactivePowerL2.Value.EncodeEXI(e)
-		e.Out("EVPresentReactivePower_L2")
+		if e.Out("EVPresentReactivePower_L2") {
+			return
+		}
 		at = 4
 	}
 	if x.EVPresentReactivePowerL3.Present {
 		e.Event(4-at, 6-at)
 		x.EVPresentReactivePowerL3.Value.EncodeEXI(e)
-		e.Out("EVPresentReactivePower_L3")
+		if e.Out("EVPresentReactivePower_L3") {
+			return
+		}
 		at = 5
 	}
 	e.Event(5-at, 6-at)
 	x.EVPresentVoltage.EncodeEXI(e)
-	e.Out("EVPresentVoltage")
+	if e.Out("EVPresentVoltage") {
+		return
+	}
 	e.Event(0, 1)
 	x.EVPresentFrequency.EncodeEXI(e)
-	e.Out("EVPresentFrequency")
+	if e.Out("EVPresentFrequency") {
+		return
+	}
 	at = 0
 	if x.EVMaximumDischargePower.Present {
 		e.Event(0-at, 7-at)
 		x.EVMaximumDischargePower.Value.EncodeEXI(e)
-		e.Out("EVMaximumDischargePower")
+		if e.Out("EVMaximumDischargePower") {
+			return
+		}
 		at = 1
 	}
 	if x.EVMaximumDischargePowerL2.Present {
 		e.Event(1-at, 7-at)
 		x.EVMaximumDischargePowerL2.Value.EncodeEXI(e)
-		e.Out("EVMaximumDischargePower_L2")
+		if e.Out("EVMaximumDischargePower_L2") {
+			return
+		}
 		at = 2
 	}
 	if x.EVMaximumDischargePowerL3.Present {
 		e.Event(2-at, 7-at)
 		x.EVMaximumDischargePowerL3.Value.EncodeEXI(e)
-		e.Out("EVMaximumDischargePower_L3")
+		if e.Out("EVMaximumDischargePower_L3") {
+			return
+		}
 		at = 3
 	}
 	if x.EVMinimumDischargePower.Present {
 		e.Event(3-at, 7-at)
 		x.EVMinimumDischargePower.Value.EncodeEXI(e)
-		e.Out("EVMinimumDischargePower")
+		if e.Out("EVMinimumDischargePower") {
+			return
+		}
 		at = 4
 	}
 	if x.EVMinimumDischargePowerL2.Present {
 		e.Event(4-at, 7-at)
 		x.EVMinimumDischargePowerL2.Value.EncodeEXI(e)
-		e.Out("EVMinimumDischargePower_L2")
+		if e.Out("EVMinimumDischargePower_L2") {
+			return
+		}
 		at = 5
 	}
 	if x.EVMinimumDischargePowerL3.Present {
 		e.Event(5-at, 7-at)
 		x.EVMinimumDischargePowerL3.Value.EncodeEXI(e)
-		e.Out("EVMinimumDischargePower_L3")
+		if e.Out("EVMinimumDischargePower_L3") {
+			return
+		}
 		at = 6
 	}
 	e.Event(6-at, 7-at)
@@ -1862,19 +2054,25 @@ func (x *DERScheduledACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	if x.EVApparentPower.Present {
 		e.Event(0-at, 4-at)
 		x.EVApparentPower.Value.EncodeEXI(e)
-		e.Out("EVApparentPower")
+		if e.Out("EVApparentPower") {
+			return
+		}
 		at = 1
 	}
 	if x.EVReactivePower != nil {
 		e.Event(1-at, 4-at)
 		x.EVReactivePower.EncodeEXI(e)
-		e.Out("EVReactivePower")
+		if e.Out("EVReactivePower") {
+			return
+		}
 		at = 2
 	}
 	if x.EVExcitation.Present {
 		e.Event(2-at, 4-at)
 		x.EVExcitation.Value.EncodeEXI(e)
-		e.Out("EVExcitation")
+		if e.Out("EVExcitation") {
+			return
+		}
 		at = 3
 	}
 	e.Event(3-at, 4-at)
@@ -2185,75 +2383,105 @@ func (x *DynamicACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	e.Event(1-at, 2-at)
 	x.EVTargetEnergyRequest.EncodeEXI(e)
-	e.Out("EVTargetEnergyRequest")
+	if e.Out("EVTargetEnergyRequest") {
+		return
+	}
 	e.Event(0, 1)
 	x.EVMaximumEnergyRequest.EncodeEXI(e)
-	e.Out("EVMaximumEnergyRequest")
+	if e.Out("EVMaximumEnergyRequest") {
+		return
+	}
 	e.Event(0, 1)
 	x.EVMinimumEnergyRequest.EncodeEXI(e)
-	e.Out("EVMinimumEnergyRequest")
+	if e.Out("EVMinimumEnergyRequest") {
+		return
+	}
 	e.Event(0, 1)
 	x.EVMaximumChargePower.EncodeEXI(e)
-	e.Out("EVMaximumChargePower")
+	if e.Out("EVMaximumChargePower") {
+		return
+	}
 	at = 0
 	if x.EVMaximumChargePowerL2.Present {
 		e.Event(0-at, 3-at)
 		x.EVMaximumChargePowerL2.Value.EncodeEXI(e)
-		e.Out("EVMaximumChargePower_L2")
+		if e.Out("EVMaximumChargePower_L2") {
+			return
+		}
 		at = 1
 	}
 	if x.EVMaximumChargePowerL3.Present {
 		e.Event(1-at, 3-at)
 		x.EVMaximumChargePowerL3.Value.EncodeEXI(e)
-		e.Out("EVMaximumChargePower_L3")
+		if e.Out("EVMaximumChargePower_L3") {
+			return
+		}
 		at = 2
 	}
 	e.Event(2-at, 3-at)
 	x.EVMinimumChargePower.EncodeEXI(e)
-	e.Out("EVMinimumChargePower")
+	if e.Out("EVMinimumChargePower") {
+		return
+	}
 	at = 0
 	if x.EVMinimumChargePowerL2.Present {
 		e.Event(0-at, 3-at)
 		x.EVMinimumChargePowerL2.Value.EncodeEXI(e)
-		e.Out("EVMinimumChargePower_L2")
+		if e.Out("EVMinimumChargePower_L2") {
+			return
+		}
 		at = 1
 	}
 	if x.EVMinimumChargePowerL3.Present {
 		e.Event(1-at, 3-at)
 		x.EVMinimumChargePowerL3.Value.EncodeEXI(e)
-		e.Out("EVMinimumChargePower_L3")
+		if e.Out("EVMinimumChargePower_L3") {
+			return
+		}
 		at = 2
 	}
 	e.Event(2-at, 3-at)
 	x.EVPresentActivePower.EncodeEXI(e)
-	e.Out("EVPresentActivePower")
+	if e.Out("EVPresentActivePower") {
+		return
+	}
 	at = 0
 	if x.EVPresentActivePowerL2.Present {
 		e.Event(0-at, 3-at)
 		x.EVPresentActivePowerL2.Value.EncodeEXI(e)
-		e.Out("EVPresentActivePower_L2")
+		if e.Out("EVPresentActivePower_L2") {
+			return
+		}
 		at = 1
 	}
 	if x.EVPresentActivePowerL3.Present {
 		e.Event(1-at, 3-at)
 		x.EVPresentActivePowerL3.Value.EncodeEXI(e)
-		e.Out("EVPresentActivePower_L3")
+		if e.Out("EVPresentActivePower_L3") {
+			return
+		}
 		at = 2
 	}
 	e.Event(2-at, 3-at)
 	x.EVPresentReactivePower.EncodeEXI(e)
-	e.Out("EVPresentReactivePower")
+	if e.Out("EVPresentReactivePower") {
+		return
+	}
 	at = 0
 	if x.EVPresentReactivePowerL2.Present {
 		e.Event(0-at, 3-at)
 		x.EVPresentReactivePowerL2.Value.EncodeEXI(e)
-		e.Out("EVPresentReactivePower_L2")
+		if e.Out("EVPresentReactivePower_L2") {
+			return
+		}
 		at = 1
 	}
 	if x.EVPresentReactivePowerL3.Present {
 		e.Event(1-at, 3-at)
 		x.EVPresentReactivePowerL3.Value.EncodeEXI(e)
-		e.Out("EVPresentReactivePower_L3")
+		if e.Out("EVPresentReactivePower_L3") {
+			return
+		}
 		at = 2
 	}
 	e.Event(2-at, 3-at)
@@ -2468,89 +2696,119 @@ func (x *ScheduledACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	if x.EVTargetEnergyRequest.Present {
 		e.Event(0-at, 10-at)
 		x.EVTargetEnergyRequest.Value.EncodeEXI(e)
-		e.Out("EVTargetEnergyRequest")
+		if e.Out("EVTargetEnergyRequest") {
+			return
+		}
 		at = 1
 	}
 	if x.EVMaximumEnergyRequest.Present {
 		e.Event(1-at, 10-at)
 		x.EVMaximumEnergyRequest.Value.EncodeEXI(e)
-		e.Out("EVMaximumEnergyRequest")
+		if e.Out("EVMaximumEnergyRequest") {
+			return
+		}
 		at = 2
 	}
 	if x.EVMinimumEnergyRequest.Present {
 		e.Event(2-at, 10-at)
 		x.EVMinimumEnergyRequest.Value.EncodeEXI(e)
-		e.Out("EVMinimumEnergyRequest")
+		if e.Out("EVMinimumEnergyRequest") {
+			return
+		}
 		at = 3
 	}
 	if x.EVMaximumChargePower.Present {
 		e.Event(3-at, 10-at)
 		x.EVMaximumChargePower.Value.EncodeEXI(e)
-		e.Out("EVMaximumChargePower")
+		if e.Out("EVMaximumChargePower") {
+			return
+		}
 		at = 4
 	}
 	if x.EVMaximumChargePowerL2.Present {
 		e.Event(4-at, 10-at)
 		x.EVMaximumChargePowerL2.Value.EncodeEXI(e)
-		e.Out("EVMaximumChargePower_L2")
+		if e.Out("EVMaximumChargePower_L2") {
+			return
+		}
 		at = 5
 	}
 	if x.EVMaximumChargePowerL3.Present {
 		e.Event(5-at, 10-at)
 		x.EVMaximumChargePowerL3.Value.EncodeEXI(e)
-		e.Out("EVMaximumChargePower_L3")
+		if e.Out("EVMaximumChargePower_L3") {
+			return
+		}
 		at = 6
 	}
 	if x.EVMinimumChargePower.Present {
 		e.Event(6-at, 10-at)
 		x.EVMinimumChargePower.Value.EncodeEXI(e)
-		e.Out("EVMinimumChargePower")
+		if e.Out("EVMinimumChargePower") {
+			return
+		}
 		at = 7
 	}
 	if x.EVMinimumChargePowerL2.Present {
 		e.Event(7-at, 10-at)
 		x.EVMinimumChargePowerL2.Value.EncodeEXI(e)
-		e.Out("EVMinimumChargePower_L2")
+		if e.Out("EVMinimumChargePower_L2") {
+			return
+		}
 		at = 8
 	}
 	if x.EVMinimumChargePowerL3.Present {
 		e.Event(8-at, 10-at)
 		x.EVMinimumChargePowerL3.Value.EncodeEXI(e)
-		e.Out("EVMinimumChargePower_L3")
+		if e.Out("EVMinimumChargePower_L3") {
+			return
+		}
 		at = 9
 	}
 	e.Event(9-at, 10-at)
 	x.EVPresentActivePower.EncodeEXI(e)
-	e.Out("EVPresentActivePower")
+	if e.Out("EVPresentActivePower") {
+		return
+	}
 	at = 0
 	if x.EVPresentActivePowerL2.Present {
 		e.Event(0-at, 6-at)
 		x.EVPresentActivePowerL2.Value.EncodeEXI(e)
-		e.Out("EVPresentActivePower_L2")
+		if e.Out("EVPresentActivePower_L2") {
+			return
+		}
 		at = 1
 	}
 	if x.EVPresentActivePowerL3.Present {
 		e.Event(1-at, 6-at)
 		x.EVPresentActivePowerL3.Value.EncodeEXI(e)
-		e.Out("EVPresentActivePower_L3")
+		if e.Out("EVPresentActivePower_L3") {
+			return
+		}
 		at = 2
 	}
 	if x.EVPresentReactivePower.Present {
 		e.Event(2-at, 6-at)
 		x.EVPresentReactivePower.Value.EncodeEXI(e)
-		e.Out("EVPresentReactivePower")
+		if e.Out("EVPresentReactivePower") {
+			return
+		}
 		at = 3
 	}
 	if x.EVPresentReactivePowerL2.Present {
 		e.Event(3-at, 6-at)
 		x.EVPresentReactivePowerL2.Value.EncodeEXI(e)
-		e.Out("EVPresentReactivePower_L2")
+		if e.Out("EVPresentReactivePower_L2") {
+			return
+		}
 		at = 4
 	}
 	if x.EVPresentReactivePowerL3.Present {
 		e.Event(4-at, 6-at)
 		x.EVPresentReactivePowerL3.Value.EncodeEXI(e)
-		e.Out("EVPresentReactivePower_L3")
+		if e.Out("EVPresentReactivePower_L3") {
+			return
+		}
 		at = 5
 	}
 	e.Event(5-at, 6-at)
@@ -2726,12 +2984,16 @@ func (x *ACChargeLoopReq) DecodeEXI(d *exi.Decoder) {
 func (x *ACChargeLoopReq) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
 	x.Header.EncodeEXI(e)
-	e.Out("Header")
+	if e.Out("Header") {
+		return
+	}
 	at := uint32(0)
 	if x.DisplayParameters.Present {
 		e.Event(0-at, 2-at)
 		x.DisplayParameters.Value.EncodeEXI(e)
-		e.Out("DisplayParameters")
+		if e.Out("DisplayParameters") {
+			return
+		}
 		at = 1
 	}
 	e.Event(1-at, 2-at)
@@ -2744,7 +3006,9 @@ func (x *ACChargeLoopReq) EncodeEXI(e *exi.Encoder) {
 			return
 		}
 		v.EncodeEXI(e)
-		e.Out("BPT_Dynamic_AC_CLReqControlMode")
+		if e.Out("BPT_Dynamic_AC_CLReqControlMode") {
+			return
+		}
 	case *BPTScheduledACCLReqControlMode:
 		e.Event(1, 7)
 		if v == nil {
@@ -2752,7 +3016,9 @@ func (x *ACChargeLoopReq) EncodeEXI(e *exi.Encoder) {
 			return
 		}
 		v.EncodeEXI(e)
-		e.Out("BPT_Scheduled_AC_CLReqControlMode")
+		if e.Out("BPT_Scheduled_AC_CLReqControlMode") {
+			return
+		}
 	case *DERDynamicACCLReqControlMode:
 		e.Event(3, 7)
 		if v == nil {
@@ -2760,7 +3026,9 @@ func (x *ACChargeLoopReq) EncodeEXI(e *exi.Encoder) {
 			return
 		}
 		v.EncodeEXI(e)
-		e.Out("DER_Dynamic_AC_CLReqControlMode")
+		if e.Out("DER_Dynamic_AC_CLReqControlMode") {
+			return
+		}
 	case *DERScheduledACCLReqControlMode:
 		e.Event(4, 7)
 		if v == nil {
@@ -2768,7 +3036,9 @@ func (x *ACChargeLoopReq) EncodeEXI(e *exi.Encoder) {
 			return
 		}
 		v.EncodeEXI(e)
-		e.Out("DER_Scheduled_AC_CLReqControlMode")
+		if e.Out("DER_Scheduled_AC_CLReqControlMode") {
+			return
+		}
 	case *DynamicACCLReqControlMode:
 		e.Event(5, 7)
 		if v == nil {
@@ -2776,7 +3046,9 @@ func (x *ACChargeLoopReq) EncodeEXI(e *exi.Encoder) {
 			return
 		}
 		v.EncodeEXI(e)
-		e.Out("Dynamic_AC_CLReqControlMode")
+		if e.Out("Dynamic_AC_CLReqControlMode") {
+			return
+		}
 	case *ScheduledACCLReqControlMode:
 		e.Event(6, 7)
 		if v == nil {
@@ -2784,7 +3056,9 @@ func (x *ACChargeLoopReq) EncodeEXI(e *exi.Encoder) {
 			return
 		}
 		v.EncodeEXI(e)
-		e.Out("Scheduled_AC_CLReqControlMode")
+		if e.Out("Scheduled_AC_CLReqControlMode") {
+			return
+		}
 	default:
 		e.Missing("CLReqControlMode")
 	}
@@ -2949,54 +3223,72 @@ func (x *BPTDynamicACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	e.Event(4-at, 5-at)
 	x.EVSETargetActivePower.EncodeEXI(e)
-	e.Out("EVSETargetActivePower")
+	if e.Out("EVSETargetActivePower") {
+		return
+	}
 	at = 0
 	if x.EVSETargetActivePowerL2.Present {
 		e.Event(0-at, 9-at)
 		x.EVSETargetActivePowerL2.Value.EncodeEXI(e)
-		e.Out("EVSETargetActivePower_L2")
+		if e.Out("EVSETargetActivePower_L2") {
+			return
+		}
 		at = 1
 	}
 	if x.EVSETargetActivePowerL3.Present {
 		e.Event(1-at, 9-at)
 		x.EVSETargetActivePowerL3.Value.EncodeEXI(e)
-		e.Out("EVSETargetActivePower_L3")
+		if e.Out("EVSETargetActivePower_L3") {
+			return
+		}
 		at = 2
 	}
 	if x.EVSETargetReactivePower.Present {
 		e.Event(2-at, 9-at)
 		x.EVSETargetReactivePower.Value.EncodeEXI(e)
-		e.Out("EVSETargetReactivePower")
+		if e.Out("EVSETargetReactivePower") {
+			return
+		}
 		at = 3
 	}
 	if x.EVSETargetReactivePowerL2.Present {
 		e.Event(3-at, 9-at)
 		x.EVSETargetReactivePowerL2.Value.EncodeEXI(e)
-		e.Out("EVSETargetReactivePower_L2")
+		if e.Out("EVSETargetReactivePower_L2") {
+			return
+		}
 		at = 4
 	}
 	if x.EVSETargetReactivePowerL3.Present {
 		e.Event(4-at, 9-at)
 		x.EVSETargetReactivePowerL3.Value.EncodeEXI(e)
-		e.Out("EVSETargetReactivePower_L3")
+		if e.Out("EVSETargetReactivePower_L3") {
+			return
+		}
 		at = 5
 	}
 	if x.EVSEPresentActivePower.Present {
 		e.Event(5-at, 9-at)
 		x.EVSEPresentActivePower.Value.EncodeEXI(e)
-		e.Out("EVSEPresentActivePower")
+		if e.Out("EVSEPresentActivePower") {
+			return
+		}
 		at = 6
 	}
 	if x.EVSEPresentActivePowerL2.Present {
 		e.Event(6-at, 9-at)
 		x.EVSEPresentActivePowerL2.Value.EncodeEXI(e)
-		e.Out("EVSEPresentActivePower_L2")
+		if e.Out("EVSEPresentActivePower_L2") {
+			return
+		}
 		at = 7
 	}
 	if x.EVSEPresentActivePowerL3.Present {
 		e.Event(7-at, 9-at)
 		x.EVSEPresentActivePowerL3.Value.EncodeEXI(e)
-		e.Out("EVSEPresentActivePower_L3")
+		if e.Out("EVSEPresentActivePower_L3") {
+			return
+		}
 		at = 8
 	}
 	e.Event(8-at, 9-at)
@@ -3150,55 +3442,73 @@ func (x *BPTScheduledACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	if x.EVSETargetActivePower.Present {
 		e.Event(0-at, 10-at)
 		x.EVSETargetActivePower.Value.EncodeEXI(e)
-		e.Out("EVSETargetActivePower")
+		if e.Out("EVSETargetActivePower") {
+			return
+		}
 		at = 1
 	}
 	if x.EVSETargetActivePowerL2.Present {
 		e.Event(1-at, 10-at)
 		x.EVSETargetActivePowerL2.Value.EncodeEXI(e)
-		e.Out("EVSETargetActivePower_L2")
+		if e.Out("EVSETargetActivePower_L2") {
+			return
+		}
 		at = 2
 	}
 	if x.EVSETargetActivePowerL3.Present {
 		e.Event(2-at, 10-at)
 		x.EVSETargetActivePowerL3.Value.EncodeEXI(e)
-		e.Out("EVSETargetActivePower_L3")
+		if e.Out("EVSETargetActivePower_L3") {
+			return
+		}
 		at = 3
 	}
 	if x.EVSETargetReactivePower.Present {
 		e.Event(3-at, 10-at)
 		x.EVSETargetReactivePower.Value.EncodeEXI(e)
-		e.Out("EVSETargetReactivePower")
+		if e.Out("EVSETargetReactivePower") {
+			return
+		}
 		at = 4
 	}
 	if x.EVSETargetReactivePowerL2.Present {
 		e.Event(4-at, 10-at)
 		x.EVSETargetReactivePowerL2.Value.EncodeEXI(e)
-		e.Out("EVSETargetReactivePower_L2")
+		if e.Out("EVSETargetReactivePower_L2") {
+			return
+		}
 		at = 5
 	}
 	if x.EVSETargetReactivePowerL3.Present {
 		e.Event(5-at, 10-at)
 		x.EVSETargetReactivePowerL3.Value.EncodeEXI(e)
-		e.Out("EVSETargetReactivePower_L3")
+		if e.Out("EVSETargetReactivePower_L3") {
+			return
+		}
 		at = 6
 	}
 	if x.EVSEPresentActivePower.Present {
 		e.Event(6-at, 10-at)
 		x.EVSEPresentActivePower.Value.EncodeEXI(e)
-		e.Out("EVSEPresentActivePower")
+		if e.Out("EVSEPresentActivePower") {
+			return
+		}
 		at = 7
 	}
 	if x.EVSEPresentActivePowerL2.Present {
 		e.Event(7-at, 10-at)
 		x.EVSEPresentActivePowerL2.Value.EncodeEXI(e)
-		e.Out("EVSEPresentActivePower_L2")
+		if e.Out("EVSEPresentActivePower_L2") {
+			return
+		}
 		at = 8
 	}
 	if x.EVSEPresentActivePowerL3.Present {
 		e.Event(8-at, 10-at)
 		x.EVSEPresentActivePowerL3.Value.EncodeEXI(e)
-		e.Out("EVSEPresentActivePower_L3")
+		if e.Out("EVSEPresentActivePower_L3") {
+			return
+		}
 		at = 9
 	}
 	e.Event(9-at, 10-at)
@@ -3461,94 +3771,126 @@ func (x *DERDynamicACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	e.Event(4-at, 5-at)
 	x.EVSETargetActivePower.EncodeEXI(e)
-	e.Out("EVSETargetActivePower")
+	if e.Out("EVSETargetActivePower") {
+		return
+	}
 	at = 0
 	if x.EVSETargetActivePowerL2.Present {
 		e.Event(0-at, 9-at)
 		x.EVSETargetActivePowerL2.Value.EncodeEXI(e)
-		e.Out("EVSETargetActivePower_L2")
+		if e.Out("EVSETargetActivePower_L2") {
+			return
+		}
 		at = 1
 	}
 	if x.EVSETargetActivePowerL3.Present {
 		e.Event(1-at, 9-at)
 		x.EVSETargetActivePowerL3.Value.EncodeEXI(e)
-		e.Out("EVSETargetActivePower_L3")
+		if e.Out("EVSETargetActivePower_L3") {
+			return
+		}
 		at = 2
 	}
 	if x.EVSETargetReactivePower.Present {
 		e.Event(2-at, 9-at)
 		x.EVSETargetReactivePower.Value.EncodeEXI(e)
-		e.Out("EVSETargetReactivePower")
+		if e.Out("EVSETargetReactivePower") {
+			return
+		}
 		at = 3
 	}
 	if x.EVSETargetReactivePowerL2.Present {
 		e.Event(3-at, 9-at)
 		x.EVSETargetReactivePowerL2.Value.EncodeEXI(e)
-		e.Out("EVSETargetReactivePower_L2")
+		if e.Out("EVSETargetReactivePower_L2") {
+			return
+		}
 		at = 4
 	}
 	if x.EVSETargetReactivePowerL3.Present {
 		e.Event(4-at, 9-at)
 		x.EVSETargetReactivePowerL3.Value.EncodeEXI(e)
-		e.Out("EVSETargetReactivePower_L3")
+		if e.Out("EVSETargetReactivePower_L3") {
+			return
+		}
 		at = 5
 	}
 	if x.EVSEPresentActivePower.Present {
 		e.Event(5-at, 9-at)
 		x.EVSEPresentActivePower.Value.EncodeEXI(e)
-		e.Out("EVSEPresentActivePower")
+		if e.Out("EVSEPresentActivePower") {
+			return
+		}
 		at = 6
 	}
 	if x.EVSEPresentActivePowerL2.Present {
 		e.Event(6-at, 9-at)
 		x.EVSEPresentActivePowerL2.Value.EncodeEXI(e)
-		e.Out("EVSEPresentActivePower_L2")
+		if e.Out("EVSEPresentActivePower_L2") {
+			return
+		}
 		at = 7
 	}
 	if x.EVSEPresentActivePowerL3.Present {
 		e.Event(7-at, 9-at)
 		x.EVSEPresentActivePowerL3.Value.EncodeEXI(e)
-		e.Out("EVSEPresentActivePower_L3")
+		if e.Out("EVSEPresentActivePower_L3") {
+			return
+		}
 		at = 8
 	}
 	e.Event(8-at, 9-at)
 	x.DERControlCLRes.EncodeEXI(e)
-	e.Out("DERControlCLRes")
+	if e.Out("DERControlCLRes") {
+		return
+	}
 	at = 0
 	if x.EVSEMaximumChargePower.Present {
 		e.Event(0-at, 9-at)
 		x.EVSEMaximumChargePower.Value.EncodeEXI(e)
-		e.Out("EVSEMaximumChargePower")
+		if e.Out("EVSEMaximumChargePower") {
+			return
+		}
 		at = 1
 	}
 	if x.EVSEMaximumChargePowerL2.Present {
 		e.Event(1-at, 9-at)
 		x.EVSEMaximumChargePowerL2.Value.EncodeEXI(e)
-		e.Out("EVSEMaximumChargePower_L2")
+		if e.Out("EVSEMaximumChargePower_L2") {
+			return
+		}
 		at = 2
 	}
 	if x.EVSEMaximumChargePowerL3.Present {
 		e.Event(2-at, 9-at)
 		x.EVSEMaximumChargePowerL3.Value.EncodeEXI(e)
-		e.Out("EVSEMaximumChargePower_L3")
+		if e.Out("EVSEMaximumChargePower_L3") {
+			return
+		}
 		at = 3
 	}
 	if x.EVSEMaximumDischargePower.Present {
 		e.Event(3-at, 9-at)
 		x.EVSEMaximumDischargePower.Value.EncodeEXI(e)
-		e.Out("EVSEMaximumDischargePower")
+		if e.Out("EVSEMaximumDischargePower") {
+			return
+		}
 		at = 4
 	}
 	if x.EVSEMaximumDischargePowerL2.Present {
 		e.Event(4-at, 9-at)
 		x.EVSEMaximumDischargePowerL2.Value.EncodeEXI(e)
-		e.Out("EVSEMaximumDischargePower_L2")
+		if e.Out("EVSEMaximumDischargePower_L2") {
+			return
+		}
 		at = 5
 	}
 	if x.EVSEMaximumDischargePowerL3.Present {
 		e.Event(5-at, 9-at)
 		x.EVSEMaximumDischargePowerL3.Value.EncodeEXI(e)
-		e.Out("EVSEMaximumDischargePower_L3")
+		if e.Out("EVSEMaximumDischargePower_L3") {
+			return
+		}
 		at = 6
 	}
 	if x.RequiredDEROperatingMode.Present {
@@ -3820,95 +4162,127 @@ func (x *DERScheduledACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	if x.EVSETargetActivePower.Present {
 		e.Event(0-at, 10-at)
 		x.EVSETargetActivePower.Value.EncodeEXI(e)
-		e.Out("EVSETargetActivePower")
+		if e.Out("EVSETargetActivePower") {
+			return
+		}
 		at = 1
 	}
 	if x.EVSETargetActivePowerL2.Present {
 		e.Event(1-at, 10-at)
 		x.EVSETargetActivePowerL2.Value.EncodeEXI(e)
-		e.Out("EVSETargetActivePower_L2")
+		if e.Out("EVSETargetActivePower_L2") {
+			return
+		}
 		at = 2
 	}
 	if x.EVSETargetActivePowerL3.Present {
 		e.Event(2-at, 10-at)
 		x.EVSETargetActivePowerL3.Value.EncodeEXI(e)
-		e.Out("EVSETargetActivePower_L3")
+		if e.Out("EVSETargetActivePower_L3") {
+			return
+		}
 		at = 3
 	}
 	if x.EVSETargetReactivePower.Present {
 		e.Event(3-at, 10-at)
 		x.EVSETargetReactivePower.Value.EncodeEXI(e)
-		e.Out("EVSETargetReactivePower")
+		if e.Out("EVSETargetReactivePower") {
+			return
+		}
 		at = 4
 	}
 	if x.EVSETargetReactivePowerL2.Present {
 		e.Event(4-at, 10-at)
 		x.EVSETargetReactivePowerL2.Value.EncodeEXI(e)
-		e.Out("EVSETargetReactivePower_L2")
+		if e.Out("EVSETargetReactivePower_L2") {
+			return
+		}
 		at = 5
 	}
 	if x.EVSETargetReactivePowerL3.Present {
 		e.Event(5-at, 10-at)
 		x.EVSETargetReactivePowerL3.Value.EncodeEXI(e)
-		e.Out("EVSETargetReactivePower_L3")
+		if e.Out("EVSETargetReactivePower_L3") {
+			return
+		}
 		at = 6
 	}
 	if x.EVSEPresentActivePower.Present {
 		e.Event(6-at, 10-at)
 		x.EVSEPresentActivePower.Value.EncodeEXI(e)
-		e.Out("EVSEPresentActivePower")
+		if e.Out("EVSEPresentActivePower") {
+			return
+		}
 		at = 7
 	}
 	if x.EVSEPresentActivePowerL2.Present {
 		e.Event(7-at, 10-at)
 		x.EVSEPresentActivePowerL2.Value.EncodeEXI(e)
-		e.Out("EVSEPresentActivePower_L2")
+		if e.Out("EVSEPresentActivePower_L2") {
+			return
+		}
 		at = 8
 	}
 	if x.EVSEPresentActivePowerL3.Present {
 		e.Event(8-at, 10-at)
 		x.EVSEPresentActivePowerL3.Value.EncodeEXI(e)
-		e.Out("EVSEPresentActivePower_L3")
+		if e.Out("EVSEPresentActivePower_L3") {
+			return
+		}
 		at = 9
 	}
 	e.Event(9-at, 10-at)
 	x.DERControlCLRes.EncodeEXI(e)
-	e.Out("DERControlCLRes")
+	if e.Out("DERControlCLRes") {
+		return
+	}
 	at = 0
 	if x.EVSEMaximumChargePower.Present {
 		e.Event(0-at, 9-at)
 		x.EVSEMaximumChargePower.Value.EncodeEXI(e)
-		e.Out("EVSEMaximumChargePower")
+		if e.Out("EVSEMaximumChargePower") {
+			return
+		}
 		at = 1
 	}
 	if x.EVSEMaximumChargePowerL2.Present {
 		e.Event(1-at, 9-at)
 		x.EVSEMaximumChargePowerL2.Value.EncodeEXI(e)
-		e.Out("EVSEMaximumChargePower_L2")
+		if e.Out("EVSEMaximumChargePower_L2") {
+			return
+		}
 		at = 2
 	}
 	if x.EVSEMaximumChargePowerL3.Present {
 		e.Event(2-at, 9-at)
 		x.EVSEMaximumChargePowerL3.Value.EncodeEXI(e)
-		e.Out("EVSEMaximumChargePower_L3")
+		if e.Out("EVSEMaximumChargePower_L3") {
+			return
+		}
 		at = 3
 	}
 	if x.EVSEMaximumDischargePower.Present {
 		e.Event(3-at, 9-at)
 		x.EVSEMaximumDischargePower.Value.EncodeEXI(e)
-		e.Out("EVSEMaximumDischargePower")
+		if e.Out("EVSEMaximumDischargePower") {
+			return
+		}
 		at = 4
 	}
 	if x.EVSEMaximumDischargePowerL2.Present {
 		e.Event(4-at, 9-at)
 		x.EVSEMaximumDischargePowerL2.Value.EncodeEXI(e)
-		e.Out("EVSEMaximumDischargePower_L2")
+		if e.Out("EVSEMaximumDischargePower_L2") {
+			return
+		}
 		at = 5
 	}
 	if x.EVSEMaximumDischargePowerL3.Present {
 		e.Event(5-at, 9-at)
 		x.EVSEMaximumDischargePowerL3.Value.EncodeEXI(e)
-		e.Out("EVSEMaximumDischargePower_L3")
+		if e.Out("EVSEMaximumDischargePower_L3") {
+			return
+		}
 		at = 6
 	}
 	if x.RequiredDEROperatingMode.Present {
@@ -4151,54 +4525,72 @@ func (x *DynamicACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	e.Event(4-at, 5-at)
 	x.EVSETargetActivePower.EncodeEXI(e)
-	e.Out("EVSETargetActivePower")
+	if e.Out("EVSETargetActivePower") {
+		return
+	}
 	at = 0
 	if x.EVSETargetActivePowerL2.Present {
 		e.Event(0-at, 9-at)
 		x.EVSETargetActivePowerL2.Value.EncodeEXI(e)
-		e.Out("EVSETargetActivePower_L2")
+		if e.Out("EVSETargetActivePower_L2") {
+			return
+		}
 		at = 1
 	}
 	if x.EVSETargetActivePowerL3.Present {
 		e.Event(1-at, 9-at)
 		x.EVSETargetActivePowerL3.Value.EncodeEXI(e)
-		e.Out("EVSETargetActivePower_L3")
+		if e.Out("EVSETargetActivePower_L3") {
+			return
+		}
 		at = 2
 	}
 	if x.EVSETargetReactivePower.Present {
 		e.Event(2-at, 9-at)
 		x.EVSETargetReactivePower.Value.EncodeEXI(e)
-		e.Out("EVSETargetReactivePower")
+		if e.Out("EVSETargetReactivePower") {
+			return
+		}
 		at = 3
 	}
 	if x.EVSETargetReactivePowerL2.Present {
 		e.Event(3-at, 9-at)
 		x.EVSETargetReactivePowerL2.Value.EncodeEXI(e)
-		e.Out("EVSETargetReactivePower_L2")
+		if e.Out("EVSETargetReactivePower_L2") {
+			return
+		}
 		at = 4
 	}
 	if x.EVSETargetReactivePowerL3.Present {
 		e.Event(4-at, 9-at)
 		x.EVSETargetReactivePowerL3.Value.EncodeEXI(e)
-		e.Out("EVSETargetReactivePower_L3")
+		if e.Out("EVSETargetReactivePower_L3") {
+			return
+		}
 		at = 5
 	}
 	if x.EVSEPresentActivePower.Present {
 		e.Event(5-at, 9-at)
 		x.EVSEPresentActivePower.Value.EncodeEXI(e)
-		e.Out("EVSEPresentActivePower")
+		if e.Out("EVSEPresentActivePower") {
+			return
+		}
 		at = 6
 	}
 	if x.EVSEPresentActivePowerL2.Present {
 		e.Event(6-at, 9-at)
 		x.EVSEPresentActivePowerL2.Value.EncodeEXI(e)
-		e.Out("EVSEPresentActivePower_L2")
+		if e.Out("EVSEPresentActivePower_L2") {
+			return
+		}
 		at = 7
 	}
 	if x.EVSEPresentActivePowerL3.Present {
 		e.Event(7-at, 9-at)
 		x.EVSEPresentActivePowerL3.Value.EncodeEXI(e)
-		e.Out("EVSEPresentActivePower_L3")
+		if e.Out("EVSEPresentActivePower_L3") {
+			return
+		}
 		at = 8
 	}
 	e.Event(8-at, 9-at)
@@ -4352,55 +4744,73 @@ func (x *ScheduledACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	if x.EVSETargetActivePower.Present {
 		e.Event(0-at, 10-at)
 		x.EVSETargetActivePower.Value.EncodeEXI(e)
-		e.Out("EVSETargetActivePower")
+		if e.Out("EVSETargetActivePower") {
+			return
+		}
 		at = 1
 	}
 	if x.EVSETargetActivePowerL2.Present {
 		e.Event(1-at, 10-at)
 		x.EVSETargetActivePowerL2.Value.EncodeEXI(e)
-		e.Out("EVSETargetActivePower_L2")
+		if e.Out("EVSETargetActivePower_L2") {
+			return
+		}
 		at = 2
 	}
 	if x.EVSETargetActivePowerL3.Present {
 		e.Event(2-at, 10-at)
 		x.EVSETargetActivePowerL3.Value.EncodeEXI(e)
-		e.Out("EVSETargetActivePower_L3")
+		if e.Out("EVSETargetActivePower_L3") {
+			return
+		}
 		at = 3
 	}
 	if x.EVSETargetReactivePower.Present {
 		e.Event(3-at, 10-at)
 		x.EVSETargetReactivePower.Value.EncodeEXI(e)
-		e.Out("EVSETargetReactivePower")
+		if e.Out("EVSETargetReactivePower") {
+			return
+		}
 		at = 4
 	}
 	if x.EVSETargetReactivePowerL2.Present {
 		e.Event(4-at, 10-at)
 		x.EVSETargetReactivePowerL2.Value.EncodeEXI(e)
-		e.Out("EVSETargetReactivePower_L2")
+		if e.Out("EVSETargetReactivePower_L2") {
+			return
+		}
 		at = 5
 	}
 	if x.EVSETargetReactivePowerL3.Present {
 		e.Event(5-at, 10-at)
 		x.EVSETargetReactivePowerL3.Value.EncodeEXI(e)
-		e.Out("EVSETargetReactivePower_L3")
+		if e.Out("EVSETargetReactivePower_L3") {
+			return
+		}
 		at = 6
 	}
 	if x.EVSEPresentActivePower.Present {
 		e.Event(6-at, 10-at)
 		x.EVSEPresentActivePower.Value.EncodeEXI(e)
-		e.Out("EVSEPresentActivePower")
+		if e.Out("EVSEPresentActivePower") {
+			return
+		}
 		at = 7
 	}
 	if x.EVSEPresentActivePowerL2.Present {
 		e.Event(7-at, 10-at)
 		x.EVSEPresentActivePowerL2.Value.EncodeEXI(e)
-		e.Out("EVSEPresentActivePower_L2")
+		if e.Out("EVSEPresentActivePower_L2") {
+			return
+		}
 		at = 8
 	}
 	if x.EVSEPresentActivePowerL3.Present {
 		e.Event(8-at, 10-at)
 		x.EVSEPresentActivePowerL3.Value.EncodeEXI(e)
-		e.Out("EVSEPresentActivePower_L3")
+		if e.Out("EVSEPresentActivePower_L3") {
+			return
+		}
 		at = 9
 	}
 	e.Event(9-at, 10-at)
@@ -4567,31 +4977,41 @@ func (x *ACChargeLoopRes) DecodeEXI(d *exi.Decoder) {
 func (x *ACChargeLoopRes) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
 	x.Header.EncodeEXI(e)
-	e.Out("Header")
+	if e.Out("Header") {
+		return
+	}
 	e.NextEnum("ResponseCode", uint8(x.ResponseCode), 40)
 	at := uint32(0)
 	if x.EVSEStatus.Present {
 		e.Event(0-at, 11-at)
 		x.EVSEStatus.Value.EncodeEXI(e)
-		e.Out("EVSEStatus")
+		if e.Out("EVSEStatus") {
+			return
+		}
 		at = 1
 	}
 	if x.MeterInfo.Present {
 		e.Event(1-at, 11-at)
 		x.MeterInfo.Value.EncodeEXI(e)
-		e.Out("MeterInfo")
+		if e.Out("MeterInfo") {
+			return
+		}
 		at = 2
 	}
 	if x.Receipt.Present {
 		e.Event(2-at, 11-at)
 		x.Receipt.Value.EncodeEXI(e)
-		e.Out("Receipt")
+		if e.Out("Receipt") {
+			return
+		}
 		at = 3
 	}
 	if x.EVSETargetFrequency.Present {
 		e.Event(3-at, 11-at)
 		x.EVSETargetFrequency.Value.EncodeEXI(e)
-		e.Out("EVSETargetFrequency")
+		if e.Out("EVSETargetFrequency") {
+			return
+		}
 		at = 4
 	}
 	switch v := x.CLResControlMode.(type) {
@@ -4602,7 +5022,9 @@ func (x *ACChargeLoopRes) EncodeEXI(e *exi.Encoder) {
 			return
 		}
 		v.EncodeEXI(e)
-		e.Out("BPT_Dynamic_AC_CLResControlMode")
+		if e.Out("BPT_Dynamic_AC_CLResControlMode") {
+			return
+		}
 	case *BPTScheduledACCLResControlMode:
 		e.Event(5-at, 11-at)
 		if v == nil {
@@ -4610,7 +5032,9 @@ func (x *ACChargeLoopRes) EncodeEXI(e *exi.Encoder) {
 			return
 		}
 		v.EncodeEXI(e)
-		e.Out("BPT_Scheduled_AC_CLResControlMode")
+		if e.Out("BPT_Scheduled_AC_CLResControlMode") {
+			return
+		}
 	case *DERDynamicACCLResControlMode:
 		e.Event(7-at, 11-at)
 		if v == nil {
@@ -4618,7 +5042,9 @@ func (x *ACChargeLoopRes) EncodeEXI(e *exi.Encoder) {
 			return
 		}
 		v.EncodeEXI(e)
-		e.Out("DER_Dynamic_AC_CLResControlMode")
+		if e.Out("DER_Dynamic_AC_CLResControlMode") {
+			return
+		}
 	case *DERScheduledACCLResControlMode:
 		e.Event(8-at, 11-at)
 		if v == nil {
@@ -4626,7 +5052,9 @@ func (x *ACChargeLoopRes) EncodeEXI(e *exi.Encoder) {
 			return
 		}
 		v.EncodeEXI(e)
-		e.Out("DER_Scheduled_AC_CLResControlMode")
+		if e.Out("DER_Scheduled_AC_CLResControlMode") {
+			return
+		}
 	case *DynamicACCLResControlMode:
 		e.Event(9-at, 11-at)
 		if v == nil {
@@ -4634,7 +5062,9 @@ func (x *ACChargeLoopRes) EncodeEXI(e *exi.Encoder) {
 			return
 		}
 		v.EncodeEXI(e)
-		e.Out("Dynamic_AC_CLResControlMode")
+		if e.Out("Dynamic_AC_CLResControlMode") {
+			return
+		}
 	case *ScheduledACCLResControlMode:
 		e.Event(10-at, 11-at)
 		if v == nil {
@@ -4642,7 +5072,9 @@ func (x *ACChargeLoopRes) EncodeEXI(e *exi.Encoder) {
 			return
 		}
 		v.EncodeEXI(e)
-		e.Out("Scheduled_AC_CLResControlMode")
+		if e.Out("Scheduled_AC_CLResControlMode") {
+			return
+		}
 	default:
 		e.Missing("CLResControlMode")
 	}
@@ -4798,66 +5230,90 @@ func (x *EVApparentPower) DecodeEXI(d *exi.Decoder) {
 func (x *EVApparentPower) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
 	x.EVMaximumApparentPowerDuringChargingAndVarAbsorption.EncodeEXI(e)
-	e.Out("EVMaximumApparentPowerDuringChargingAndVarAbsorption")
+	if e.Out("EVMaximumApparentPowerDuringChargingAndVarAbsorption") {
+		return
+	}
 	at := uint32(0)
 	if x.EVMaximumApparentPowerDuringChargingAndVarAbsorptionL2.Present {
 		e.Event(0-at, 3-at)
 		x.EVMaximumApparentPowerDuringChargingAndVarAbsorptionL2.Value.EncodeEXI(e)
-		e.Out("EVMaximumApparentPowerDuringChargingAndVarAbsorption_L2")
+		if e.Out("EVMaximumApparentPowerDuringChargingAndVarAbsorption_L2") {
+			return
+		}
 		at = 1
 	}
 	if x.EVMaximumApparentPowerDuringChargingAndVarAbsorptionL3.Present {
 		e.Event(1-at, 3-at)
 		x.EVMaximumApparentPowerDuringChargingAndVarAbsorptionL3.Value.EncodeEXI(e)
-		e.Out("EVMaximumApparentPowerDuringChargingAndVarAbsorption_L3")
+		if e.Out("EVMaximumApparentPowerDuringChargingAndVarAbsorption_L3") {
+			return
+		}
 		at = 2
 	}
 	e.Event(2-at, 3-at)
 	x.EVMaximumApparentPowerDuringChargingAndVarInjection.EncodeEXI(e)
-	e.Out("EVMaximumApparentPowerDuringChargingAndVarInjection")
+	if e.Out("EVMaximumApparentPowerDuringChargingAndVarInjection") {
+		return
+	}
 	at = 0
 	if x.EVMaximumApparentPowerDuringChargingAndVarInjectionL2.Present {
 		e.Event(0-at, 3-at)
 		x.EVMaximumApparentPowerDuringChargingAndVarInjectionL2.Value.EncodeEXI(e)
-		e.Out("EVMaximumApparentPowerDuringChargingAndVarInjection_L2")
+		if e.Out("EVMaximumApparentPowerDuringChargingAndVarInjection_L2") {
+			return
+		}
 		at = 1
 	}
 	if x.EVMaximumApparentPowerDuringChargingAndVarInjectionL3.Present {
 		e.Event(1-at, 3-at)
 		x.EVMaximumApparentPowerDuringChargingAndVarInjectionL3.Value.EncodeEXI(e)
-		e.Out("EVMaximumApparentPowerDuringChargingAndVarInjection_L3")
+		if e.Out("EVMaximumApparentPowerDuringChargingAndVarInjection_L3") {
+			return
+		}
 		at = 2
 	}
 	e.Event(2-at, 3-at)
 	x.EVMaximumApparentPowerDuringDischargingAndVarAbsorption.EncodeEXI(e)
-	e.Out("EVMaximumApparentPowerDuringDischargingAndVarAbsorption")
+	if e.Out("EVMaximumApparentPowerDuringDischargingAndVarAbsorption") {
+		return
+	}
 	at = 0
 	if x.EVMaximumApparentPowerDuringDischargingAndVarAbsorptionL2.Present {
 		e.Event(0-at, 3-at)
 		x.EVMaximumApparentPowerDuringDischargingAndVarAbsorptionL2.Value.EncodeEXI(e)
-		e.Out("EVMaximumApparentPowerDuringDischargingAndVarAbsorption_L2")
+		if e.Out("EVMaximumApparentPowerDuringDischargingAndVarAbsorption_L2") {
+			return
+		}
 		at = 1
 	}
 	if x.EVMaximumApparentPowerDuringDischargingAndVarAbsorptionL3.Present {
 		e.Event(1-at, 3-at)
 		x.EVMaximumApparentPowerDuringDischargingAndVarAbsorptionL3.Value.EncodeEXI(e)
-		e.Out("EVMaximumApparentPowerDuringDischargingAndVarAbsorption_L3")
+		if e.Out("EVMaximumApparentPowerDuringDischargingAndVarAbsorption_L3") {
+			return
+		}
 		at = 2
 	}
 	e.Event(2-at, 3-at)
 	x.EVMaximumApparentPowerDuringDischargingAndVarInjection.EncodeEXI(e)
-	e.Out("EVMaximumApparentPowerDuringDischargingAndVarInjection")
+	if e.Out("EVMaximumApparentPowerDuringDischargingAndVarInjection") {
+		return
+	}
 	at = 0
 	if x.EVMaximumApparentPowerDuringDischargingAndVarInjectionL2.Present {
 		e.Event(0-at, 3-at)
 		x.EVMaximumApparentPowerDuringDischargingAndVarInjectionL2.Value.EncodeEXI(e)
-		e.Out("EVMaximumApparentPowerDuringDischargingAndVarInjection_L2")
+		if e.Out("EVMaximumApparentPowerDuringDischargingAndVarInjection_L2") {
+			return
+		}
 		at = 1
 	}
 	if x.EVMaximumApparentPowerDuringDischargingAndVarInjectionL3.Present {
 		e.Event(1-at, 3-at)
 		x.EVMaximumApparentPowerDuringDischargingAndVarInjectionL3.Value.EncodeEXI(e)
-		e.Out("EVMaximumApparentPowerDuringDischargingAndVarInjection_L3")
+		if e.Out("EVMaximumApparentPowerDuringDischargingAndVarInjection_L3") {
+			return
+		}
 		at = 2
 	}
 	e.Event(2-at, 3-at)
@@ -5129,138 +5585,186 @@ func (x *EVReactivePower) DecodeEXI(d *exi.Decoder) {
 func (x *EVReactivePower) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
 	x.EVMaximumVarAbsorptionDuringCharging.EncodeEXI(e)
-	e.Out("EVMaximumVarAbsorptionDuringCharging")
+	if e.Out("EVMaximumVarAbsorptionDuringCharging") {
+		return
+	}
 	at := uint32(0)
 	if x.EVMaximumVarAbsorptionDuringChargingL2.Present {
 		e.Event(0-at, 6-at)
 		x.EVMaximumVarAbsorptionDuringChargingL2.Value.EncodeEXI(e)
-		e.Out("EVMaximumVarAbsorptionDuringCharging_L2")
+		if e.Out("EVMaximumVarAbsorptionDuringCharging_L2") {
+			return
+		}
 		at = 1
 	}
 	if x.EVMaximumVarAbsorptionDuringChargingL3.Present {
 		e.Event(1-at, 6-at)
 		x.EVMaximumVarAbsorptionDuringChargingL3.Value.EncodeEXI(e)
-		e.Out("EVMaximumVarAbsorptionDuringCharging_L3")
+		if e.Out("EVMaximumVarAbsorptionDuringCharging_L3") {
+			return
+		}
 		at = 2
 	}
 	if x.EVMinimumVarAbsorptionDuringCharging.Present {
 		e.Event(2-at, 6-at)
 		x.EVMinimumVarAbsorptionDuringCharging.Value.EncodeEXI(e)
-		e.Out("EVMinimumVarAbsorptionDuringCharging")
+		if e.Out("EVMinimumVarAbsorptionDuringCharging") {
+			return
+		}
 		at = 3
 	}
 	if x.EVMinimumVarAbsorptionDuringChargingL2.Present {
 		e.Event(3-at, 6-at)
 		x.EVMinimumVarAbsorptionDuringChargingL2.Value.EncodeEXI(e)
-		e.Out("EVMinimumVarAbsorptionDuringCharging_L2")
+		if e.Out("EVMinimumVarAbsorptionDuringCharging_L2") {
+			return
+		}
 		at = 4
 	}
 	if x.EVMinimumVarAbsorptionDuringChargingL3.Present {
 		e.Event(4-at, 6-at)
 		x.EVMinimumVarAbsorptionDuringChargingL3.Value.EncodeEXI(e)
-		e.Out("EVMinimumVarAbsorptionDuringCharging_L3")
+		if e.Out("EVMinimumVarAbsorptionDuringCharging_L3") {
+			return
+		}
 		at = 5
 	}
 	e.Event(5-at, 6-at)
 	x.EVMaximumVarInjectionDuringCharging.EncodeEXI(e)
-	e.Out("EVMaximumVarInjectionDuringCharging")
+	if e.Out("EVMaximumVarInjectionDuringCharging") {
+		return
+	}
 	at = 0
 	if x.EVMaximumVarInjectionDuringChargingL2.Present {
 		e.Event(0-at, 6-at)
 		x.EVMaximumVarInjectionDuringChargingL2.Value.EncodeEXI(e)
-		e.Out("EVMaximumVarInjectionDuringCharging_L2")
+		if e.Out("EVMaximumVarInjectionDuringCharging_L2") {
+			return
+		}
 		at = 1
 	}
 	if x.EVMaximumVarInjectionDuringChargingL3.Present {
 		e.Event(1-at, 6-at)
 		x.EVMaximumVarInjectionDuringChargingL3.Value.EncodeEXI(e)
-		e.Out("EVMaximumVarInjectionDuringCharging_L3")
+		if e.Out("EVMaximumVarInjectionDuringCharging_L3") {
+			return
+		}
 		at = 2
 	}
 	if x.EVMinimumVarInjectionDuringCharging.Present {
 		e.Event(2-at, 6-at)
 		x.EVMinimumVarInjectionDuringCharging.Value.EncodeEXI(e)
-		e.Out("EVMinimumVarInjectionDuringCharging")
+		if e.Out("EVMinimumVarInjectionDuringCharging") {
+			return
+		}
 		at = 3
 	}
 	if x.EVMinimumVarInjectionDuringChargingL2.Present {
 		e.Event(3-at, 6-at)
 		x.EVMinimumVarInjectionDuringChargingL2.Value.EncodeEXI(e)
-		e.Out("EVMinimumVarInjectionDuringCharging_L2")
+		if e.Out("EVMinimumVarInjectionDuringCharging_L2") {
+			return
+		}
 		at = 4
 	}
 	if x.EVMinimumVarInjectionDuringChargingL3.Present {
 		e.Event(4-at, 6-at)
 		x.EVMinimumVarInjectionDuringChargingL3.Value.EncodeEXI(e)
-		e.Out("EVMinimumVarInjectionDuringCharging_L3")
+		if e.Out("EVMinimumVarInjectionDuringCharging_L3") {
+			return
+		}
 		at = 5
 	}
 	e.Event(5-at, 6-at)
 	x.EVMaximumVarAbsorptionDuringDischarging.EncodeEXI(e)
-	e.Out("EVMaximumVarAbsorptionDuringDischarging")
+	if e.Out("EVMaximumVarAbsorptionDuringDischarging") {
+		return
+	}
 	at = 0
 	if x.EVMaximumVarAbsorptionDuringDischargingL2.Present {
 		e.Event(0-at, 6-at)
 		x.EVMaximumVarAbsorptionDuringDischargingL2.Value.EncodeEXI(e)
-		e.Out("EVMaximumVarAbsorptionDuringDischarging_L2")
+		if e.Out("EVMaximumVarAbsorptionDuringDischarging_L2") {
+			return
+		}
 		at = 1
 	}
 	if x.EVMaximumVarAbsorptionDuringDischargingL3.Present {
 		e.Event(1-at, 6-at)
 		x.EVMaximumVarAbsorptionDuringDischargingL3.Value.EncodeEXI(e)
-		e.Out("EVMaximumVarAbsorptionDuringDischarging_L3")
+		if e.Out("EVMaximumVarAbsorptionDuringDischarging_L3") {
+			return
+		}
 		at = 2
 	}
 	if x.EVMinimumVarAbsorptionDuringDischarging.Present {
 		e.Event(2-at, 6-at)
 		x.EVMinimumVarAbsorptionDuringDischarging.Value.EncodeEXI(e)
-		e.Out("EVMinimumVarAbsorptionDuringDischarging")
+		if e.Out("EVMinimumVarAbsorptionDuringDischarging") {
+			return
+		}
 		at = 3
 	}
 	if x.EVMinimumVarAbsorptionDuringDischargingL2.Present {
 		e.Event(3-at, 6-at)
 		x.EVMinimumVarAbsorptionDuringDischargingL2.Value.EncodeEXI(e)
-		e.Out("EVMinimumVarAbsorptionDuringDischarging_L2")
+		if e.Out("EVMinimumVarAbsorptionDuringDischarging_L2") {
+			return
+		}
 		at = 4
 	}
 	if x.EVMinimumVarAbsorptionDuringDischargingL3.Present {
 		e.Event(4-at, 6-at)
 		x.EVMinimumVarAbsorptionDuringDischargingL3.Value.EncodeEXI(e)
-		e.Out("EVMinimumVarAbsorptionDuringDischarging_L3")
+		if e.Out("EVMinimumVarAbsorptionDuringDischarging_L3") {
+			return
+		}
 		at = 5
 	}
 	e.Event(5-at, 6-at)
 	x.EVMaximumVarInjectionDuringDischarging.EncodeEXI(e)
-	e.Out("EVMaximumVarInjectionDuringDischarging")
+	if e.Out("EVMaximumVarInjectionDuringDischarging") {
+		return
+	}
 	at = 0
 	if x.EVMaximumVarInjectionDuringDischargingL2.Present {
 		e.Event(0-at, 6-at)
 		x.EVMaximumVarInjectionDuringDischargingL2.Value.EncodeEXI(e)
-		e.Out("EVMaximumVarInjectionDuringDischarging_L2")
+		if e.Out("EVMaximumVarInjectionDuringDischarging_L2") {
+			return
+		}
 		at = 1
 	}
 	if x.EVMaximumVarInjectionDuringDischargingL3.Present {
 		e.Event(1-at, 6-at)
 		x.EVMaximumVarInjectionDuringDischargingL3.Value.EncodeEXI(e)
-		e.Out("EVMaximumVarInjectionDuringDischarging_L3")
+		if e.Out("EVMaximumVarInjectionDuringDischarging_L3") {
+			return
+		}
 		at = 2
 	}
 	if x.EVMinimumVarInjectionDuringDischarging.Present {
 		e.Event(2-at, 6-at)
 		x.EVMinimumVarInjectionDuringDischarging.Value.EncodeEXI(e)
-		e.Out("EVMinimumVarInjectionDuringDischarging")
+		if e.Out("EVMinimumVarInjectionDuringDischarging") {
+			return
+		}
 		at = 3
 	}
 	if x.EVMinimumVarInjectionDuringDischargingL2.Present {
 		e.Event(3-at, 6-at)
 		x.EVMinimumVarInjectionDuringDischargingL2.Value.EncodeEXI(e)
-		e.Out("EVMinimumVarInjectionDuringDischarging_L2")
+		if e.Out("EVMinimumVarInjectionDuringDischarging_L2") {
+			return
+		}
 		at = 4
 	}
 	if x.EVMinimumVarInjectionDuringDischargingL3.Present {
 		e.Event(4-at, 6-at)
 		x.EVMinimumVarInjectionDuringDischargingL3.Value.EncodeEXI(e)
-		e.Out("EVMinimumVarInjectionDuringDischarging_L3")
+		if e.Out("EVMinimumVarInjectionDuringDischarging_L3") {
+			return
+		}
 		at = 5
 	}
 	e.Event(5-at, 6-at)
@@ -5498,69 +6002,93 @@ func (x *EVExcitation) EncodeEXI(e *exi.Encoder) {
 	if x.EVSpecifiedOverExcitedPowerFactor.Present {
 		e.Event(0-at, 4-at)
 		x.EVSpecifiedOverExcitedPowerFactor.Value.EncodeEXI(e)
-		e.Out("EVSpecifiedOverExcitedPowerFactor")
+		if e.Out("EVSpecifiedOverExcitedPowerFactor") {
+			return
+		}
 		at = 1
 	}
 	if x.EVSpecifiedOverExcitedPowerFactorL2.Present {
 		e.Event(1-at, 4-at)
 		x.EVSpecifiedOverExcitedPowerFactorL2.Value.EncodeEXI(e)
-		e.Out("EVSpecifiedOverExcitedPowerFactor_L2")
+		if e.Out("EVSpecifiedOverExcitedPowerFactor_L2") {
+			return
+		}
 		at = 2
 	}
 	if x.EVSpecifiedOverExcitedPowerFactorL3.Present {
 		e.Event(2-at, 4-at)
 		x.EVSpecifiedOverExcitedPowerFactorL3.Value.EncodeEXI(e)
-		e.Out("EVSpecifiedOverExcitedPowerFactor_L3")
+		if e.Out("EVSpecifiedOverExcitedPowerFactor_L3") {
+			return
+		}
 		at = 3
 	}
 	e.Event(3-at, 4-at)
 	x.EVSpecifiedOverExcitedDischargePower.EncodeEXI(e)
-	e.Out("EVSpecifiedOverExcitedDischargePower")
+	if e.Out("EVSpecifiedOverExcitedDischargePower") {
+		return
+	}
 	at = 0
 	if x.EVSpecifiedOverExcitedDischargePowerL2.Present {
 		e.Event(0-at, 6-at)
 		x.EVSpecifiedOverExcitedDischargePowerL2.Value.EncodeEXI(e)
-		e.Out("EVSpecifiedOverExcitedDischargePower_L2")
+		if e.Out("EVSpecifiedOverExcitedDischargePower_L2") {
+			return
+		}
 		at = 1
 	}
 	if x.EVSpecifiedOverExcitedDischargePowerL3.Present {
 		e.Event(1-at, 6-at)
 		x.EVSpecifiedOverExcitedDischargePowerL3.Value.EncodeEXI(e)
-		e.Out("EVSpecifiedOverExcitedDischargePower_L3")
+		if e.Out("EVSpecifiedOverExcitedDischargePower_L3") {
+			return
+		}
 		at = 2
 	}
 	if x.EVSpecifiedUnderExcitedPowerFactor.Present {
 		e.Event(2-at, 6-at)
 		x.EVSpecifiedUnderExcitedPowerFactor.Value.EncodeEXI(e)
-		e.Out("EVSpecifiedUnderExcitedPowerFactor")
+		if e.Out("EVSpecifiedUnderExcitedPowerFactor") {
+			return
+		}
 		at = 3
 	}
 	if x.EVSpecifiedUnderExcitedPowerFactorL2.Present {
 		e.Event(3-at, 6-at)
 		x.EVSpecifiedUnderExcitedPowerFactorL2.Value.EncodeEXI(e)
-		e.Out("EVSpecifiedUnderExcitedPowerFactor_L2")
+		if e.Out("EVSpecifiedUnderExcitedPowerFactor_L2") {
+			return
+		}
 		at = 4
 	}
 	if x.EVSpecifiedUnderExcitedPowerFactorL3.Present {
 		e.Event(4-at, 6-at)
 		x.EVSpecifiedUnderExcitedPowerFactorL3.Value.EncodeEXI(e)
-		e.Out("EVSpecifiedUnderExcitedPowerFactor_L3")
+		if e.Out("EVSpecifiedUnderExcitedPowerFactor_L3") {
+			return
+		}
 		at = 5
 	}
 	e.Event(5-at, 6-at)
 	x.EVSpecifiedUnderExcitedDischargePower.EncodeEXI(e)
-	e.Out("EVSpecifiedUnderExcitedDischargePower")
+	if e.Out("EVSpecifiedUnderExcitedDischargePower") {
+		return
+	}
 	at = 0
 	if x.EVSpecifiedUnderExcitedDischargePowerL2.Present {
 		e.Event(0-at, 3-at)
 		x.EVSpecifiedUnderExcitedDischargePowerL2.Value.EncodeEXI(e)
-		e.Out("EVSpecifiedUnderExcitedDischargePower_L2")
+		if e.Out("EVSpecifiedUnderExcitedDischargePower_L2") {
+			return
+		}
 		at = 1
 	}
 	if x.EVSpecifiedUnderExcitedDischargePowerL3.Present {
 		e.Event(1-at, 3-at)
 		x.EVSpecifiedUnderExcitedDischargePowerL3.Value.EncodeEXI(e)
-		e.Out("EVSpecifiedUnderExcitedDischargePower_L3")
+		if e.Out("EVSpecifiedUnderExcitedDischargePower_L3") {
+			return
+		}
 		at = 2
 	}
 	e.Event(2-at, 3-at)
@@ -5704,43 +6232,57 @@ func (x *EnterServiceCLRes) EncodeEXI(e *exi.Encoder) {
 	if x.EnterServiceVoltageHigh.Present {
 		e.Event(0-at, 8-at)
 		x.EnterServiceVoltageHigh.Value.EncodeEXI(e)
-		e.Out("EnterServiceVoltageHigh")
+		if e.Out("EnterServiceVoltageHigh") {
+			return
+		}
 		at = 1
 	}
 	if x.EnterServiceVoltageLow.Present {
 		e.Event(1-at, 8-at)
 		x.EnterServiceVoltageLow.Value.EncodeEXI(e)
-		e.Out("EnterServiceVoltageLow")
+		if e.Out("EnterServiceVoltageLow") {
+			return
+		}
 		at = 2
 	}
 	if x.EnterServiceFrequencyHigh.Present {
 		e.Event(2-at, 8-at)
 		x.EnterServiceFrequencyHigh.Value.EncodeEXI(e)
-		e.Out("EnterServiceFrequencyHigh")
+		if e.Out("EnterServiceFrequencyHigh") {
+			return
+		}
 		at = 3
 	}
 	if x.EnterServiceFrequencyLow.Present {
 		e.Event(3-at, 8-at)
 		x.EnterServiceFrequencyLow.Value.EncodeEXI(e)
-		e.Out("EnterServiceFrequencyLow")
+		if e.Out("EnterServiceFrequencyLow") {
+			return
+		}
 		at = 4
 	}
 	if x.EnterServiceDelay.Present {
 		e.Event(4-at, 8-at)
 		x.EnterServiceDelay.Value.EncodeEXI(e)
-		e.Out("EnterServiceDelay")
+		if e.Out("EnterServiceDelay") {
+			return
+		}
 		at = 5
 	}
 	if x.EnterServiceRandomizedDelay.Present {
 		e.Event(5-at, 8-at)
 		x.EnterServiceRandomizedDelay.Value.EncodeEXI(e)
-		e.Out("EnterServiceRandomizedDelay")
+		if e.Out("EnterServiceRandomizedDelay") {
+			return
+		}
 		at = 6
 	}
 	if x.EnterServiceRampTime.Present {
 		e.Event(6-at, 8-at)
 		x.EnterServiceRampTime.Value.EncodeEXI(e)
-		e.Out("EnterServiceRampTime")
+		if e.Out("EnterServiceRampTime") {
+			return
+		}
 		at = 7
 	}
 	e.Event(7-at, 8-at)
@@ -5835,25 +6377,33 @@ func (x *ReactivePowerSupportCLRes) EncodeEXI(e *exi.Encoder) {
 	if x.ConstantPowerFactor.Present {
 		e.Event(0-at, 5-at)
 		x.ConstantPowerFactor.Value.EncodeEXI(e)
-		e.Out("ConstantPowerFactor")
+		if e.Out("ConstantPowerFactor") {
+			return
+		}
 		at = 1
 	}
 	if x.VoltVar.Present {
 		e.Event(1-at, 5-at)
 		x.VoltVar.Value.EncodeEXI(e)
-		e.Out("VoltVar")
+		if e.Out("VoltVar") {
+			return
+		}
 		at = 2
 	}
 	if x.WattVar.Present {
 		e.Event(2-at, 5-at)
 		x.WattVar.Value.EncodeEXI(e)
-		e.Out("WattVar")
+		if e.Out("WattVar") {
+			return
+		}
 		at = 3
 	}
 	if x.ConstantVar.Present {
 		e.Event(3-at, 5-at)
 		x.ConstantVar.Value.EncodeEXI(e)
-		e.Out("ConstantVar")
+		if e.Out("ConstantVar") {
+			return
+		}
 		at = 4
 	}
 	e.Event(4-at, 5-at)
@@ -5933,25 +6483,33 @@ func (x *ActivePowerSupportCLRes) EncodeEXI(e *exi.Encoder) {
 	if x.FrequencyDroop.Present {
 		e.Event(0-at, 5-at)
 		x.FrequencyDroop.Value.EncodeEXI(e)
-		e.Out("FrequencyDroop")
+		if e.Out("FrequencyDroop") {
+			return
+		}
 		at = 1
 	}
 	if x.VoltWatt.Present {
 		e.Event(1-at, 5-at)
 		x.VoltWatt.Value.EncodeEXI(e)
-		e.Out("VoltWatt")
+		if e.Out("VoltWatt") {
+			return
+		}
 		at = 2
 	}
 	if x.ConstantWatt.Present {
 		e.Event(2-at, 5-at)
 		x.ConstantWatt.Value.EncodeEXI(e)
-		e.Out("ConstantWatt")
+		if e.Out("ConstantWatt") {
+			return
+		}
 		at = 3
 	}
 	if x.LimitMaxDischargePower.Present {
 		e.Event(3-at, 5-at)
 		x.LimitMaxDischargePower.Value.EncodeEXI(e)
-		e.Out("LimitMaxDischargePower")
+		if e.Out("LimitMaxDischargePower") {
+			return
+		}
 		at = 4
 	}
 	e.Event(4-at, 5-at)
@@ -6040,29 +6598,39 @@ func (x *DERControlCLRes) EncodeEXI(e *exi.Encoder) {
 	if x.VoltageTrip != nil {
 		e.Event(0-at, 3-at)
 		x.VoltageTrip.EncodeEXI(e)
-		e.Out("VoltageTrip")
+		if e.Out("VoltageTrip") {
+			return
+		}
 		at = 1
 	}
 	if x.FrequencyTrip != nil {
 		e.Event(1-at, 3-at)
 		x.FrequencyTrip.EncodeEXI(e)
-		e.Out("FrequencyTrip")
+		if e.Out("FrequencyTrip") {
+			return
+		}
 		at = 2
 	}
 	e.Event(2-at, 3-at)
 	x.EnterServiceCLRes.EncodeEXI(e)
-	e.Out("EnterServiceCLRes")
+	if e.Out("EnterServiceCLRes") {
+		return
+	}
 	at = 0
 	if x.ReactivePowerSupportCLRes != nil {
 		e.Event(0-at, 3-at)
 		x.ReactivePowerSupportCLRes.EncodeEXI(e)
-		e.Out("ReactivePowerSupportCLRes")
+		if e.Out("ReactivePowerSupportCLRes") {
+			return
+		}
 		at = 1
 	}
 	if x.ActivePowerSupportCLRes != nil {
 		e.Event(1-at, 3-at)
 		x.ActivePowerSupportCLRes.EncodeEXI(e)
-		e.Out("ActivePowerSupportCLRes")
+		if e.Out("ActivePowerSupportCLRes") {
+			return
+		}
 		at = 2
 	}
 	e.Event(2-at, 3-at)

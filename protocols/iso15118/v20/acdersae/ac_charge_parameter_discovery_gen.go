@@ -76,34 +76,46 @@ func (x *ACCPDReqEnergyTransferMode) DecodeEXI(d *exi.Decoder) {
 func (x *ACCPDReqEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
 	x.EVMaximumChargePower.EncodeEXI(e)
-	e.Out("EVMaximumChargePower")
+	if e.Out("EVMaximumChargePower") {
+		return
+	}
 	at := uint32(0)
 	if x.EVMaximumChargePowerL2.Present {
 		e.Event(0-at, 3-at)
 		x.EVMaximumChargePowerL2.Value.EncodeEXI(e)
-		e.Out("EVMaximumChargePower_L2")
+		if e.Out("EVMaximumChargePower_L2") {
+			return
+		}
 		at = 1
 	}
 	if x.EVMaximumChargePowerL3.Present {
 		e.Event(1-at, 3-at)
 		x.EVMaximumChargePowerL3.Value.EncodeEXI(e)
-		e.Out("EVMaximumChargePower_L3")
+		if e.Out("EVMaximumChargePower_L3") {
+			return
+		}
 		at = 2
 	}
 	e.Event(2-at, 3-at)
 	x.EVMinimumChargePower.EncodeEXI(e)
-	e.Out("EVMinimumChargePower")
+	if e.Out("EVMinimumChargePower") {
+		return
+	}
 	at = 0
 	if x.EVMinimumChargePowerL2.Present {
 		e.Event(0-at, 3-at)
 		x.EVMinimumChargePowerL2.Value.EncodeEXI(e)
-		e.Out("EVMinimumChargePower_L2")
+		if e.Out("EVMinimumChargePower_L2") {
+			return
+		}
 		at = 1
 	}
 	if x.EVMinimumChargePowerL3.Present {
 		e.Event(1-at, 3-at)
 		x.EVMinimumChargePowerL3.Value.EncodeEXI(e)
-		e.Out("EVMinimumChargePower_L3")
+		if e.Out("EVMinimumChargePower_L3") {
+			return
+		}
 		at = 2
 	}
 	e.Event(2-at, 3-at)
@@ -258,66 +270,90 @@ func (x *BPTACCPDReqEnergyTransferMode) DecodeEXI(d *exi.Decoder) {
 func (x *BPTACCPDReqEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
 	x.EVMaximumChargePower.EncodeEXI(e)
-	e.Out("EVMaximumChargePower")
+	if e.Out("EVMaximumChargePower") {
+		return
+	}
 	at := uint32(0)
 	if x.EVMaximumChargePowerL2.Present {
 		e.Event(0-at, 3-at)
 		x.EVMaximumChargePowerL2.Value.EncodeEXI(e)
-		e.Out("EVMaximumChargePower_L2")
+		if e.Out("EVMaximumChargePower_L2") {
+			return
+		}
 		at = 1
 	}
 	if x.EVMaximumChargePowerL3.Present {
 		e.Event(1-at, 3-at)
 		x.EVMaximumChargePowerL3.Value.EncodeEXI(e)
-		e.Out("EVMaximumChargePower_L3")
+		if e.Out("EVMaximumChargePower_L3") {
+			return
+		}
 		at = 2
 	}
 	e.Event(2-at, 3-at)
 	x.EVMinimumChargePower.EncodeEXI(e)
-	e.Out("EVMinimumChargePower")
+	if e.Out("EVMinimumChargePower") {
+		return
+	}
 	at = 0
 	if x.EVMinimumChargePowerL2.Present {
 		e.Event(0-at, 3-at)
 		x.EVMinimumChargePowerL2.Value.EncodeEXI(e)
-		e.Out("EVMinimumChargePower_L2")
+		if e.Out("EVMinimumChargePower_L2") {
+			return
+		}
 		at = 1
 	}
 	if x.EVMinimumChargePowerL3.Present {
 		e.Event(1-at, 3-at)
 		x.EVMinimumChargePowerL3.Value.EncodeEXI(e)
-		e.Out("EVMinimumChargePower_L3")
+		if e.Out("EVMinimumChargePower_L3") {
+			return
+		}
 		at = 2
 	}
 	e.Event(2-at, 3-at)
 	x.EVMaximumDischargePower.EncodeEXI(e)
-	e.Out("EVMaximumDischargePower")
+	if e.Out("EVMaximumDischargePower") {
+		return
+	}
 	at = 0
 	if x.EVMaximumDischargePowerL2.Present {
 		e.Event(0-at, 3-at)
 		x.EVMaximumDischargePowerL2.Value.EncodeEXI(e)
-		e.Out("EVMaximumDischargePower_L2")
+		if e.Out("EVMaximumDischargePower_L2") {
+			return
+		}
 		at = 1
 	}
 	if x.EVMaximumDischargePowerL3.Present {
 		e.Event(1-at, 3-at)
 		x.EVMaximumDischargePowerL3.Value.EncodeEXI(e)
-		e.Out("EVMaximumDischargePower_L3")
+		if e.Out("EVMaximumDischargePower_L3") {
+			return
+		}
 		at = 2
 	}
 	e.Event(2-at, 3-at)
 	x.EVMinimumDischargePower.EncodeEXI(e)
-	e.Out("EVMinimumDischargePower")
+	if e.Out("EVMinimumDischargePower") {
+		return
+	}
 	at = 0
 	if x.EVMinimumDischargePowerL2.Present {
 		e.Event(0-at, 3-at)
 		x.EVMinimumDischargePowerL2.Value.EncodeEXI(e)
-		e.Out("EVMinimumDischargePower_L2")
+		if e.Out("EVMinimumDischargePower_L2") {
+			return
+		}
 		at = 1
 	}
 	if x.EVMinimumDischargePowerL3.Present {
 		e.Event(1-at, 3-at)
 		x.EVMinimumDischargePowerL3.Value.EncodeEXI(e)
-		e.Out("EVMinimumDischargePower_L3")
+		if e.Out("EVMinimumDischargePower_L3") {
+			return
+		}
 		at = 2
 	}
 	e.Event(2-at, 3-at)
@@ -590,104 +626,146 @@ func (x *DERACCPDReqEnergyTransferMode) DecodeEXI(d *exi.Decoder) {
 func (x *DERACCPDReqEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
 	x.EVMaximumChargePower.EncodeEXI(e)
-	e.Out("EVMaximumChargePower")
+	if e.Out("EVMaximumChargePower") {
+		return
+	}
 	at := uint32(0)
 	if x.EVMaximumChargePowerL2.Present {
 		e.Event(0-at, 3-at)
 		x.EVMaximumChargePowerL2.Value.EncodeEXI(e)
-		e.Out("EVMaximumChargePower_L2")
+		if e.Out("EVMaximumChargePower_L2") {
+			return
+		}
 		at = 1
 	}
 	if x.EVMaximumChargePowerL3.Present {
 		e.Event(1-at, 3-at)
 		x.EVMaximumChargePowerL3.Value.EncodeEXI(e)
-		e.Out("EVMaximumChargePower_L3")
+		if e.Out("EVMaximumChargePower_L3") {
+			return
+		}
 		at = 2
 	}
 	e.Event(2-at, 3-at)
 	x.EVMinimumChargePower.EncodeEXI(e)
-	e.Out("EVMinimumChargePower")
+	if e.Out("EVMinimumChargePower") {
+		return
+	}
 	at = 0
 	if x.EVMinimumChargePowerL2.Present {
 		e.Event(0-at, 3-at)
 		x.EVMinimumChargePowerL2.Value.EncodeEXI(e)
-		e.Out("EVMinimumChargePower_L2")
+		if e.Out("EVMinimumChargePower_L2") {
+			return
+		}
 		at = 1
 	}
 	if x.EVMinimumChargePowerL3.Present {
 		e.Event(1-at, 3-at)
 		x.EVMinimumChargePowerL3.Value.EncodeEXI(e)
-		e.Out("EVMinimumChargePower_L3")
+		if e.Out("EVMinimumChargePower_L3") {
+			return
+		}
 		at = 2
 	}
 	e.Event(2-at, 3-at)
 	e.Enum("EVProcessing", uint8(x.EVProcessing), 3)
 	e.Event(0, 1)
 	x.EVMaximumDischargePower.EncodeEXI(e)
-	e.Out("EVMaximumDischargePower")
+	if e.Out("EVMaximumDischargePower") {
+		return
+	}
 	at = 0
 	if x.EVMaximumDischargePowerL2.Present {
 		e.Event(0-at, 7-at)
 		x.EVMaximumDischargePowerL2.Value.EncodeEXI(e)
-		e.Out("EVMaximumDischargePower_L2")
+		if e.Out("EVMaximumDischargePower_L2") {
+			return
+		}
 		at = 1
 	}
 	if x.EVMaximumDischargePowerL3.Present {
 		e.Event(1-at, 7-at)
 		x.EVMaximumDischargePowerL3.Value.EncodeEXI(e)
-		e.Out("EVMaximumDischargePower_L3")
+		if e.Out("EVMaximumDischargePower_L3") {
+			return
+		}
 		at = 2
 	}
 	if x.EVMinimumDischargePower.Present {
 		e.Event(2-at, 7-at)
 		x.EVMinimumDischargePower.Value.EncodeEXI(e)
-		e.Out("EVMinimumDischargePower")
+		if e.Out("EVMinimumDischargePower") {
+			return
+		}
 		at = 3
 	}
 	if x.EVMinimumDischargePowerL2.Present {
 		e.Event(3-at, 7-at)
 		x.EVMinimumDischargePowerL2.Value.EncodeEXI(e)
-		e.Out("EVMinimumDischargePower_L2")
+		if e.Out("EVMinimumDischargePower_L2") {
+			return
+		}
 		at = 4
 	}
 	if x.EVMinimumDischargePowerL3.Present {
 		e.Event(4-at, 7-at)
 		x.EVMinimumDischargePowerL3.Value.EncodeEXI(e)
-		e.Out("EVMinimumDischargePower_L3")
+		if e.Out("EVMinimumDischargePower_L3") {
+			return
+		}
 		at = 5
 	}
 	if x.EVSessionTotalDischargeEnergyAvailable.Present {
 		e.Event(5-at, 7-at)
 		x.EVSessionTotalDischargeEnergyAvailable.Value.EncodeEXI(e)
-		e.Out("EVSessionTotalDischargeEnergyAvailable")
+		if e.Out("EVSessionTotalDischargeEnergyAvailable") {
+			return
+		}
 		at = 6
 	}
 	e.Event(6-at, 7-at)
 	x.EVApparentPowerLimits.EncodeEXI(e)
-	e.Out("EVApparentPowerLimits")
+	if e.Out("EVApparentPowerLimits") {
+		return
+	}
 	e.Event(0, 1)
 	x.EVReactivePowerLimits.EncodeEXI(e)
-	e.Out("EVReactivePowerLimits")
+	if e.Out("EVReactivePowerLimits") {
+		return
+	}
 	e.Event(0, 1)
 	x.EVExcitationLimits.EncodeEXI(e)
-	e.Out("EVExcitationLimits")
+	if e.Out("EVExcitationLimits") {
+		return
+	}
 	e.Event(0, 1)
 	x.EVInverterDetails.EncodeEXI(e)
-	e.Out("EVInverterDetails")
+	if e.Out("EVInverterDetails") {
+		return
+	}
 	e.NextEnum("IEEE1547NormalCategory", uint8(x.IEEE1547NormalCategory), 2)
 	e.NextEnum("IEEE1547AbnormalCategory", uint8(x.IEEE1547AbnormalCategory), 3)
 	e.Event(0, 1)
 	x.EVNominalVoltage.EncodeEXI(e)
-	e.Out("EVNominalVoltage")
+	if e.Out("EVNominalVoltage") {
+		return
+	}
 	e.Event(0, 1)
 	x.EVMaximumVoltage.EncodeEXI(e)
-	e.Out("EVMaximumVoltage")
+	if e.Out("EVMaximumVoltage") {
+		return
+	}
 	e.Event(0, 1)
 	x.EVMinimumVoltage.EncodeEXI(e)
-	e.Out("EVMinimumVoltage")
+	if e.Out("EVMinimumVoltage") {
+		return
+	}
 	e.Event(0, 1)
 	x.EVNominalVoltageOffset.EncodeEXI(e)
-	e.Out("EVNominalVoltageOffset")
+	if e.Out("EVNominalVoltageOffset") {
+		return
+	}
 	e.NextBool("J3072Certified", x.J3072Certified)
 	e.NextUnsigned("J3072CertificationDate", x.J3072CertificationDate)
 	e.NextUnsigned("EVUseableWattHours", uint64(x.EVUseableWattHours))
@@ -841,7 +919,9 @@ func (x *ACChargeParameterDiscoveryReq) DecodeEXI(d *exi.Decoder) {
 func (x *ACChargeParameterDiscoveryReq) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
 	x.Header.EncodeEXI(e)
-	e.Out("Header")
+	if e.Out("Header") {
+		return
+	}
 	switch v := x.ACCPDReqEnergyTransferMode.(type) {
 	case *ACCPDReqEnergyTransferMode:
 		e.Event(0, 3)
@@ -850,7 +930,9 @@ func (x *ACChargeParameterDiscoveryReq) EncodeEXI(e *exi.Encoder) {
 			return
 		}
 		v.EncodeEXI(e)
-		e.Out("AC_CPDReqEnergyTransferMode")
+		if e.Out("AC_CPDReqEnergyTransferMode") {
+			return
+		}
 	case *BPTACCPDReqEnergyTransferMode:
 		e.Event(1, 3)
 		if v == nil {
@@ -858,7 +940,9 @@ func (x *ACChargeParameterDiscoveryReq) EncodeEXI(e *exi.Encoder) {
 			return
 		}
 		v.EncodeEXI(e)
-		e.Out("BPT_AC_CPDReqEnergyTransferMode")
+		if e.Out("BPT_AC_CPDReqEnergyTransferMode") {
+			return
+		}
 	case *DERACCPDReqEnergyTransferMode:
 		e.Event(2, 3)
 		if v == nil {
@@ -866,7 +950,9 @@ func (x *ACChargeParameterDiscoveryReq) EncodeEXI(e *exi.Encoder) {
 			return
 		}
 		v.EncodeEXI(e)
-		e.Out("DER_AC_CPDReqEnergyTransferMode")
+		if e.Out("DER_AC_CPDReqEnergyTransferMode") {
+			return
+		}
 	default:
 		e.Missing("AC_CPDReqEnergyTransferMode")
 	}
@@ -1005,68 +1091,92 @@ func (x *ACCPDResEnergyTransferMode) DecodeEXI(d *exi.Decoder) {
 func (x *ACCPDResEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
 	x.EVSEMaximumChargePower.EncodeEXI(e)
-	e.Out("EVSEMaximumChargePower")
+	if e.Out("EVSEMaximumChargePower") {
+		return
+	}
 	at := uint32(0)
 	if x.EVSEMaximumChargePowerL2.Present {
 		e.Event(0-at, 3-at)
 		x.EVSEMaximumChargePowerL2.Value.EncodeEXI(e)
-		e.Out("EVSEMaximumChargePower_L2")
+		if e.Out("EVSEMaximumChargePower_L2") {
+			return
+		}
 		at = 1
 	}
 	if x.EVSEMaximumChargePowerL3.Present {
 		e.Event(1-at, 3-at)
 		x.EVSEMaximumChargePowerL3.Value.EncodeEXI(e)
-		e.Out("EVSEMaximumChargePower_L3")
+		if e.Out("EVSEMaximumChargePower_L3") {
+			return
+		}
 		at = 2
 	}
 	e.Event(2-at, 3-at)
 	x.EVSEMinimumChargePower.EncodeEXI(e)
-	e.Out("EVSEMinimumChargePower")
+	if e.Out("EVSEMinimumChargePower") {
+		return
+	}
 	at = 0
 	if x.EVSEMinimumChargePowerL2.Present {
 		e.Event(0-at, 3-at)
 		x.EVSEMinimumChargePowerL2.Value.EncodeEXI(e)
-		e.Out("EVSEMinimumChargePower_L2")
+		if e.Out("EVSEMinimumChargePower_L2") {
+			return
+		}
 		at = 1
 	}
 	if x.EVSEMinimumChargePowerL3.Present {
 		e.Event(1-at, 3-at)
 		x.EVSEMinimumChargePowerL3.Value.EncodeEXI(e)
-		e.Out("EVSEMinimumChargePower_L3")
+		if e.Out("EVSEMinimumChargePower_L3") {
+			return
+		}
 		at = 2
 	}
 	e.Event(2-at, 3-at)
 	x.EVSENominalFrequency.EncodeEXI(e)
-	e.Out("EVSENominalFrequency")
+	if e.Out("EVSENominalFrequency") {
+		return
+	}
 	at = 0
 	if x.MaximumPowerAsymmetry.Present {
 		e.Event(0-at, 6-at)
 		x.MaximumPowerAsymmetry.Value.EncodeEXI(e)
-		e.Out("MaximumPowerAsymmetry")
+		if e.Out("MaximumPowerAsymmetry") {
+			return
+		}
 		at = 1
 	}
 	if x.EVSEPowerRampLimitation.Present {
 		e.Event(1-at, 6-at)
 		x.EVSEPowerRampLimitation.Value.EncodeEXI(e)
-		e.Out("EVSEPowerRampLimitation")
+		if e.Out("EVSEPowerRampLimitation") {
+			return
+		}
 		at = 2
 	}
 	if x.EVSEPresentActivePower.Present {
 		e.Event(2-at, 6-at)
 		x.EVSEPresentActivePower.Value.EncodeEXI(e)
-		e.Out("EVSEPresentActivePower")
+		if e.Out("EVSEPresentActivePower") {
+			return
+		}
 		at = 3
 	}
 	if x.EVSEPresentActivePowerL2.Present {
 		e.Event(3-at, 6-at)
 		x.EVSEPresentActivePowerL2.Value.EncodeEXI(e)
-		e.Out("EVSEPresentActivePower_L2")
+		if e.Out("EVSEPresentActivePower_L2") {
+			return
+		}
 		at = 4
 	}
 	if x.EVSEPresentActivePowerL3.Present {
 		e.Event(4-at, 6-at)
 		x.EVSEPresentActivePowerL3.Value.EncodeEXI(e)
-		e.Out("EVSEPresentActivePower_L3")
+		if e.Out("EVSEPresentActivePower_L3") {
+			return
+		}
 		at = 5
 	}
 	e.Event(5-at, 6-at)
@@ -1298,100 +1408,136 @@ func (x *BPTACCPDResEnergyTransferMode) DecodeEXI(d *exi.Decoder) {
 func (x *BPTACCPDResEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
 	x.EVSEMaximumChargePower.EncodeEXI(e)
-	e.Out("EVSEMaximumChargePower")
+	if e.Out("EVSEMaximumChargePower") {
+		return
+	}
 	at := uint32(0)
 	if x.EVSEMaximumChargePowerL2.Present {
 		e.Event(0-at, 3-at)
 		x.EVSEMaximumChargePowerL2.Value.EncodeEXI(e)
-		e.Out("EVSEMaximumChargePower_L2")
+		if e.Out("EVSEMaximumChargePower_L2") {
+			return
+		}
 		at = 1
 	}
 	if x.EVSEMaximumChargePowerL3.Present {
 		e.Event(1-at, 3-at)
 		x.EVSEMaximumChargePowerL3.Value.EncodeEXI(e)
-		e.Out("EVSEMaximumChargePower_L3")
+		if e.Out("EVSEMaximumChargePower_L3") {
+			return
+		}
 		at = 2
 	}
 	e.Event(2-at, 3-at)
 	x.EVSEMinimumChargePower.EncodeEXI(e)
-	e.Out("EVSEMinimumChargePower")
+	if e.Out("EVSEMinimumChargePower") {
+		return
+	}
 	at = 0
 	if x.EVSEMinimumChargePowerL2.Present {
 		e.Event(0-at, 3-at)
 		x.EVSEMinimumChargePowerL2.Value.EncodeEXI(e)
-		e.Out("EVSEMinimumChargePower_L2")
+		if e.Out("EVSEMinimumChargePower_L2") {
+			return
+		}
 		at = 1
 	}
 	if x.EVSEMinimumChargePowerL3.Present {
 		e.Event(1-at, 3-at)
 		x.EVSEMinimumChargePowerL3.Value.EncodeEXI(e)
-		e.Out("EVSEMinimumChargePower_L3")
+		if e.Out("EVSEMinimumChargePower_L3") {
+			return
+		}
 		at = 2
 	}
 	e.Event(2-at, 3-at)
 	x.EVSENominalFrequency.EncodeEXI(e)
-	e.Out("EVSENominalFrequency")
+	if e.Out("EVSENominalFrequency") {
+		return
+	}
 	at = 0
 	if x.MaximumPowerAsymmetry.Present {
 		e.Event(0-at, 6-at)
 		x.MaximumPowerAsymmetry.Value.EncodeEXI(e)
-		e.Out("MaximumPowerAsymmetry")
+		if e.Out("MaximumPowerAsymmetry") {
+			return
+		}
 		at = 1
 	}
 	if x.EVSEPowerRampLimitation.Present {
 		e.Event(1-at, 6-at)
 		x.EVSEPowerRampLimitation.Value.EncodeEXI(e)
-		e.Out("EVSEPowerRampLimitation")
+		if e.Out("EVSEPowerRampLimitation") {
+			return
+		}
 		at = 2
 	}
 	if x.EVSEPresentActivePower.Present {
 		e.Event(2-at, 6-at)
 		x.EVSEPresentActivePower.Value.EncodeEXI(e)
-		e.Out("EVSEPresentActivePower")
+		if e.Out("EVSEPresentActivePower") {
+			return
+		}
 		at = 3
 	}
 	if x.EVSEPresentActivePowerL2.Present {
 		e.Event(3-at, 6-at)
 		x.EVSEPresentActivePowerL2.Value.EncodeEXI(e)
-		e.Out("EVSEPresentActivePower_L2")
+		if e.Out("EVSEPresentActivePower_L2") {
+			return
+		}
 		at = 4
 	}
 	if x.EVSEPresentActivePowerL3.Present {
 		e.Event(4-at, 6-at)
 		x.EVSEPresentActivePowerL3.Value.EncodeEXI(e)
-		e.Out("EVSEPresentActivePower_L3")
+		if e.Out("EVSEPresentActivePower_L3") {
+			return
+		}
 		at = 5
 	}
 	e.Event(5-at, 6-at)
 	x.EVSEMaximumDischargePower.EncodeEXI(e)
-	e.Out("EVSEMaximumDischargePower")
+	if e.Out("EVSEMaximumDischargePower") {
+		return
+	}
 	at = 0
 	if x.EVSEMaximumDischargePowerL2.Present {
 		e.Event(0-at, 3-at)
 		x.EVSEMaximumDischargePowerL2.Value.EncodeEXI(e)
-		e.Out("EVSEMaximumDischargePower_L2")
+		if e.Out("EVSEMaximumDischargePower_L2") {
+			return
+		}
 		at = 1
 	}
 	if x.EVSEMaximumDischargePowerL3.Present {
 		e.Event(1-at, 3-at)
 		x.EVSEMaximumDischargePowerL3.Value.EncodeEXI(e)
-		e.Out("EVSEMaximumDischargePower_L3")
+		if e.Out("EVSEMaximumDischargePower_L3") {
+			return
+		}
 		at = 2
 	}
 	e.Event(2-at, 3-at)
 	x.EVSEMinimumDischargePower.EncodeEXI(e)
-	e.Out("EVSEMinimumDischargePower")
+	if e.Out("EVSEMinimumDischargePower") {
+		return
+	}
 	at = 0
 	if x.EVSEMinimumDischargePowerL2.Present {
 		e.Event(0-at, 3-at)
 		x.EVSEMinimumDischargePowerL2.Value.EncodeEXI(e)
-		e.Out("EVSEMinimumDischargePower_L2")
+		if e.Out("EVSEMinimumDischargePower_L2") {
+			return
+		}
 		at = 1
 	}
 	if x.EVSEMinimumDischargePowerL3.Present {
 		e.Event(1-at, 3-at)
 		x.EVSEMinimumDischargePowerL3.Value.EncodeEXI(e)
-		e.Out("EVSEMinimumDischargePower_L3")
+		if e.Out("EVSEMinimumDischargePower_L3") {
+			return
+		}
 		at = 2
 	}
 	e.Event(2-at, 3-at)
@@ -1719,68 +1865,92 @@ func (x *DERACCPDResEnergyTransferMode) DecodeEXI(d *exi.Decoder) {
 func (x *DERACCPDResEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
 	x.EVSEMaximumChargePower.EncodeEXI(e)
-	e.Out("EVSEMaximumChargePower")
+	if e.Out("EVSEMaximumChargePower") {
+		return
+	}
 	at := uint32(0)
 	if x.EVSEMaximumChargePowerL2.Present {
 		e.Event(0-at, 3-at)
 		x.EVSEMaximumChargePowerL2.Value.EncodeEXI(e)
-		e.Out("EVSEMaximumChargePower_L2")
+		if e.Out("EVSEMaximumChargePower_L2") {
+			return
+		}
 		at = 1
 	}
 	if x.EVSEMaximumChargePowerL3.Present {
 		e.Event(1-at, 3-at)
 		x.EVSEMaximumChargePowerL3.Value.EncodeEXI(e)
-		e.Out("EVSEMaximumChargePower_L3")
+		if e.Out("EVSEMaximumChargePower_L3") {
+			return
+		}
 		at = 2
 	}
 	e.Event(2-at, 3-at)
 	x.EVSEMinimumChargePower.EncodeEXI(e)
-	e.Out("EVSEMinimumChargePower")
+	if e.Out("EVSEMinimumChargePower") {
+		return
+	}
 	at = 0
 	if x.EVSEMinimumChargePowerL2.Present {
 		e.Event(0-at, 3-at)
 		x.EVSEMinimumChargePowerL2.Value.EncodeEXI(e)
-		e.Out("EVSEMinimumChargePower_L2")
+		if e.Out("EVSEMinimumChargePower_L2") {
+			return
+		}
 		at = 1
 	}
 	if x.EVSEMinimumChargePowerL3.Present {
 		e.Event(1-at, 3-at)
 		x.EVSEMinimumChargePowerL3.Value.EncodeEXI(e)
-		e.Out("EVSEMinimumChargePower_L3")
+		if e.Out("EVSEMinimumChargePower_L3") {
+			return
+		}
 		at = 2
 	}
 	e.Event(2-at, 3-at)
 	x.EVSENominalFrequency.EncodeEXI(e)
-	e.Out("EVSENominalFrequency")
+	if e.Out("EVSENominalFrequency") {
+		return
+	}
 	at = 0
 	if x.MaximumPowerAsymmetry.Present {
 		e.Event(0-at, 6-at)
 		x.MaximumPowerAsymmetry.Value.EncodeEXI(e)
-		e.Out("MaximumPowerAsymmetry")
+		if e.Out("MaximumPowerAsymmetry") {
+			return
+		}
 		at = 1
 	}
 	if x.EVSEPowerRampLimitation.Present {
 		e.Event(1-at, 6-at)
 		x.EVSEPowerRampLimitation.Value.EncodeEXI(e)
-		e.Out("EVSEPowerRampLimitation")
+		if e.Out("EVSEPowerRampLimitation") {
+			return
+		}
 		at = 2
 	}
 	if x.EVSEPresentActivePower.Present {
 		e.Event(2-at, 6-at)
 		x.EVSEPresentActivePower.Value.EncodeEXI(e)
-		e.Out("EVSEPresentActivePower")
+		if e.Out("EVSEPresentActivePower") {
+			return
+		}
 		at = 3
 	}
 	if x.EVSEPresentActivePowerL2.Present {
 		e.Event(3-at, 6-at)
 		x.EVSEPresentActivePowerL2.Value.EncodeEXI(e)
-		e.Out("EVSEPresentActivePower_L2")
+		if e.Out("EVSEPresentActivePower_L2") {
+			return
+		}
 		at = 4
 	}
 	if x.EVSEPresentActivePowerL3.Present {
 		e.Event(4-at, 6-at)
 		x.EVSEPresentActivePowerL3.Value.EncodeEXI(e)
-		e.Out("EVSEPresentActivePower_L3")
+		if e.Out("EVSEPresentActivePower_L3") {
+			return
+		}
 		at = 5
 	}
 	e.Event(5-at, 6-at)
@@ -1789,71 +1959,97 @@ func (x *DERACCPDResEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	if x.EVSEStatus.Present {
 		e.Event(0-at, 2-at)
 		x.EVSEStatus.Value.EncodeEXI(e)
-		e.Out("EVSEStatus")
+		if e.Out("EVSEStatus") {
+			return
+		}
 		at = 1
 	}
 	e.Event(1-at, 2-at)
 	x.DERControlCPDRes.EncodeEXI(e)
-	e.Out("DERControlCPDRes")
+	if e.Out("DERControlCPDRes") {
+		return
+	}
 	at = 0
 	if x.EVSENominalChargePower.Present {
 		e.Event(0-at, 7-at)
 		x.EVSENominalChargePower.Value.EncodeEXI(e)
-		e.Out("EVSENominalChargePower")
+		if e.Out("EVSENominalChargePower") {
+			return
+		}
 		at = 1
 	}
 	if x.EVSENominalChargePowerL2.Present {
 		e.Event(1-at, 7-at)
 		x.EVSENominalChargePowerL2.Value.EncodeEXI(e)
-		e.Out("EVSENominalChargePower_L2")
+		if e.Out("EVSENominalChargePower_L2") {
+			return
+		}
 		at = 2
 	}
 	if x.EVSENominalChargePowerL3.Present {
 		e.Event(2-at, 7-at)
 		x.EVSENominalChargePowerL3.Value.EncodeEXI(e)
-		e.Out("EVSENominalChargePower_L3")
+		if e.Out("EVSENominalChargePower_L3") {
+			return
+		}
 		at = 3
 	}
 	if x.EVSENominalDischargePower.Present {
 		e.Event(3-at, 7-at)
 		x.EVSENominalDischargePower.Value.EncodeEXI(e)
-		e.Out("EVSENominalDischargePower")
+		if e.Out("EVSENominalDischargePower") {
+			return
+		}
 		at = 4
 	}
 	if x.EVSENominalDischargePowerL2.Present {
 		e.Event(4-at, 7-at)
 		x.EVSENominalDischargePowerL2.Value.EncodeEXI(e)
-		e.Out("EVSENominalDischargePower_L2")
+		if e.Out("EVSENominalDischargePower_L2") {
+			return
+		}
 		at = 5
 	}
 	if x.EVSENominalDischargePowerL3.Present {
 		e.Event(5-at, 7-at)
 		x.EVSENominalDischargePowerL3.Value.EncodeEXI(e)
-		e.Out("EVSENominalDischargePower_L3")
+		if e.Out("EVSENominalDischargePower_L3") {
+			return
+		}
 		at = 6
 	}
 	e.Event(6-at, 7-at)
 	x.EVSEMaximumDischargePower.EncodeEXI(e)
-	e.Out("EVSEMaximumDischargePower")
+	if e.Out("EVSEMaximumDischargePower") {
+		return
+	}
 	at = 0
 	if x.EVSEMaximumDischargePowerL2.Present {
 		e.Event(0-at, 3-at)
 		x.EVSEMaximumDischargePowerL2.Value.EncodeEXI(e)
-		e.Out("EVSEMaximumDischargePower_L2")
+		if e.Out("EVSEMaximumDischargePower_L2") {
+			return
+		}
 		at = 1
 	}
 	if x.EVSEMaximumDischargePowerL3.Present {
 		e.Event(1-at, 3-at)
 		x.EVSEMaximumDischargePowerL3.Value.EncodeEXI(e)
-		e.Out("EVSEMaximumDischargePower_L3")
+		if e.Out("EVSEMaximumDischargePower_L3") {
+			return
+		}
 		at = 2
 	}
 	e.Event(2-at, 3-at)
 	x.EVSEReactivePowerLimits.EncodeEXI(e)
-	e.Out("EVSEReactivePowerLimits")
+	if e.Out("EVSEReactivePowerLimits") {
+		return
+	}
 	e.Event(0, 1)
 	x.GridLimits.EncodeEXI(e)
-	e.Out("GridLimits")
+	if e.Out("GridLimits") {
+		return
+	}
 	e.NextEnum("RequiredDEROperatingMode", uint8(x.RequiredDEROperatingMode), 2)
 	e.NextEnum("GridConnectionMode", uint8(x.GridConnectionMode), 2)
 	e.NextUnsigned("EVSEUpdateTime", x.EVSEUpdateTime)
@@ -2035,7 +2231,9 @@ func (x *ACChargeParameterDiscoveryRes) DecodeEXI(d *exi.Decoder) {
 func (x *ACChargeParameterDiscoveryRes) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
 	x.Header.EncodeEXI(e)
-	e.Out("Header")
+	if e.Out("Header") {
+		return
+	}
 	e.NextEnum("ResponseCode", uint8(x.ResponseCode), 40)
 	switch v := x.ACCPDResEnergyTransferMode.(type) {
 	case *ACCPDResEnergyTransferMode:
@@ -2045,7 +2243,9 @@ func (x *ACChargeParameterDiscoveryRes) EncodeEXI(e *exi.Encoder) {
 			return
 		}
 		v.EncodeEXI(e)
-		e.Out("AC_CPDResEnergyTransferMode")
+		if e.Out("AC_CPDResEnergyTransferMode") {
+			return
+		}
 	case *BPTACCPDResEnergyTransferMode:
 		e.Event(1, 3)
 		if v == nil {
@@ -2053,7 +2253,9 @@ func (x *ACChargeParameterDiscoveryRes) EncodeEXI(e *exi.Encoder) {
 			return
 		}
 		v.EncodeEXI(e)
-		e.Out("BPT_AC_CPDResEnergyTransferMode")
+		if e.Out("BPT_AC_CPDResEnergyTransferMode") {
+			return
+		}
 	case *DERACCPDResEnergyTransferMode:
 		e.Event(2, 3)
 		if v == nil {
@@ -2061,7 +2263,9 @@ func (x *ACChargeParameterDiscoveryRes) EncodeEXI(e *exi.Encoder) {
 			return
 		}
 		v.EncodeEXI(e)
-		e.Out("DER_AC_CPDResEnergyTransferMode")
+		if e.Out("DER_AC_CPDResEnergyTransferMode") {
+			return
+		}
 	default:
 		e.Missing("AC_CPDResEnergyTransferMode")
 	}
@@ -2197,66 +2401,90 @@ func (x *EVApparentPowerLimits) DecodeEXI(d *exi.Decoder) {
 func (x *EVApparentPowerLimits) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
 	x.EVMaximumApparentPowerDuringChargingAndVarAbsorption.EncodeEXI(e)
-	e.Out("EVMaximumApparentPowerDuringChargingAndVarAbsorption")
+	if e.Out("EVMaximumApparentPowerDuringChargingAndVarAbsorption") {
+		return
+	}
 	at := uint32(0)
 	if x.EVMaximumApparentPowerDuringChargingAndVarAbsorptionL2.Present {
 		e.Event(0-at, 3-at)
 		x.EVMaximumApparentPowerDuringChargingAndVarAbsorptionL2.Value.EncodeEXI(e)
-		e.Out("EVMaximumApparentPowerDuringChargingAndVarAbsorption_L2")
+		if e.Out("EVMaximumApparentPowerDuringChargingAndVarAbsorption_L2") {
+			return
+		}
 		at = 1
 	}
 	if x.EVMaximumApparentPowerDuringChargingAndVarAbsorptionL3.Present {
 		e.Event(1-at, 3-at)
 		x.EVMaximumApparentPowerDuringChargingAndVarAbsorptionL3.Value.EncodeEXI(e)
-		e.Out("EVMaximumApparentPowerDuringChargingAndVarAbsorption_L3")
+		if e.Out("EVMaximumApparentPowerDuringChargingAndVarAbsorption_L3") {
+			return
+		}
 		at = 2
 	}
 	e.Event(2-at, 3-at)
 	x.EVMaximumApparentPowerDuringChargingAndVarInjection.EncodeEXI(e)
-	e.Out("EVMaximumApparentPowerDuringChargingAndVarInjection")
+	if e.Out("EVMaximumApparentPowerDuringChargingAndVarInjection") {
+		return
+	}
 	at = 0
 	if x.EVMaximumApparentPowerDuringChargingAndVarInjectionL2.Present {
 		e.Event(0-at, 3-at)
 		x.EVMaximumApparentPowerDuringChargingAndVarInjectionL2.Value.EncodeEXI(e)
-		e.Out("EVMaximumApparentPowerDuringChargingAndVarInjection_L2")
+		if e.Out("EVMaximumApparentPowerDuringChargingAndVarInjection_L2") {
+			return
+		}
 		at = 1
 	}
 	if x.EVMaximumApparentPowerDuringChargingAndVarInjectionL3.Present {
 		e.Event(1-at, 3-at)
 		x.EVMaximumApparentPowerDuringChargingAndVarInjectionL3.Value.EncodeEXI(e)
-		e.Out("EVMaximumApparentPowerDuringChargingAndVarInjection_L3")
+		if e.Out("EVMaximumApparentPowerDuringChargingAndVarInjection_L3") {
+			return
+		}
 		at = 2
 	}
 	e.Event(2-at, 3-at)
 	x.EVMaximumApparentPowerDuringDischargingAndVarAbsorption.EncodeEXI(e)
-	e.Out("EVMaximumApparentPowerDuringDischargingAndVarAbsorption")
+	if e.Out("EVMaximumApparentPowerDuringDischargingAndVarAbsorption") {
+		return
+	}
 	at = 0
 	if x.EVMaximumApparentPowerDuringDischargingAndVarAbsorptionL2.Present {
 		e.Event(0-at, 3-at)
 		x.EVMaximumApparentPowerDuringDischargingAndVarAbsorptionL2.Value.EncodeEXI(e)
-		e.Out("EVMaximumApparentPowerDuringDischargingAndVarAbsorption_L2")
+		if e.Out("EVMaximumApparentPowerDuringDischargingAndVarAbsorption_L2") {
+			return
+		}
 		at = 1
 	}
 	if x.EVMaximumApparentPowerDuringDischargingAndVarAbsorptionL3.Present {
 		e.Event(1-at, 3-at)
 		x.EVMaximumApparentPowerDuringDischargingAndVarAbsorptionL3.Value.EncodeEXI(e)
-		e.Out("EVMaximumApparentPowerDuringDischargingAndVarAbsorption_L3")
+		if e.Out("EVMaximumApparentPowerDuringDischargingAndVarAbsorption_L3") {
+			return
+		}
 		at = 2
 	}
 	e.Event(2-at, 3-at)
 	x.EVMaximumApparentPowerDuringDischargingAndVarInjection.EncodeEXI(e)
-	e.Out("EVMaximumApparentPowerDuringDischargingAndVarInjection")
+	if e.Out("EVMaximumApparentPowerDuringDischargingAndVarInjection") {
+		return
+	}
 	at = 0
 	if x.EVMaximumApparentPowerDuringDischargingAndVarInjectionL2.Present {
 		e.Event(0-at, 3-at)
 		x.EVMaximumApparentPowerDuringDischargingAndVarInjectionL2.Value.EncodeEXI(e)
-		e.Out("EVMaximumApparentPowerDuringDischargingAndVarInjection_L2")
+		if e.Out("EVMaximumApparentPowerDuringDischargingAndVarInjection_L2") {
+			return
+		}
 		at = 1
 	}
 	if x.EVMaximumApparentPowerDuringDischargingAndVarInjectionL3.Present {
 		e.Event(1-at, 3-at)
 		x.EVMaximumApparentPowerDuringDischargingAndVarInjectionL3.Value.EncodeEXI(e)
-		e.Out("EVMaximumApparentPowerDuringDischargingAndVarInjection_L3")
+		if e.Out("EVMaximumApparentPowerDuringDischargingAndVarInjection_L3") {
+			return
+		}
 		at = 2
 	}
 	e.Event(2-at, 3-at)
@@ -2553,154 +2781,208 @@ func (x *EVReactivePowerLimits) DecodeEXI(d *exi.Decoder) {
 func (x *EVReactivePowerLimits) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
 	x.EVMaximumVarAbsorptionDuringCharging.EncodeEXI(e)
-	e.Out("EVMaximumVarAbsorptionDuringCharging")
+	if e.Out("EVMaximumVarAbsorptionDuringCharging") {
+		return
+	}
 	at := uint32(0)
 	if x.EVMaximumVarAbsorptionDuringChargingL2.Present {
 		e.Event(0-at, 6-at)
 		x.EVMaximumVarAbsorptionDuringChargingL2.Value.EncodeEXI(e)
-		e.Out("EVMaximumVarAbsorptionDuringCharging_L2")
+		if e.Out("EVMaximumVarAbsorptionDuringCharging_L2") {
+			return
+		}
 		at = 1
 	}
 	if x.EVMaximumVarAbsorptionDuringChargingL3.Present {
 		e.Event(1-at, 6-at)
 		x.EVMaximumVarAbsorptionDuringChargingL3.Value.EncodeEXI(e)
-		e.Out("EVMaximumVarAbsorptionDuringCharging_L3")
+		if e.Out("EVMaximumVarAbsorptionDuringCharging_L3") {
+			return
+		}
 		at = 2
 	}
 	if x.EVMinimumVarAbsorptionDuringCharging.Present {
 		e.Event(2-at, 6-at)
 		x.EVMinimumVarAbsorptionDuringCharging.Value.EncodeEXI(e)
-		e.Out("EVMinimumVarAbsorptionDuringCharging")
+		if e.Out("EVMinimumVarAbsorptionDuringCharging") {
+			return
+		}
 		at = 3
 	}
 	if x.EVMinimumVarAbsorptionDuringChargingL2.Present {
 		e.Event(3-at, 6-at)
 		x.EVMinimumVarAbsorptionDuringChargingL2.Value.EncodeEXI(e)
-		e.Out("EVMinimumVarAbsorptionDuringCharging_L2")
+		if e.Out("EVMinimumVarAbsorptionDuringCharging_L2") {
+			return
+		}
 		at = 4
 	}
 	if x.EVMinimumVarAbsorptionDuringChargingL3.Present {
 		e.Event(4-at, 6-at)
 		x.EVMinimumVarAbsorptionDuringChargingL3.Value.EncodeEXI(e)
-		e.Out("EVMinimumVarAbsorptionDuringCharging_L3")
+		if e.Out("EVMinimumVarAbsorptionDuringCharging_L3") {
+			return
+		}
 		at = 5
 	}
 	e.Event(5-at, 6-at)
 	x.EVMaximumVarInjectionDuringCharging.EncodeEXI(e)
-	e.Out("EVMaximumVarInjectionDuringCharging")
+	if e.Out("EVMaximumVarInjectionDuringCharging") {
+		return
+	}
 	at = 0
 	if x.EVMaximumVarInjectionDuringChargingL2.Present {
 		e.Event(0-at, 6-at)
 		x.EVMaximumVarInjectionDuringChargingL2.Value.EncodeEXI(e)
-		e.Out("EVMaximumVarInjectionDuringCharging_L2")
+		if e.Out("EVMaximumVarInjectionDuringCharging_L2") {
+			return
+		}
 		at = 1
 	}
 	if x.EVMaximumVarInjectionDuringChargingL3.Present {
 		e.Event(1-at, 6-at)
 		x.EVMaximumVarInjectionDuringChargingL3.Value.EncodeEXI(e)
-		e.Out("EVMaximumVarInjectionDuringCharging_L3")
+		if e.Out("EVMaximumVarInjectionDuringCharging_L3") {
+			return
+		}
 		at = 2
 	}
 	if x.EVMinimumVarInjectionDuringCharging.Present {
 		e.Event(2-at, 6-at)
 		x.EVMinimumVarInjectionDuringCharging.Value.EncodeEXI(e)
-		e.Out("EVMinimumVarInjectionDuringCharging")
+		if e.Out("EVMinimumVarInjectionDuringCharging") {
+			return
+		}
 		at = 3
 	}
 	if x.EVMinimumVarInjectionDuringChargingL2.Present {
 		e.Event(3-at, 6-at)
 		x.EVMinimumVarInjectionDuringChargingL2.Value.EncodeEXI(e)
-		e.Out("EVMinimumVarInjectionDuringCharging_L2")
+		if e.Out("EVMinimumVarInjectionDuringCharging_L2") {
+			return
+		}
 		at = 4
 	}
 	if x.EVMinimumVarInjectionDuringChargingL3.Present {
 		e.Event(4-at, 6-at)
 		x.EVMinimumVarInjectionDuringChargingL3.Value.EncodeEXI(e)
-		e.Out("EVMinimumVarInjectionDuringCharging_L3")
+		if e.Out("EVMinimumVarInjectionDuringCharging_L3") {
+			return
+		}
 		at = 5
 	}
 	e.Event(5-at, 6-at)
 	x.EVMaximumVarAbsorptionDuringDischarging.EncodeEXI(e)
-	e.Out("EVMaximumVarAbsorptionDuringDischarging")
+	if e.Out("EVMaximumVarAbsorptionDuringDischarging") {
+		return
+	}
 	at = 0
 	if x.EVMaximumVarAbsorptionDuringDischargingL2.Present {
 		e.Event(0-at, 6-at)
 		x.EVMaximumVarAbsorptionDuringDischargingL2.Value.EncodeEXI(e)
-		e.Out("EVMaximumVarAbsorptionDuringDischarging_L2")
+		if e.Out("EVMaximumVarAbsorptionDuringDischarging_L2") {
+			return
+		}
 		at = 1
 	}
 	if x.EVMaximumVarAbsorptionDuringDischargingL3.Present {
 		e.Event(1-at, 6-at)
 		x.EVMaximumVarAbsorptionDuringDischargingL3.Value.EncodeEXI(e)
-		e.Out("EVMaximumVarAbsorptionDuringDischarging_L3")
+		if e.Out("EVMaximumVarAbsorptionDuringDischarging_L3") {
+			return
+		}
 		at = 2
 	}
 	if x.EVMinimumVarAbsorptionDuringDischarging.Present {
 		e.Event(2-at, 6-at)
 		x.EVMinimumVarAbsorptionDuringDischarging.Value.EncodeEXI(e)
-		e.Out("EVMinimumVarAbsorptionDuringDischarging")
+		if e.Out("EVMinimumVarAbsorptionDuringDischarging") {
+			return
+		}
 		at = 3
 	}
 	if x.EVMinimumVarAbsorptionDuringDischargingL2.Present {
 		e.Event(3-at, 6-at)
 		x.EVMinimumVarAbsorptionDuringDischargingL2.Value.EncodeEXI(e)
-		e.Out("EVMinimumVarAbsorptionDuringDischarging_L2")
+		if e.Out("EVMinimumVarAbsorptionDuringDischarging_L2") {
+			return
+		}
 		at = 4
 	}
 	if x.EVMinimumVarAbsorptionDuringDischargingL3.Present {
 		e.Event(4-at, 6-at)
 		x.EVMinimumVarAbsorptionDuringDischargingL3.Value.EncodeEXI(e)
-		e.Out("EVMinimumVarAbsorptionDuringDischarging_L3")
+		if e.Out("EVMinimumVarAbsorptionDuringDischarging_L3") {
+			return
+		}
 		at = 5
 	}
 	e.Event(5-at, 6-at)
 	x.EVMaximumVarInjectionDuringDischarging.EncodeEXI(e)
-	e.Out("EVMaximumVarInjectionDuringDischarging")
+	if e.Out("EVMaximumVarInjectionDuringDischarging") {
+		return
+	}
 	at = 0
 	if x.EVMaximumVarInjectionDuringDischargingL2.Present {
 		e.Event(0-at, 6-at)
 		x.EVMaximumVarInjectionDuringDischargingL2.Value.EncodeEXI(e)
-		e.Out("EVMaximumVarInjectionDuringDischarging_L2")
+		if e.Out("EVMaximumVarInjectionDuringDischarging_L2") {
+			return
+		}
 		at = 1
 	}
 	if x.EVMaximumVarInjectionDuringDischargingL3.Present {
 		e.Event(1-at, 6-at)
 		x.EVMaximumVarInjectionDuringDischargingL3.Value.EncodeEXI(e)
-		e.Out("EVMaximumVarInjectionDuringDischarging_L3")
+		if e.Out("EVMaximumVarInjectionDuringDischarging_L3") {
+			return
+		}
 		at = 2
 	}
 	if x.EVMinimumVarInjectionDuringDischarging.Present {
 		e.Event(2-at, 6-at)
 		x.EVMinimumVarInjectionDuringDischarging.Value.EncodeEXI(e)
-		e.Out("EVMinimumVarInjectionDuringDischarging")
+		if e.Out("EVMinimumVarInjectionDuringDischarging") {
+			return
+		}
 		at = 3
 	}
 	if x.EVMinimumVarInjectionDuringDischargingL2.Present {
 		e.Event(3-at, 6-at)
 		x.EVMinimumVarInjectionDuringDischargingL2.Value.EncodeEXI(e)
-		e.Out("EVMinimumVarInjectionDuringDischarging_L2")
+		if e.Out("EVMinimumVarInjectionDuringDischarging_L2") {
+			return
+		}
 		at = 4
 	}
 	if x.EVMinimumVarInjectionDuringDischargingL3.Present {
 		e.Event(4-at, 6-at)
 		x.EVMinimumVarInjectionDuringDischargingL3.Value.EncodeEXI(e)
-		e.Out("EVMinimumVarInjectionDuringDischarging_L3")
+		if e.Out("EVMinimumVarInjectionDuringDischarging_L3") {
+			return
+		}
 		at = 5
 	}
 	e.Event(5-at, 6-at)
 	x.EVReactiveSusceptance.EncodeEXI(e)
-	e.Out("EVReactiveSusceptance")
+	if e.Out("EVReactiveSusceptance") {
+		return
+	}
 	at = 0
 	if x.EVReactiveSusceptanceL2.Present {
 		e.Event(0-at, 3-at)
 		x.EVReactiveSusceptanceL2.Value.EncodeEXI(e)
-		e.Out("EVReactiveSusceptance_L2")
+		if e.Out("EVReactiveSusceptance_L2") {
+			return
+		}
 		at = 1
 	}
 	if x.EVReactiveSusceptanceL3.Present {
 		e.Event(1-at, 3-at)
 		x.EVReactiveSusceptanceL3.Value.EncodeEXI(e)
-		e.Out("EVReactiveSusceptance_L3")
+		if e.Out("EVReactiveSusceptance_L3") {
+			return
+		}
 		at = 2
 	}
 	e.Event(2-at, 3-at)
@@ -2949,66 +3231,90 @@ func (x *EVExcitationLimits) DecodeEXI(d *exi.Decoder) {
 func (x *EVExcitationLimits) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
 	x.EVSpecifiedOverExcitedPowerFactor.EncodeEXI(e)
-	e.Out("EVSpecifiedOverExcitedPowerFactor")
+	if e.Out("EVSpecifiedOverExcitedPowerFactor") {
+		return
+	}
 	at := uint32(0)
 	if x.EVSpecifiedOverExcitedPowerFactorL2.Present {
 		e.Event(0-at, 3-at)
 		x.EVSpecifiedOverExcitedPowerFactorL2.Value.EncodeEXI(e)
-		e.Out("EVSpecifiedOverExcitedPowerFactor_L2")
+		if e.Out("EVSpecifiedOverExcitedPowerFactor_L2") {
+			return
+		}
 		at = 1
 	}
 	if x.EVSpecifiedOverExcitedPowerFactorL3.Present {
 		e.Event(1-at, 3-at)
 		x.EVSpecifiedOverExcitedPowerFactorL3.Value.EncodeEXI(e)
-		e.Out("EVSpecifiedOverExcitedPowerFactor_L3")
+		if e.Out("EVSpecifiedOverExcitedPowerFactor_L3") {
+			return
+		}
 		at = 2
 	}
 	e.Event(2-at, 3-at)
 	x.EVSpecifiedOverExcitedDischargePower.EncodeEXI(e)
-	e.Out("EVSpecifiedOverExcitedDischargePower")
+	if e.Out("EVSpecifiedOverExcitedDischargePower") {
+		return
+	}
 	at = 0
 	if x.EVSpecifiedOverExcitedDischargePowerL2.Present {
 		e.Event(0-at, 3-at)
 		x.EVSpecifiedOverExcitedDischargePowerL2.Value.EncodeEXI(e)
-		e.Out("EVSpecifiedOverExcitedDischargePower_L2")
+		if e.Out("EVSpecifiedOverExcitedDischargePower_L2") {
+			return
+		}
 		at = 1
 	}
 	if x.EVSpecifiedOverExcitedDischargePowerL3.Present {
 		e.Event(1-at, 3-at)
 		x.EVSpecifiedOverExcitedDischargePowerL3.Value.EncodeEXI(e)
-		e.Out("EVSpecifiedOverExcitedDischargePower_L3")
+		if e.Out("EVSpecifiedOverExcitedDischargePower_L3") {
+			return
+		}
 		at = 2
 	}
 	e.Event(2-at, 3-at)
 	x.EVSpecifiedUnderExcitedPowerFactor.EncodeEXI(e)
-	e.Out("EVSpecifiedUnderExcitedPowerFactor")
+	if e.Out("EVSpecifiedUnderExcitedPowerFactor") {
+		return
+	}
 	at = 0
 	if x.EVSpecifiedUnderExcitedPowerFactorL2.Present {
 		e.Event(0-at, 3-at)
 		x.EVSpecifiedUnderExcitedPowerFactorL2.Value.EncodeEXI(e)
-		e.Out("EVSpecifiedUnderExcitedPowerFactor_L2")
+		if e.Out("EVSpecifiedUnderExcitedPowerFactor_L2") {
+			return
+		}
 		at = 1
 	}
 	if x.EVSpecifiedUnderExcitedPowerFactorL3.Present {
 		e.Event(1-at, 3-at)
 		x.EVSpecifiedUnderExcitedPowerFactorL3.Value.EncodeEXI(e)
-		e.Out("EVSpecifiedUnderExcitedPowerFactor_L3")
+		if e.Out("EVSpecifiedUnderExcitedPowerFactor_L3") {
+			return
+		}
 		at = 2
 	}
 	e.Event(2-at, 3-at)
 	x.EVSpecifiedUnderExcitedDischargePower.EncodeEXI(e)
-	e.Out("EVSpecifiedUnderExcitedDischargePower")
+	if e.Out("EVSpecifiedUnderExcitedDischargePower") {
+		return
+	}
 	at = 0
 	if x.EVSpecifiedUnderExcitedDischargePowerL2.Present {
 		e.Event(0-at, 3-at)
 		x.EVSpecifiedUnderExcitedDischargePowerL2.Value.EncodeEXI(e)
-		e.Out("EVSpecifiedUnderExcitedDischargePower_L2")
+		if e.Out("EVSpecifiedUnderExcitedDischargePower_L2") {
+			return
+		}
 		at = 1
 	}
 	if x.EVSpecifiedUnderExcitedDischargePowerL3.Present {
 		e.Event(1-at, 3-at)
 		x.EVSpecifiedUnderExcitedDischargePowerL3.Value.EncodeEXI(e)
-		e.Out("EVSpecifiedUnderExcitedDischargePower_L3")
+		if e.Out("EVSpecifiedUnderExcitedDischargePower_L3") {
+			return
+		}
 		at = 2
 	}
 	e.Event(2-at, 3-at)
@@ -3204,33 +3510,47 @@ func (x *EnterServiceCPDRes) EncodeEXI(e *exi.Encoder) {
 	e.NextBool("PermitService", x.PermitService)
 	e.Event(0, 1)
 	x.EnterServiceVoltageHigh.EncodeEXI(e)
-	e.Out("EnterServiceVoltageHigh")
+	if e.Out("EnterServiceVoltageHigh") {
+		return
+	}
 	e.Event(0, 1)
 	x.EnterServiceVoltageLow.EncodeEXI(e)
-	e.Out("EnterServiceVoltageLow")
+	if e.Out("EnterServiceVoltageLow") {
+		return
+	}
 	e.Event(0, 1)
 	x.EnterServiceFrequencyHigh.EncodeEXI(e)
-	e.Out("EnterServiceFrequencyHigh")
+	if e.Out("EnterServiceFrequencyHigh") {
+		return
+	}
 	e.Event(0, 1)
 	x.EnterServiceFrequencyLow.EncodeEXI(e)
-	e.Out("EnterServiceFrequencyLow")
+	if e.Out("EnterServiceFrequencyLow") {
+		return
+	}
 	at := uint32(0)
 	if x.EnterServiceDelay.Present {
 		e.Event(0-at, 4-at)
 		x.EnterServiceDelay.Value.EncodeEXI(e)
-		e.Out("EnterServiceDelay")
+		if e.Out("EnterServiceDelay") {
+			return
+		}
 		at = 1
 	}
 	if x.EnterServiceRandomizedDelay.Present {
 		e.Event(1-at, 4-at)
 		x.EnterServiceRandomizedDelay.Value.EncodeEXI(e)
-		e.Out("EnterServiceRandomizedDelay")
+		if e.Out("EnterServiceRandomizedDelay") {
+			return
+		}
 		at = 2
 	}
 	if x.EnterServiceRampTime.Present {
 		e.Event(2-at, 4-at)
 		x.EnterServiceRampTime.Value.EncodeEXI(e)
-		e.Out("EnterServiceRampTime")
+		if e.Out("EnterServiceRampTime") {
+			return
+		}
 		at = 3
 	}
 	e.Event(3-at, 4-at)
@@ -3308,16 +3628,24 @@ func (x *ReactivePowerSupportCPDRes) DecodeEXI(d *exi.Decoder) {
 func (x *ReactivePowerSupportCPDRes) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
 	x.ConstantPowerFactor.EncodeEXI(e)
-	e.Out("ConstantPowerFactor")
+	if e.Out("ConstantPowerFactor") {
+		return
+	}
 	e.Event(0, 1)
 	x.VoltVar.EncodeEXI(e)
-	e.Out("VoltVar")
+	if e.Out("VoltVar") {
+		return
+	}
 	e.Event(0, 1)
 	x.WattVar.EncodeEXI(e)
-	e.Out("WattVar")
+	if e.Out("WattVar") {
+		return
+	}
 	e.Event(0, 1)
 	x.ConstantVar.EncodeEXI(e)
-	e.Out("ConstantVar")
+	if e.Out("ConstantVar") {
+		return
+	}
 	e.Event(0, 1)
 }
 
@@ -3378,16 +3706,24 @@ func (x *ActivePowerSupportCPDRes) DecodeEXI(d *exi.Decoder) {
 func (x *ActivePowerSupportCPDRes) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
 	x.FrequencyDroop.EncodeEXI(e)
-	e.Out("FrequencyDroop")
+	if e.Out("FrequencyDroop") {
+		return
+	}
 	e.Event(0, 1)
 	x.VoltWatt.EncodeEXI(e)
-	e.Out("VoltWatt")
+	if e.Out("VoltWatt") {
+		return
+	}
 	e.Event(0, 1)
 	x.ConstantWatt.EncodeEXI(e)
-	e.Out("ConstantWatt")
+	if e.Out("ConstantWatt") {
+		return
+	}
 	e.Event(0, 1)
 	x.LimitMaxDischargePower.EncodeEXI(e)
-	e.Out("LimitMaxDischargePower")
+	if e.Out("LimitMaxDischargePower") {
+		return
+	}
 	e.Event(0, 1)
 }
 
@@ -3455,19 +3791,29 @@ func (x *DERControlCPDRes) DecodeEXI(d *exi.Decoder) {
 func (x *DERControlCPDRes) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
 	x.VoltageTrip.EncodeEXI(e)
-	e.Out("VoltageTrip")
+	if e.Out("VoltageTrip") {
+		return
+	}
 	e.Event(0, 1)
 	x.FrequencyTrip.EncodeEXI(e)
-	e.Out("FrequencyTrip")
+	if e.Out("FrequencyTrip") {
+		return
+	}
 	e.Event(0, 1)
 	x.EnterServiceCPDRes.EncodeEXI(e)
-	e.Out("EnterServiceCPDRes")
+	if e.Out("EnterServiceCPDRes") {
+		return
+	}
 	e.Event(0, 1)
 	x.ReactivePowerSupportCPDRes.EncodeEXI(e)
-	e.Out("ReactivePowerSupportCPDRes")
+	if e.Out("ReactivePowerSupportCPDRes") {
+		return
+	}
 	e.Event(0, 1)
 	x.ActivePowerSupportCPDRes.EncodeEXI(e)
-	e.Out("ActivePowerSupportCPDRes")
+	if e.Out("ActivePowerSupportCPDRes") {
+		return
+	}
 	e.Event(0, 1)
 }
 
@@ -3604,66 +3950,90 @@ func (x *EVSEReactivePowerLimits) DecodeEXI(d *exi.Decoder) {
 func (x *EVSEReactivePowerLimits) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
 	x.EVSEMaximumVarAbsorptionDuringCharging.EncodeEXI(e)
-	e.Out("EVSEMaximumVarAbsorptionDuringCharging")
+	if e.Out("EVSEMaximumVarAbsorptionDuringCharging") {
+		return
+	}
 	at := uint32(0)
 	if x.EVSEMaximumVarAbsorptionDuringChargingL2.Present {
 		e.Event(0-at, 3-at)
 		x.EVSEMaximumVarAbsorptionDuringChargingL2.Value.EncodeEXI(e)
-		e.Out("EVSEMaximumVarAbsorptionDuringCharging_L2")
+		if e.Out("EVSEMaximumVarAbsorptionDuringCharging_L2") {
+			return
+		}
 		at = 1
 	}
 	if x.EVSEMaximumVarAbsorptionDuringChargingL3.Present {
 		e.Event(1-at, 3-at)
 		x.EVSEMaximumVarAbsorptionDuringChargingL3.Value.EncodeEXI(e)
-		e.Out("EVSEMaximumVarAbsorptionDuringCharging_L3")
+		if e.Out("EVSEMaximumVarAbsorptionDuringCharging_L3") {
+			return
+		}
 		at = 2
 	}
 	e.Event(2-at, 3-at)
 	x.EVSEMaximumVarInjectionDuringCharging.EncodeEXI(e)
-	e.Out("EVSEMaximumVarInjectionDuringCharging")
+	if e.Out("EVSEMaximumVarInjectionDuringCharging") {
+		return
+	}
 	at = 0
 	if x.EVSEMaximumVarInjectionDuringChargingL2.Present {
 		e.Event(0-at, 3-at)
 		x.EVSEMaximumVarInjectionDuringChargingL2.Value.EncodeEXI(e)
-		e.Out("EVSEMaximumVarInjectionDuringCharging_L2")
+		if e.Out("EVSEMaximumVarInjectionDuringCharging_L2") {
+			return
+		}
 		at = 1
 	}
 	if x.EVSEMaximumVarInjectionDuringChargingL3.Present {
 		e.Event(1-at, 3-at)
 		x.EVSEMaximumVarInjectionDuringChargingL3.Value.EncodeEXI(e)
-		e.Out("EVSEMaximumVarInjectionDuringCharging_L3")
+		if e.Out("EVSEMaximumVarInjectionDuringCharging_L3") {
+			return
+		}
 		at = 2
 	}
 	e.Event(2-at, 3-at)
 	x.EVSEMaximumVarAbsorptionDuringDischarging.EncodeEXI(e)
-	e.Out("EVSEMaximumVarAbsorptionDuringDischarging")
+	if e.Out("EVSEMaximumVarAbsorptionDuringDischarging") {
+		return
+	}
 	at = 0
 	if x.EVSEMaximumVarAbsorptionDuringDischargingL2.Present {
 		e.Event(0-at, 3-at)
 		x.EVSEMaximumVarAbsorptionDuringDischargingL2.Value.EncodeEXI(e)
-		e.Out("EVSEMaximumVarAbsorptionDuringDischarging_L2")
+		if e.Out("EVSEMaximumVarAbsorptionDuringDischarging_L2") {
+			return
+		}
 		at = 1
 	}
 	if x.EVSEMaximumVarAbsorptionDuringDischargingL3.Present {
 		e.Event(1-at, 3-at)
 		x.EVSEMaximumVarAbsorptionDuringDischargingL3.Value.EncodeEXI(e)
-		e.Out("EVSEMaximumVarAbsorptionDuringDischarging_L3")
+		if e.Out("EVSEMaximumVarAbsorptionDuringDischarging_L3") {
+			return
+		}
 		at = 2
 	}
 	e.Event(2-at, 3-at)
 	x.EVSEMaximumVarInjectionDuringDischarging.EncodeEXI(e)
-	e.Out("EVSEMaximumVarInjectionDuringDischarging")
+	if e.Out("EVSEMaximumVarInjectionDuringDischarging") {
+		return
+	}
 	at = 0
 	if x.EVSEMaximumVarInjectionDuringDischargingL2.Present {
 		e.Event(0-at, 3-at)
 		x.EVSEMaximumVarInjectionDuringDischargingL2.Value.EncodeEXI(e)
-		e.Out("EVSEMaximumVarInjectionDuringDischarging_L2")
+		if e.Out("EVSEMaximumVarInjectionDuringDischarging_L2") {
+			return
+		}
 		at = 1
 	}
 	if x.EVSEMaximumVarInjectionDuringDischargingL3.Present {
 		e.Event(1-at, 3-at)
 		x.EVSEMaximumVarInjectionDuringDischargingL3.Value.EncodeEXI(e)
-		e.Out("EVSEMaximumVarInjectionDuringDischarging_L3")
+		if e.Out("EVSEMaximumVarInjectionDuringDischarging_L3") {
+			return
+		}
 		at = 2
 	}
 	e.Event(2-at, 3-at)
@@ -3791,32 +4161,46 @@ func (x *GridLimits) DecodeEXI(d *exi.Decoder) {
 func (x *GridLimits) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
 	x.GridNominalFrequency.EncodeEXI(e)
-	e.Out("GridNominalFrequency")
+	if e.Out("GridNominalFrequency") {
+		return
+	}
 	e.Event(0, 1)
 	x.GridNominalVoltage.EncodeEXI(e)
-	e.Out("GridNominalVoltage")
+	if e.Out("GridNominalVoltage") {
+		return
+	}
 	e.Event(0, 1)
 	x.GridNominalVoltageOffset.EncodeEXI(e)
-	e.Out("GridNominalVoltageOffset")
+	if e.Out("GridNominalVoltageOffset") {
+		return
+	}
 	at := uint32(0)
 	if x.GridMinFrequency.Present {
 		e.Event(0-at, 3-at)
 		x.GridMinFrequency.Value.EncodeEXI(e)
-		e.Out("GridMinFrequency")
+		if e.Out("GridMinFrequency") {
+			return
+		}
 		at = 1
 	}
 	if x.GridMaxFrequency.Present {
 		e.Event(1-at, 3-at)
 		x.GridMaxFrequency.Value.EncodeEXI(e)
-		e.Out("GridMaxFrequency")
+		if e.Out("GridMaxFrequency") {
+			return
+		}
 		at = 2
 	}
 	e.Event(2-at, 3-at)
 	x.GridMaximumVoltage.EncodeEXI(e)
-	e.Out("GridMaximumVoltage")
+	if e.Out("GridMaximumVoltage") {
+		return
+	}
 	e.Event(0, 1)
 	x.GridMinimumVoltage.EncodeEXI(e)
-	e.Out("GridMinimumVoltage")
+	if e.Out("GridMinimumVoltage") {
+		return
+	}
 	e.Event(0, 1)
 }
 

@@ -84,18 +84,24 @@ func (x *ConstantPowerFactor) EncodeEXI(e *exi.Encoder) {
 	}
 	e.Event(1-at, 2-at)
 	x.PowerFactorValue.EncodeEXI(e)
-	e.Out("PowerFactorValue")
+	if e.Out("PowerFactorValue") {
+		return
+	}
 	at = 0
 	if x.PowerFactorValueL2.Present {
 		e.Event(0-at, 3-at)
 		x.PowerFactorValueL2.Value.EncodeEXI(e)
-		e.Out("PowerFactorValue_L2")
+		if e.Out("PowerFactorValue_L2") {
+			return
+		}
 		at = 1
 	}
 	if x.PowerFactorValueL3.Present {
 		e.Event(1-at, 3-at)
 		x.PowerFactorValueL3.Value.EncodeEXI(e)
-		e.Out("PowerFactorValue_L3")
+		if e.Out("PowerFactorValue_L3") {
+			return
+		}
 		at = 2
 	}
 	e.Event(2-at, 3-at)

@@ -69,18 +69,24 @@ func (x *ConstantVar) EncodeEXI(e *exi.Encoder) {
 	}
 	e.Event(1-at, 2-at)
 	x.VarSetpoint.EncodeEXI(e)
-	e.Out("VarSetpoint")
+	if e.Out("VarSetpoint") {
+		return
+	}
 	at = 0
 	if x.VarSetpointL2.Present {
 		e.Event(0-at, 3-at)
 		x.VarSetpointL2.Value.EncodeEXI(e)
-		e.Out("VarSetpoint_L2")
+		if e.Out("VarSetpoint_L2") {
+			return
+		}
 		at = 1
 	}
 	if x.VarSetpointL3.Present {
 		e.Event(1-at, 3-at)
 		x.VarSetpointL3.Value.EncodeEXI(e)
-		e.Out("VarSetpoint_L3")
+		if e.Out("VarSetpoint_L3") {
+			return
+		}
 		at = 2
 	}
 	e.Event(2-at, 3-at)

@@ -69,18 +69,24 @@ func (x *ConstantWatt) EncodeEXI(e *exi.Encoder) {
 	}
 	e.Event(1-at, 2-at)
 	x.WattSetpoint.EncodeEXI(e)
-	e.Out("WattSetpoint")
+	if e.Out("WattSetpoint") {
+		return
+	}
 	at = 0
 	if x.WattSetpointL2.Present {
 		e.Event(0-at, 3-at)
 		x.WattSetpointL2.Value.EncodeEXI(e)
-		e.Out("WattSetpoint_L2")
+		if e.Out("WattSetpoint_L2") {
+			return
+		}
 		at = 1
 	}
 	if x.WattSetpointL3.Present {
 		e.Event(1-at, 3-at)
 		x.WattSetpointL3.Value.EncodeEXI(e)
-		e.Out("WattSetpoint_L3")
+		if e.Out("WattSetpoint_L3") {
+			return
+		}
 		at = 2
 	}
 	e.Event(2-at, 3-at)

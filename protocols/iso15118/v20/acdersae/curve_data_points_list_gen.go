@@ -57,10 +57,14 @@ func (x *CurveDataPointsList) EncodeEXI(e *exi.Encoder) {
 	}
 	e.Event(0, 1)
 	x.CurveDataPoint[0].EncodeEXI(e)
-	e.Out("CurveDataPoint")
+	if e.Out("CurveDataPoint") {
+		return
+	}
 	e.Event(0, 1)
 	x.CurveDataPoint[1].EncodeEXI(e)
-	e.Out("CurveDataPoint")
+	if e.Out("CurveDataPoint") {
+		return
+	}
 	at := uint32(0)
 	if len(x.CurveDataPoint) > 10 {
 		e.TooMany("CurveDataPoint", 10)
@@ -69,7 +73,9 @@ func (x *CurveDataPointsList) EncodeEXI(e *exi.Encoder) {
 	for i := range x.CurveDataPoint[2:] {
 		e.Event(0-at, 2-at)
 		x.CurveDataPoint[i+2].EncodeEXI(e)
-		e.Out("CurveDataPoint")
+		if e.Out("CurveDataPoint") {
+			return
+		}
 	}
 	if len(x.CurveDataPoint) == 10 {
 		at = 1

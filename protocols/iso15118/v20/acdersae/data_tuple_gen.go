@@ -34,10 +34,14 @@ func (x *DataTuple) DecodeEXI(d *exi.Decoder) {
 func (x *DataTuple) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
 	x.XValue.EncodeEXI(e)
-	e.Out("xValue")
+	if e.Out("xValue") {
+		return
+	}
 	e.Event(0, 1)
 	x.YValue.EncodeEXI(e)
-	e.Out("yValue")
+	if e.Out("yValue") {
+		return
+	}
 	e.Event(0, 1)
 }
 

@@ -60,13 +60,17 @@ func (x *FrequencyDroop) EncodeEXI(e *exi.Encoder) {
 	if x.OverFrequencyDroop.Present {
 		e.Event(1-at, 4-at)
 		x.OverFrequencyDroop.Value.EncodeEXI(e)
-		e.Out("OverFrequencyDroop")
+		if e.Out("OverFrequencyDroop") {
+			return
+		}
 		at = 2
 	}
 	if x.UnderFrequencyDroop.Present {
 		e.Event(2-at, 4-at)
 		x.UnderFrequencyDroop.Value.EncodeEXI(e)
-		e.Out("UnderFrequencyDroop")
+		if e.Out("UnderFrequencyDroop") {
+			return
+		}
 		at = 3
 	}
 	e.Event(3-at, 4-at)

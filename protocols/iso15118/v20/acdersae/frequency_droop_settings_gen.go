@@ -79,21 +79,29 @@ func (x *FrequencyDroopSettings) DecodeEXI(d *exi.Decoder) {
 func (x *FrequencyDroopSettings) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
 	x.Db.EncodeEXI(e)
-	e.Out("db")
+	if e.Out("db") {
+		return
+	}
 	e.Event(0, 1)
 	x.DroopFactor.EncodeEXI(e)
-	e.Out("DroopFactor")
+	if e.Out("DroopFactor") {
+		return
+	}
 	at := uint32(0)
 	if x.DroopFactorL2.Present {
 		e.Event(0-at, 3-at)
 		x.DroopFactorL2.Value.EncodeEXI(e)
-		e.Out("DroopFactor_L2")
+		if e.Out("DroopFactor_L2") {
+			return
+		}
 		at = 1
 	}
 	if x.DroopFactorL3.Present {
 		e.Event(1-at, 3-at)
 		x.DroopFactorL3.Value.EncodeEXI(e)
-		e.Out("DroopFactor_L3")
+		if e.Out("DroopFactor_L3") {
+			return
+		}
 		at = 2
 	}
 	e.Event(2-at, 3-at)
@@ -111,7 +119,9 @@ func (x *FrequencyDroopSettings) EncodeEXI(e *exi.Encoder) {
 	}
 	e.Event(2-at, 3-at)
 	x.OpenLoopResponseTime.EncodeEXI(e)
-	e.Out("OpenLoopResponseTime")
+	if e.Out("OpenLoopResponseTime") {
+		return
+	}
 	e.Event(0, 1)
 }
 

@@ -52,21 +52,29 @@ func (x *FrequencyTrip) DecodeEXI(d *exi.Decoder) {
 func (x *FrequencyTrip) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
 	x.OverFrequencyMustTripCurve.EncodeEXI(e)
-	e.Out("OverFrequencyMustTripCurve")
+	if e.Out("OverFrequencyMustTripCurve") {
+		return
+	}
 	e.Event(0, 1)
 	x.UnderFrequencyMustTripCurve.EncodeEXI(e)
-	e.Out("UnderFrequencyMustTripCurve")
+	if e.Out("UnderFrequencyMustTripCurve") {
+		return
+	}
 	at := uint32(0)
 	if x.OverFrequencyMayTripCurve.Present {
 		e.Event(0-at, 3-at)
 		x.OverFrequencyMayTripCurve.Value.EncodeEXI(e)
-		e.Out("OverFrequencyMayTripCurve")
+		if e.Out("OverFrequencyMayTripCurve") {
+			return
+		}
 		at = 1
 	}
 	if x.UnderFrequencyMayTripCurve.Present {
 		e.Event(1-at, 3-at)
 		x.UnderFrequencyMayTripCurve.Value.EncodeEXI(e)
-		e.Out("UnderFrequencyMayTripCurve")
+		if e.Out("UnderFrequencyMayTripCurve") {
+			return
+		}
 		at = 2
 	}
 	e.Event(2-at, 3-at)

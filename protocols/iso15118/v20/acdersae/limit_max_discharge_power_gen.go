@@ -81,7 +81,9 @@ func (x *LimitMaxDischargePower) EncodeEXI(e *exi.Encoder) {
 	if x.OpenLoopResponseTime.Present {
 		e.Event(2-at, 4-at)
 		x.OpenLoopResponseTime.Value.EncodeEXI(e)
-		e.Out("OpenLoopResponseTime")
+		if e.Out("OpenLoopResponseTime") {
+			return
+		}
 		at = 3
 	}
 	e.Event(3-at, 4-at)

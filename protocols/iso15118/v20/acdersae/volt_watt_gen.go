@@ -91,23 +91,31 @@ func (x *VoltWatt) EncodeEXI(e *exi.Encoder) {
 	e.NextEnum("yUnit", uint8(x.YUnit), 11)
 	e.Event(0, 1)
 	x.CurveDataPoints.EncodeEXI(e)
-	e.Out("CurveDataPoints")
+	if e.Out("CurveDataPoints") {
+		return
+	}
 	at = 0
 	if x.CurveDataPointsL2.Present {
 		e.Event(0-at, 3-at)
 		x.CurveDataPointsL2.Value.EncodeEXI(e)
-		e.Out("CurveDataPoints_L2")
+		if e.Out("CurveDataPoints_L2") {
+			return
+		}
 		at = 1
 	}
 	if x.CurveDataPointsL3.Present {
 		e.Event(1-at, 3-at)
 		x.CurveDataPointsL3.Value.EncodeEXI(e)
-		e.Out("CurveDataPoints_L3")
+		if e.Out("CurveDataPoints_L3") {
+			return
+		}
 		at = 2
 	}
 	e.Event(2-at, 3-at)
 	x.OpenLoopResponseTime.EncodeEXI(e)
-	e.Out("OpenLoopResponseTime")
+	if e.Out("OpenLoopResponseTime") {
+		return
+	}
 	at = 0
 	if x.TimeConstantPT1.Present {
 		e.Event(0-at, 2-at)

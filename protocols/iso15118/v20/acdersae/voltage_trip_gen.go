@@ -68,33 +68,45 @@ func (x *VoltageTrip) DecodeEXI(d *exi.Decoder) {
 func (x *VoltageTrip) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
 	x.OverVoltageMustTripCurve.EncodeEXI(e)
-	e.Out("OverVoltageMustTripCurve")
+	if e.Out("OverVoltageMustTripCurve") {
+		return
+	}
 	e.Event(0, 1)
 	x.UnderVoltageMustTripCurve.EncodeEXI(e)
-	e.Out("UnderVoltageMustTripCurve")
+	if e.Out("UnderVoltageMustTripCurve") {
+		return
+	}
 	at := uint32(0)
 	if x.OverVoltageMomentaryCessationTripCurve.Present {
 		e.Event(0-at, 5-at)
 		x.OverVoltageMomentaryCessationTripCurve.Value.EncodeEXI(e)
-		e.Out("OverVoltageMomentaryCessationTripCurve")
+		if e.Out("OverVoltageMomentaryCessationTripCurve") {
+			return
+		}
 		at = 1
 	}
 	if x.UnderVoltageMomentaryCessationTripCurve.Present {
 		e.Event(1-at, 5-at)
 		x.UnderVoltageMomentaryCessationTripCurve.Value.EncodeEXI(e)
-		e.Out("UnderVoltageMomentaryCessationTripCurve")
+		if e.Out("UnderVoltageMomentaryCessationTripCurve") {
+			return
+		}
 		at = 2
 	}
 	if x.OverVoltageMayTripCurve.Present {
 		e.Event(2-at, 5-at)
 		x.OverVoltageMayTripCurve.Value.EncodeEXI(e)
-		e.Out("OverVoltageMayTripCurve")
+		if e.Out("OverVoltageMayTripCurve") {
+			return
+		}
 		at = 3
 	}
 	if x.UnderVoltageMayTripCurve.Present {
 		e.Event(3-at, 5-at)
 		x.UnderVoltageMayTripCurve.Value.EncodeEXI(e)
-		e.Out("UnderVoltageMayTripCurve")
+		if e.Out("UnderVoltageMayTripCurve") {
+			return
+		}
 		at = 4
 	}
 	e.Event(4-at, 5-at)

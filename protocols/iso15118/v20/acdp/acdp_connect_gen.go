@@ -35,7 +35,9 @@ func (x *ACDPConnectReq) DecodeEXI(d *exi.Decoder) {
 func (x *ACDPConnectReq) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
 	x.Header.EncodeEXI(e)
-	e.Out("Header")
+	if e.Out("Header") {
+		return
+	}
 	e.NextEnum("EVElectricalChargingDeviceStatus", uint8(x.EVElectricalChargingDeviceStatus), 4)
 	e.Event(0, 1)
 }
@@ -85,7 +87,9 @@ func (x *ACDPConnectRes) DecodeEXI(d *exi.Decoder) {
 func (x *ACDPConnectRes) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
 	x.Header.EncodeEXI(e)
-	e.Out("Header")
+	if e.Out("Header") {
+		return
+	}
 	e.NextEnum("ResponseCode", uint8(x.ResponseCode), 40)
 	e.NextEnum("EVSEProcessing", uint8(x.EVSEProcessing), 3)
 	e.NextEnum("EVSEElectricalChargingDeviceStatus", uint8(x.EVSEElectricalChargingDeviceStatus), 4)

@@ -39,10 +39,14 @@ func (x *ACDPSystemStatusReq) DecodeEXI(d *exi.Decoder) {
 func (x *ACDPSystemStatusReq) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
 	x.Header.EncodeEXI(e)
-	e.Out("Header")
+	if e.Out("Header") {
+		return
+	}
 	e.Event(0, 1)
 	x.EVTechnicalStatus.EncodeEXI(e)
-	e.Out("EVTechnicalStatus")
+	if e.Out("EVTechnicalStatus") {
+		return
+	}
 	e.Event(0, 1)
 }
 
@@ -111,7 +115,9 @@ func (x *ACDPSystemStatusRes) DecodeEXI(d *exi.Decoder) {
 func (x *ACDPSystemStatusRes) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
 	x.Header.EncodeEXI(e)
-	e.Out("Header")
+	if e.Out("Header") {
+		return
+	}
 	e.NextEnum("ResponseCode", uint8(x.ResponseCode), 40)
 	e.NextEnum("EVSEMechanicalChargingDeviceStatus", uint8(x.EVSEMechanicalChargingDeviceStatus), 3)
 	e.NextBool("EVSEReadyToCharge", x.EVSEReadyToCharge)
@@ -204,7 +210,9 @@ func (x *EVTechnicalStatus) EncodeEXI(e *exi.Encoder) {
 	if x.EVWLANStrength.Present {
 		e.Event(1-at, 7-at)
 		x.EVWLANStrength.Value.EncodeEXI(e)
-		e.Out("EVWLANStrength")
+		if e.Out("EVWLANStrength") {
+			return
+		}
 		at = 2
 	}
 	if x.EVCPStatus.Present {

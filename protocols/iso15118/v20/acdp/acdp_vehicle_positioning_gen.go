@@ -38,7 +38,9 @@ func (x *ACDPVehiclePositioningReq) DecodeEXI(d *exi.Decoder) {
 func (x *ACDPVehiclePositioningReq) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
 	x.Header.EncodeEXI(e)
-	e.Out("Header")
+	if e.Out("Header") {
+		return
+	}
 	e.NextBool("EVMobilityStatus", x.EVMobilityStatus)
 	e.NextBool("EVPositioningSupport", x.EVPositioningSupport)
 	e.Event(0, 1)
@@ -100,7 +102,9 @@ func (x *ACDPVehiclePositioningRes) DecodeEXI(d *exi.Decoder) {
 func (x *ACDPVehiclePositioningRes) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
 	x.Header.EncodeEXI(e)
-	e.Out("Header")
+	if e.Out("Header") {
+		return
+	}
 	e.NextEnum("ResponseCode", uint8(x.ResponseCode), 40)
 	e.NextEnum("EVSEProcessing", uint8(x.EVSEProcessing), 3)
 	e.NextBool("EVSEPositioningSupport", x.EVSEPositioningSupport)

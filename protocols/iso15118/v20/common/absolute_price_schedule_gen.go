@@ -131,35 +131,47 @@ func (x *AbsolutePriceSchedule) EncodeEXI(e *exi.Encoder) {
 	if x.MinimumCost.Present {
 		e.Event(0-at, 4-at)
 		x.MinimumCost.Value.EncodeEXI(e)
-		e.Out("MinimumCost")
+		if e.Out("MinimumCost") {
+			return
+		}
 		at = 1
 	}
 	if x.MaximumCost.Present {
 		e.Event(1-at, 4-at)
 		x.MaximumCost.Value.EncodeEXI(e)
-		e.Out("MaximumCost")
+		if e.Out("MaximumCost") {
+			return
+		}
 		at = 2
 	}
 	if x.TaxRules.Present {
 		e.Event(2-at, 4-at)
 		x.TaxRules.Value.EncodeEXI(e)
-		e.Out("TaxRules")
+		if e.Out("TaxRules") {
+			return
+		}
 		at = 3
 	}
 	e.Event(3-at, 4-at)
 	x.PriceRuleStacks.EncodeEXI(e)
-	e.Out("PriceRuleStacks")
+	if e.Out("PriceRuleStacks") {
+		return
+	}
 	at = 0
 	if x.OverstayRules.Present {
 		e.Event(0-at, 3-at)
 		x.OverstayRules.Value.EncodeEXI(e)
-		e.Out("OverstayRules")
+		if e.Out("OverstayRules") {
+			return
+		}
 		at = 1
 	}
 	if x.AdditionalSelectedServices.Present {
 		e.Event(1-at, 3-at)
 		x.AdditionalSelectedServices.Value.EncodeEXI(e)
-		e.Out("AdditionalSelectedServices")
+		if e.Out("AdditionalSelectedServices") {
+			return
+		}
 		at = 2
 	}
 	e.Event(2-at, 3-at)

@@ -31,7 +31,9 @@ func (x *AdditionalService) EncodeEXI(e *exi.Encoder) {
 	e.Text("ServiceName", x.ServiceName)
 	e.Event(0, 1)
 	x.ServiceFee.EncodeEXI(e)
-	e.Out("ServiceFee")
+	if e.Out("ServiceFee") {
+		return
+	}
 	e.Event(0, 1)
 }
 

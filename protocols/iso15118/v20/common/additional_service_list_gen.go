@@ -47,7 +47,9 @@ func (x *AdditionalServiceList) EncodeEXI(e *exi.Encoder) {
 	}
 	e.Event(0, 1)
 	x.AdditionalService[0].EncodeEXI(e)
-	e.Out("AdditionalService")
+	if e.Out("AdditionalService") {
+		return
+	}
 	at := uint32(0)
 	if len(x.AdditionalService) > 5 {
 		e.TooMany("AdditionalService", 5)
@@ -56,7 +58,9 @@ func (x *AdditionalServiceList) EncodeEXI(e *exi.Encoder) {
 	for i := range x.AdditionalService[1:] {
 		e.Event(0-at, 2-at)
 		x.AdditionalService[i+1].EncodeEXI(e)
-		e.Out("AdditionalService")
+		if e.Out("AdditionalService") {
+			return
+		}
 	}
 	if len(x.AdditionalService) == 5 {
 		at = 1

@@ -52,17 +52,23 @@ func (x *AuthorizationReq) DecodeEXI(d *exi.Decoder) {
 func (x *AuthorizationReq) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
 	x.Header.EncodeEXI(e)
-	e.Out("Header")
+	if e.Out("Header") {
+		return
+	}
 	e.NextEnum("SelectedAuthorizationService", uint8(x.SelectedAuthorizationService), 2)
 	switch {
 	case x.EIMAReqAuthorizationMode.Present:
 		e.Event(0, 2)
 		x.EIMAReqAuthorizationMode.Value.EncodeEXI(e)
-		e.Out("EIM_AReqAuthorizationMode")
+		if e.Out("EIM_AReqAuthorizationMode") {
+			return
+		}
 	case x.PnCAReqAuthorizationMode.Present:
 		e.Event(1, 2)
 		x.PnCAReqAuthorizationMode.Value.EncodeEXI(e)
-		e.Out("PnC_AReqAuthorizationMode")
+		if e.Out("PnC_AReqAuthorizationMode") {
+			return
+		}
 	default:
 		e.Missing("EIM_AReqAuthorizationMode or PnC_AReqAuthorizationMode")
 	}
@@ -128,7 +134,9 @@ func (x *AuthorizationRes) DecodeEXI(d *exi.Decoder) {
 func (x *AuthorizationRes) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
 	x.Header.EncodeEXI(e)
-	e.Out("Header")
+	if e.Out("Header") {
+		return
+	}
 	e.NextEnum("ResponseCode", uint8(x.ResponseCode), 40)
 	e.NextEnum("EVSEProcessing", uint8(x.EVSEProcessing), 3)
 	e.Event(0, 1)

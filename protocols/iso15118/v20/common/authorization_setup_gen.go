@@ -31,7 +31,9 @@ func (x *AuthorizationSetupReq) DecodeEXI(d *exi.Decoder) {
 func (x *AuthorizationSetupReq) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
 	x.Header.EncodeEXI(e)
-	e.Out("Header")
+	if e.Out("Header") {
+		return
+	}
 	e.Event(0, 1)
 }
 
@@ -113,7 +115,9 @@ func (x *AuthorizationSetupRes) DecodeEXI(d *exi.Decoder) {
 func (x *AuthorizationSetupRes) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
 	x.Header.EncodeEXI(e)
-	e.Out("Header")
+	if e.Out("Header") {
+		return
+	}
 	e.NextEnum("ResponseCode", uint8(x.ResponseCode), 40)
 	if len(x.AuthorizationServices) < 1 {
 		e.Missing("AuthorizationServices")
@@ -139,11 +143,15 @@ func (x *AuthorizationSetupRes) EncodeEXI(e *exi.Encoder) {
 	case x.EIMASResAuthorizationMode.Present:
 		e.Event(0, 2)
 		x.EIMASResAuthorizationMode.Value.EncodeEXI(e)
-		e.Out("EIM_ASResAuthorizationMode")
+		if e.Out("EIM_ASResAuthorizationMode") {
+			return
+		}
 	case x.PnCASResAuthorizationMode.Present:
 		e.Event(1, 2)
 		x.PnCASResAuthorizationMode.Value.EncodeEXI(e)
-		e.Out("PnC_ASResAuthorizationMode")
+		if e.Out("PnC_ASResAuthorizationMode") {
+			return
+		}
 	default:
 		e.Missing("EIM_ASResAuthorizationMode or PnC_ASResAuthorizationMode")
 	}
@@ -291,7 +299,9 @@ func (x *PnCASResAuthorizationMode) EncodeEXI(e *exi.Encoder) {
 	if x.SupportedProviders.Present {
 		e.Event(0-at, 2-at)
 		x.SupportedProviders.Value.EncodeEXI(e)
-		e.Out("SupportedProviders")
+		if e.Out("SupportedProviders") {
+			return
+		}
 		at = 1
 	}
 	e.Event(1-at, 2-at)

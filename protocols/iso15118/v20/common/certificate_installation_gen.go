@@ -59,19 +59,27 @@ func (x *CertificateInstallationReq) DecodeEXI(d *exi.Decoder) {
 func (x *CertificateInstallationReq) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
 	x.Header.EncodeEXI(e)
-	e.Out("Header")
+	if e.Out("Header") {
+		return
+	}
 	e.Event(0, 1)
 	x.OEMProvisioningCertificateChain.EncodeEXI(e)
-	e.Out("OEMProvisioningCertificateChain")
+	if e.Out("OEMProvisioningCertificateChain") {
+		return
+	}
 	e.Event(0, 1)
 	x.ListOfRootCertificateIDs.EncodeEXI(e)
-	e.Out("ListOfRootCertificateIDs")
+	if e.Out("ListOfRootCertificateIDs") {
+		return
+	}
 	e.NextRanged("MaximumContractCertificateChains", int(x.MaximumContractCertificateChains), 0, 255)
 	at := uint32(0)
 	if x.PrioritizedEMAIDs.Present {
 		e.Event(0-at, 2-at)
 		x.PrioritizedEMAIDs.Value.EncodeEXI(e)
-		e.Out("PrioritizedEMAIDs")
+		if e.Out("PrioritizedEMAIDs") {
+			return
+		}
 		at = 1
 	}
 	e.Event(1-at, 2-at)
@@ -143,15 +151,21 @@ func (x *CertificateInstallationRes) DecodeEXI(d *exi.Decoder) {
 func (x *CertificateInstallationRes) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
 	x.Header.EncodeEXI(e)
-	e.Out("Header")
+	if e.Out("Header") {
+		return
+	}
 	e.NextEnum("ResponseCode", uint8(x.ResponseCode), 40)
 	e.NextEnum("EVSEProcessing", uint8(x.EVSEProcessing), 3)
 	e.Event(0, 1)
 	x.CPSCertificateChain.EncodeEXI(e)
-	e.Out("CPSCertificateChain")
+	if e.Out("CPSCertificateChain") {
+		return
+	}
 	e.Event(0, 1)
 	x.SignedInstallationData.EncodeEXI(e)
-	e.Out("SignedInstallationData")
+	if e.Out("SignedInstallationData") {
+		return
+	}
 	e.NextRanged("RemainingContractCertificateChains", int(x.RemainingContractCertificateChains), 0, 255)
 	e.Event(0, 1)
 }
@@ -262,7 +276,9 @@ func (x *CertificateChain) EncodeEXI(e *exi.Encoder) {
 	if x.SubCertificates.Present {
 		e.Event(0-at, 2-at)
 		x.SubCertificates.Value.EncodeEXI(e)
-		e.Out("SubCertificates")
+		if e.Out("SubCertificates") {
+			return
+		}
 		at = 1
 	}
 	e.Event(1-at, 2-at)

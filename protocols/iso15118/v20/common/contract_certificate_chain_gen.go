@@ -31,7 +31,9 @@ func (x *ContractCertificateChain) EncodeEXI(e *exi.Encoder) {
 	e.Binary("Certificate", x.Certificate)
 	e.Event(0, 1)
 	x.SubCertificates.EncodeEXI(e)
-	e.Out("SubCertificates")
+	if e.Out("SubCertificates") {
+		return
+	}
 	e.Event(0, 1)
 }
 

@@ -33,10 +33,14 @@ func (x *DetailedCost) DecodeEXI(d *exi.Decoder) {
 func (x *DetailedCost) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
 	x.Amount.EncodeEXI(e)
-	e.Out("Amount")
+	if e.Out("Amount") {
+		return
+	}
 	e.Event(0, 1)
 	x.CostPerUnit.EncodeEXI(e)
-	e.Out("CostPerUnit")
+	if e.Out("CostPerUnit") {
+		return
+	}
 	e.Event(0, 1)
 }
 

@@ -30,7 +30,9 @@ func (x *DetailedTax) EncodeEXI(e *exi.Encoder) {
 	e.NextUnsigned("TaxRuleID", uint64(x.TaxRuleID))
 	e.Event(0, 1)
 	x.Amount.EncodeEXI(e)
-	e.Out("Amount")
+	if e.Out("Amount") {
+		return
+	}
 	e.Event(0, 1)
 }
 

@@ -126,7 +126,9 @@ func (x *DisplayParameters) EncodeEXI(e *exi.Encoder) {
 	if x.BatteryEnergyCapacity.Present {
 		e.Event(8-at, 11-at)
 		x.BatteryEnergyCapacity.Value.EncodeEXI(e)
-		e.Out("BatteryEnergyCapacity")
+		if e.Out("BatteryEnergyCapacity") {
+			return
+		}
 		at = 9
 	}
 	if x.InletHot.Present {

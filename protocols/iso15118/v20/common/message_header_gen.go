@@ -42,7 +42,9 @@ func (x *MessageHeader) EncodeEXI(e *exi.Encoder) {
 	if x.Signature != nil {
 		e.Event(0-at, 2-at)
 		x.Signature.EncodeEXI(e)
-		e.Out("Signature")
+		if e.Out("Signature") {
+			return
+		}
 		at = 1
 	}
 	e.Event(1-at, 2-at)

@@ -38,10 +38,14 @@ func (x *MeteringConfirmationReq) DecodeEXI(d *exi.Decoder) {
 func (x *MeteringConfirmationReq) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
 	x.Header.EncodeEXI(e)
-	e.Out("Header")
+	if e.Out("Header") {
+		return
+	}
 	e.Event(0, 1)
 	x.SignedMeteringData.EncodeEXI(e)
-	e.Out("SignedMeteringData")
+	if e.Out("SignedMeteringData") {
+		return
+	}
 	e.Event(0, 1)
 }
 
@@ -83,7 +87,9 @@ func (x *MeteringConfirmationRes) DecodeEXI(d *exi.Decoder) {
 func (x *MeteringConfirmationRes) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
 	x.Header.EncodeEXI(e)
-	e.Out("Header")
+	if e.Out("Header") {
+		return
+	}
 	e.NextEnum("ResponseCode", uint8(x.ResponseCode), 40)
 	e.Event(0, 1)
 }

@@ -51,7 +51,9 @@ func (x *OverstayRule) EncodeEXI(e *exi.Encoder) {
 	e.Unsigned("StartTime", uint64(x.StartTime))
 	e.Event(0, 1)
 	x.OverstayFee.EncodeEXI(e)
-	e.Out("OverstayFee")
+	if e.Out("OverstayFee") {
+		return
+	}
 	e.NextUnsigned("OverstayFeePeriod", uint64(x.OverstayFeePeriod))
 	e.Event(0, 1)
 }

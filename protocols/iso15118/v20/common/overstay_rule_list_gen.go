@@ -64,7 +64,9 @@ func (x *OverstayRuleList) EncodeEXI(e *exi.Encoder) {
 	if x.OverstayPowerThreshold.Present {
 		e.Event(1-at, 3-at)
 		x.OverstayPowerThreshold.Value.EncodeEXI(e)
-		e.Out("OverstayPowerThreshold")
+		if e.Out("OverstayPowerThreshold") {
+			return
+		}
 		at = 2
 	}
 	if len(x.OverstayRule) < 1 {
@@ -73,7 +75,9 @@ func (x *OverstayRuleList) EncodeEXI(e *exi.Encoder) {
 	}
 	e.Event(2-at, 3-at)
 	x.OverstayRule[0].EncodeEXI(e)
-	e.Out("OverstayRule")
+	if e.Out("OverstayRule") {
+		return
+	}
 	at = 0
 	if len(x.OverstayRule) > 5 {
 		e.TooMany("OverstayRule", 5)
@@ -82,7 +86,9 @@ func (x *OverstayRuleList) EncodeEXI(e *exi.Encoder) {
 	for i := range x.OverstayRule[1:] {
 		e.Event(0-at, 2-at)
 		x.OverstayRule[i+1].EncodeEXI(e)
-		e.Out("OverstayRule")
+		if e.Out("OverstayRule") {
+			return
+		}
 	}
 	if len(x.OverstayRule) == 5 {
 		at = 1

@@ -41,7 +41,9 @@ func (x *PnCAReqAuthorizationMode) EncodeEXI(e *exi.Encoder) {
 	e.Binary("GenChallenge", x.GenChallenge)
 	e.Event(0, 1)
 	x.ContractCertificateChain.EncodeEXI(e)
-	e.Out("ContractCertificateChain")
+	if e.Out("ContractCertificateChain") {
+		return
+	}
 	e.Event(0, 1)
 }
 

@@ -54,14 +54,18 @@ func (x *PowerDeliveryReq) DecodeEXI(d *exi.Decoder) {
 func (x *PowerDeliveryReq) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
 	x.Header.EncodeEXI(e)
-	e.Out("Header")
+	if e.Out("Header") {
+		return
+	}
 	e.NextEnum("EVProcessing", uint8(x.EVProcessing), 3)
 	e.NextEnum("ChargeProgress", uint8(x.ChargeProgress), 4)
 	at := uint32(0)
 	if x.EVPowerProfile.Present {
 		e.Event(0-at, 3-at)
 		x.EVPowerProfile.Value.EncodeEXI(e)
-		e.Out("EVPowerProfile")
+		if e.Out("EVPowerProfile") {
+			return
+		}
 		at = 1
 	}
 	if x.BPTChannelSelection.Present {
@@ -128,13 +132,17 @@ func (x *PowerDeliveryRes) DecodeEXI(d *exi.Decoder) {
 func (x *PowerDeliveryRes) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
 	x.Header.EncodeEXI(e)
-	e.Out("Header")
+	if e.Out("Header") {
+		return
+	}
 	e.NextEnum("ResponseCode", uint8(x.ResponseCode), 40)
 	at := uint32(0)
 	if x.EVSEStatus.Present {
 		e.Event(0-at, 2-at)
 		x.EVSEStatus.Value.EncodeEXI(e)
-		e.Out("EVSEStatus")
+		if e.Out("EVSEStatus") {
+			return
+		}
 		at = 1
 	}
 	e.Event(1-at, 2-at)
@@ -253,7 +261,9 @@ func (x *EVPowerProfileEntryList) EncodeEXI(e *exi.Encoder) {
 	}
 	e.Event(0, 1)
 	x.EVPowerProfileEntry[0].EncodeEXI(e)
-	e.Out("EVPowerProfileEntry")
+	if e.Out("EVPowerProfileEntry") {
+		return
+	}
 	at := uint32(0)
 	if len(x.EVPowerProfileEntry) > 2048 {
 		e.TooMany("EVPowerProfileEntry", 2048)
@@ -262,7 +272,9 @@ func (x *EVPowerProfileEntryList) EncodeEXI(e *exi.Encoder) {
 	for i := range x.EVPowerProfileEntry[1:] {
 		e.Event(0-at, 2-at)
 		x.EVPowerProfileEntry[i+1].EncodeEXI(e)
-		e.Out("EVPowerProfileEntry")
+		if e.Out("EVPowerProfileEntry") {
+			return
+		}
 	}
 	if len(x.EVPowerProfileEntry) == 2048 {
 		at = 1
@@ -324,17 +336,23 @@ func (x *EVPowerProfile) EncodeEXI(e *exi.Encoder) {
 	case x.DynamicEVPPTControlMode.Present:
 		e.Event(0, 2)
 		x.DynamicEVPPTControlMode.Value.EncodeEXI(e)
-		e.Out("Dynamic_EVPPTControlMode")
+		if e.Out("Dynamic_EVPPTControlMode") {
+			return
+		}
 	case x.ScheduledEVPPTControlMode.Present:
 		e.Event(1, 2)
 		x.ScheduledEVPPTControlMode.Value.EncodeEXI(e)
-		e.Out("Scheduled_EVPPTControlMode")
+		if e.Out("Scheduled_EVPPTControlMode") {
+			return
+		}
 	default:
 		e.Missing("Dynamic_EVPPTControlMode or Scheduled_EVPPTControlMode")
 	}
 	e.Event(0, 1)
 	x.EVPowerProfileEntries.EncodeEXI(e)
-	e.Out("EVPowerProfileEntries")
+	if e.Out("EVPowerProfileEntries") {
+		return
+	}
 	e.Event(0, 1)
 }
 

@@ -49,18 +49,24 @@ func (x *PowerScheduleEntry) EncodeEXI(e *exi.Encoder) {
 	e.NextUnsigned("Duration", uint64(x.Duration))
 	e.Event(0, 1)
 	x.Power.EncodeEXI(e)
-	e.Out("Power")
+	if e.Out("Power") {
+		return
+	}
 	at := uint32(0)
 	if x.PowerL2.Present {
 		e.Event(0-at, 3-at)
 		x.PowerL2.Value.EncodeEXI(e)
-		e.Out("Power_L2")
+		if e.Out("Power_L2") {
+			return
+		}
 		at = 1
 	}
 	if x.PowerL3.Present {
 		e.Event(1-at, 3-at)
 		x.PowerL3.Value.EncodeEXI(e)
-		e.Out("Power_L3")
+		if e.Out("Power_L3") {
+			return
+		}
 		at = 2
 	}
 	e.Event(2-at, 3-at)

@@ -61,12 +61,16 @@ func (x *PriceRule) DecodeEXI(d *exi.Decoder) {
 func (x *PriceRule) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
 	x.EnergyFee.EncodeEXI(e)
-	e.Out("EnergyFee")
+	if e.Out("EnergyFee") {
+		return
+	}
 	at := uint32(0)
 	if x.ParkingFee.Present {
 		e.Event(0-at, 5-at)
 		x.ParkingFee.Value.EncodeEXI(e)
-		e.Out("ParkingFee")
+		if e.Out("ParkingFee") {
+			return
+		}
 		at = 1
 	}
 	if x.ParkingFeePeriod.Present {
@@ -86,7 +90,9 @@ func (x *PriceRule) EncodeEXI(e *exi.Encoder) {
 	}
 	e.Event(4-at, 5-at)
 	x.PowerRangeStart.EncodeEXI(e)
-	e.Out("PowerRangeStart")
+	if e.Out("PowerRangeStart") {
+		return
+	}
 	e.Event(0, 1)
 }
 

@@ -51,7 +51,9 @@ func (x *PriceRuleStack) EncodeEXI(e *exi.Encoder) {
 	}
 	e.Event(0, 1)
 	x.PriceRule[0].EncodeEXI(e)
-	e.Out("PriceRule")
+	if e.Out("PriceRule") {
+		return
+	}
 	at := uint32(0)
 	if len(x.PriceRule) > 8 {
 		e.TooMany("PriceRule", 8)
@@ -60,7 +62,9 @@ func (x *PriceRuleStack) EncodeEXI(e *exi.Encoder) {
 	for i := range x.PriceRule[1:] {
 		e.Event(0-at, 2-at)
 		x.PriceRule[i+1].EncodeEXI(e)
-		e.Out("PriceRule")
+		if e.Out("PriceRule") {
+			return
+		}
 	}
 	if len(x.PriceRule) == 8 {
 		at = 1

@@ -47,7 +47,9 @@ func (x *PriceRuleStackList) EncodeEXI(e *exi.Encoder) {
 	}
 	e.Event(0, 1)
 	x.PriceRuleStack[0].EncodeEXI(e)
-	e.Out("PriceRuleStack")
+	if e.Out("PriceRuleStack") {
+		return
+	}
 	at := uint32(0)
 	if len(x.PriceRuleStack) > 1024 {
 		e.TooMany("PriceRuleStack", 1024)
@@ -56,7 +58,9 @@ func (x *PriceRuleStackList) EncodeEXI(e *exi.Encoder) {
 	for i := range x.PriceRuleStack[1:] {
 		e.Event(0-at, 2-at)
 		x.PriceRuleStack[i+1].EncodeEXI(e)
-		e.Out("PriceRuleStack")
+		if e.Out("PriceRuleStack") {
+			return
+		}
 	}
 	if len(x.PriceRuleStack) == 1024 {
 		at = 1

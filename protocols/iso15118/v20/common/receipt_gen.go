@@ -72,25 +72,33 @@ func (x *Receipt) EncodeEXI(e *exi.Encoder) {
 	if x.EnergyCosts.Present {
 		e.Event(0-at, 6-at)
 		x.EnergyCosts.Value.EncodeEXI(e)
-		e.Out("EnergyCosts")
+		if e.Out("EnergyCosts") {
+			return
+		}
 		at = 1
 	}
 	if x.OccupancyCosts.Present {
 		e.Event(1-at, 6-at)
 		x.OccupancyCosts.Value.EncodeEXI(e)
-		e.Out("OccupancyCosts")
+		if e.Out("OccupancyCosts") {
+			return
+		}
 		at = 2
 	}
 	if x.AdditionalServicesCosts.Present {
 		e.Event(2-at, 6-at)
 		x.AdditionalServicesCosts.Value.EncodeEXI(e)
-		e.Out("AdditionalServicesCosts")
+		if e.Out("AdditionalServicesCosts") {
+			return
+		}
 		at = 3
 	}
 	if x.OverstayCosts.Present {
 		e.Event(3-at, 6-at)
 		x.OverstayCosts.Value.EncodeEXI(e)
-		e.Out("OverstayCosts")
+		if e.Out("OverstayCosts") {
+			return
+		}
 		at = 4
 	}
 	if len(x.TaxCosts) > 10 {
@@ -100,7 +108,9 @@ func (x *Receipt) EncodeEXI(e *exi.Encoder) {
 	for i := range x.TaxCosts {
 		e.Event(4-at, 6-at)
 		x.TaxCosts[i].EncodeEXI(e)
-		e.Out("TaxCosts")
+		if e.Out("TaxCosts") {
+			return
+		}
 		at = 4
 	}
 	if len(x.TaxCosts) == 10 {

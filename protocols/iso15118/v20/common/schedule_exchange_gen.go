@@ -52,17 +52,23 @@ func (x *ScheduleExchangeReq) DecodeEXI(d *exi.Decoder) {
 func (x *ScheduleExchangeReq) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
 	x.Header.EncodeEXI(e)
-	e.Out("Header")
+	if e.Out("Header") {
+		return
+	}
 	e.NextRanged("MaximumSupportingPoints", int(x.MaximumSupportingPoints), 12, 1024)
 	switch {
 	case x.DynamicSEReqControlMode.Present:
 		e.Event(0, 2)
 		x.DynamicSEReqControlMode.Value.EncodeEXI(e)
-		e.Out("Dynamic_SEReqControlMode")
+		if e.Out("Dynamic_SEReqControlMode") {
+			return
+		}
 	case x.ScheduledSEReqControlMode != nil:
 		e.Event(1, 2)
 		x.ScheduledSEReqControlMode.EncodeEXI(e)
-		e.Out("Scheduled_SEReqControlMode")
+		if e.Out("Scheduled_SEReqControlMode") {
+			return
+		}
 	default:
 		e.Missing("Dynamic_SEReqControlMode or Scheduled_SEReqControlMode")
 	}
@@ -152,7 +158,9 @@ func (x *ScheduleExchangeRes) DecodeEXI(d *exi.Decoder) {
 func (x *ScheduleExchangeRes) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
 	x.Header.EncodeEXI(e)
-	e.Out("Header")
+	if e.Out("Header") {
+		return
+	}
 	e.NextEnum("ResponseCode", uint8(x.ResponseCode), 40)
 	e.NextEnum("EVSEProcessing", uint8(x.EVSEProcessing), 3)
 	at := uint32(0)
@@ -165,11 +173,15 @@ func (x *ScheduleExchangeRes) EncodeEXI(e *exi.Encoder) {
 	case x.DynamicSEResControlMode.Present:
 		e.Event(1-at, 3-at)
 		x.DynamicSEResControlMode.Value.EncodeEXI(e)
-		e.Out("Dynamic_SEResControlMode")
+		if e.Out("Dynamic_SEResControlMode") {
+			return
+		}
 	case x.ScheduledSEResControlMode.Present:
 		e.Event(2-at, 3-at)
 		x.ScheduledSEResControlMode.Value.EncodeEXI(e)
-		e.Out("Scheduled_SEResControlMode")
+		if e.Out("Scheduled_SEResControlMode") {
+			return
+		}
 	default:
 		e.Missing("Dynamic_SEResControlMode or Scheduled_SEResControlMode")
 	}
@@ -287,24 +299,34 @@ func (x *DynamicSEReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	e.Event(2-at, 3-at)
 	x.EVTargetEnergyRequest.EncodeEXI(e)
-	e.Out("EVTargetEnergyRequest")
+	if e.Out("EVTargetEnergyRequest") {
+		return
+	}
 	e.Event(0, 1)
 	x.EVMaximumEnergyRequest.EncodeEXI(e)
-	e.Out("EVMaximumEnergyRequest")
+	if e.Out("EVMaximumEnergyRequest") {
+		return
+	}
 	e.Event(0, 1)
 	x.EVMinimumEnergyRequest.EncodeEXI(e)
-	e.Out("EVMinimumEnergyRequest")
+	if e.Out("EVMinimumEnergyRequest") {
+		return
+	}
 	at = 0
 	if x.EVMaximumV2XEnergyRequest.Present {
 		e.Event(0-at, 3-at)
 		x.EVMaximumV2XEnergyRequest.Value.EncodeEXI(e)
-		e.Out("EVMaximumV2XEnergyRequest")
+		if e.Out("EVMaximumV2XEnergyRequest") {
+			return
+		}
 		at = 1
 	}
 	if x.EVMinimumV2XEnergyRequest.Present {
 		e.Event(1-at, 3-at)
 		x.EVMinimumV2XEnergyRequest.Value.EncodeEXI(e)
-		e.Out("EVMinimumV2XEnergyRequest")
+		if e.Out("EVMinimumV2XEnergyRequest") {
+			return
+		}
 		at = 2
 	}
 	e.Event(2-at, 3-at)
@@ -363,7 +385,9 @@ func (x *EVPowerScheduleEntry) EncodeEXI(e *exi.Encoder) {
 	e.NextUnsigned("Duration", uint64(x.Duration))
 	e.Event(0, 1)
 	x.Power.EncodeEXI(e)
-	e.Out("Power")
+	if e.Out("Power") {
+		return
+	}
 	e.Event(0, 1)
 }
 
@@ -415,7 +439,9 @@ func (x *EVPowerScheduleEntryList) EncodeEXI(e *exi.Encoder) {
 	}
 	e.Event(0, 1)
 	x.EVPowerScheduleEntry[0].EncodeEXI(e)
-	e.Out("EVPowerScheduleEntry")
+	if e.Out("EVPowerScheduleEntry") {
+		return
+	}
 	at := uint32(0)
 	if len(x.EVPowerScheduleEntry) > 1024 {
 		e.TooMany("EVPowerScheduleEntry", 1024)
@@ -424,7 +450,9 @@ func (x *EVPowerScheduleEntryList) EncodeEXI(e *exi.Encoder) {
 	for i := range x.EVPowerScheduleEntry[1:] {
 		e.Event(0-at, 2-at)
 		x.EVPowerScheduleEntry[i+1].EncodeEXI(e)
-		e.Out("EVPowerScheduleEntry")
+		if e.Out("EVPowerScheduleEntry") {
+			return
+		}
 	}
 	if len(x.EVPowerScheduleEntry) == 1024 {
 		at = 1
@@ -466,7 +494,9 @@ func (x *EVPowerSchedule) EncodeEXI(e *exi.Encoder) {
 	e.NextUnsigned("TimeAnchor", x.TimeAnchor)
 	e.Event(0, 1)
 	x.EVPowerScheduleEntries.EncodeEXI(e)
-	e.Out("EVPowerScheduleEntries")
+	if e.Out("EVPowerScheduleEntries") {
+		return
+	}
 	e.Event(0, 1)
 }
 
@@ -504,10 +534,14 @@ func (x *EVPriceRule) DecodeEXI(d *exi.Decoder) {
 func (x *EVPriceRule) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
 	x.EnergyFee.EncodeEXI(e)
-	e.Out("EnergyFee")
+	if e.Out("EnergyFee") {
+		return
+	}
 	e.Event(0, 1)
 	x.PowerRangeStart.EncodeEXI(e)
-	e.Out("PowerRangeStart")
+	if e.Out("PowerRangeStart") {
+		return
+	}
 	e.Event(0, 1)
 }
 
@@ -566,7 +600,9 @@ func (x *EVPriceRuleStack) EncodeEXI(e *exi.Encoder) {
 	}
 	e.Event(0, 1)
 	x.EVPriceRule[0].EncodeEXI(e)
-	e.Out("EVPriceRule")
+	if e.Out("EVPriceRule") {
+		return
+	}
 	at := uint32(0)
 	if len(x.EVPriceRule) > 8 {
 		e.TooMany("EVPriceRule", 8)
@@ -575,7 +611,9 @@ func (x *EVPriceRuleStack) EncodeEXI(e *exi.Encoder) {
 	for i := range x.EVPriceRule[1:] {
 		e.Event(0-at, 2-at)
 		x.EVPriceRule[i+1].EncodeEXI(e)
-		e.Out("EVPriceRule")
+		if e.Out("EVPriceRule") {
+			return
+		}
 	}
 	if len(x.EVPriceRule) == 8 {
 		at = 1
@@ -634,7 +672,9 @@ func (x *EVPriceRuleStackList) EncodeEXI(e *exi.Encoder) {
 	}
 	e.Event(0, 1)
 	x.EVPriceRuleStack[0].EncodeEXI(e)
-	e.Out("EVPriceRuleStack")
+	if e.Out("EVPriceRuleStack") {
+		return
+	}
 	at := uint32(0)
 	if len(x.EVPriceRuleStack) > 1024 {
 		e.TooMany("EVPriceRuleStack", 1024)
@@ -643,7 +683,9 @@ func (x *EVPriceRuleStackList) EncodeEXI(e *exi.Encoder) {
 	for i := range x.EVPriceRuleStack[1:] {
 		e.Event(0-at, 2-at)
 		x.EVPriceRuleStack[i+1].EncodeEXI(e)
-		e.Out("EVPriceRuleStack")
+		if e.Out("EVPriceRuleStack") {
+			return
+		}
 	}
 	if len(x.EVPriceRuleStack) == 1024 {
 		at = 1
@@ -695,7 +737,9 @@ func (x *EVAbsolutePriceSchedule) EncodeEXI(e *exi.Encoder) {
 	e.Text("PriceAlgorithm", x.PriceAlgorithm)
 	e.Event(0, 1)
 	x.EVPriceRuleStacks.EncodeEXI(e)
-	e.Out("EVPriceRuleStacks")
+	if e.Out("EVPriceRuleStacks") {
+		return
+	}
 	e.Event(0, 1)
 }
 
@@ -735,10 +779,14 @@ func (x *EVEnergyOffer) DecodeEXI(d *exi.Decoder) {
 func (x *EVEnergyOffer) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
 	x.EVPowerSchedule.EncodeEXI(e)
-	e.Out("EVPowerSchedule")
+	if e.Out("EVPowerSchedule") {
+		return
+	}
 	e.Event(0, 1)
 	x.EVAbsolutePriceSchedule.EncodeEXI(e)
-	e.Out("EVAbsolutePriceSchedule")
+	if e.Out("EVAbsolutePriceSchedule") {
+		return
+	}
 	e.Event(0, 1)
 }
 
@@ -813,25 +861,33 @@ func (x *ScheduledSEReqControlMode) EncodeEXI(e *exi.Encoder) {
 	if x.EVTargetEnergyRequest.Present {
 		e.Event(1-at, 6-at)
 		x.EVTargetEnergyRequest.Value.EncodeEXI(e)
-		e.Out("EVTargetEnergyRequest")
+		if e.Out("EVTargetEnergyRequest") {
+			return
+		}
 		at = 2
 	}
 	if x.EVMaximumEnergyRequest.Present {
 		e.Event(2-at, 6-at)
 		x.EVMaximumEnergyRequest.Value.EncodeEXI(e)
-		e.Out("EVMaximumEnergyRequest")
+		if e.Out("EVMaximumEnergyRequest") {
+			return
+		}
 		at = 3
 	}
 	if x.EVMinimumEnergyRequest.Present {
 		e.Event(3-at, 6-at)
 		x.EVMinimumEnergyRequest.Value.EncodeEXI(e)
-		e.Out("EVMinimumEnergyRequest")
+		if e.Out("EVMinimumEnergyRequest") {
+			return
+		}
 		at = 4
 	}
 	if x.EVEnergyOffer.Present {
 		e.Event(4-at, 6-at)
 		x.EVEnergyOffer.Value.EncodeEXI(e)
-		e.Out("EVEnergyOffer")
+		if e.Out("EVEnergyOffer") {
+			return
+		}
 		at = 5
 	}
 	e.Event(5-at, 6-at)
@@ -928,7 +984,9 @@ func (x *PriceLevelScheduleEntryList) EncodeEXI(e *exi.Encoder) {
 	}
 	e.Event(0, 1)
 	x.PriceLevelScheduleEntry[0].EncodeEXI(e)
-	e.Out("PriceLevelScheduleEntry")
+	if e.Out("PriceLevelScheduleEntry") {
+		return
+	}
 	at := uint32(0)
 	if len(x.PriceLevelScheduleEntry) > 1024 {
 		e.TooMany("PriceLevelScheduleEntry", 1024)
@@ -937,7 +995,9 @@ func (x *PriceLevelScheduleEntryList) EncodeEXI(e *exi.Encoder) {
 	for i := range x.PriceLevelScheduleEntry[1:] {
 		e.Event(0-at, 2-at)
 		x.PriceLevelScheduleEntry[i+1].EncodeEXI(e)
-		e.Out("PriceLevelScheduleEntry")
+		if e.Out("PriceLevelScheduleEntry") {
+			return
+		}
 	}
 	if len(x.PriceLevelScheduleEntry) == 1024 {
 		at = 1
@@ -1023,7 +1083,9 @@ func (x *PriceLevelSchedule) EncodeEXI(e *exi.Encoder) {
 	e.Ranged("NumberOfPriceLevels", int(x.NumberOfPriceLevels), 0, 255)
 	e.Event(0, 1)
 	x.PriceLevelScheduleEntries.EncodeEXI(e)
-	e.Out("PriceLevelScheduleEntries")
+	if e.Out("PriceLevelScheduleEntries") {
+		return
+	}
 	e.Event(0, 1)
 }
 
@@ -1110,12 +1172,16 @@ func (x *DynamicSEResControlMode) EncodeEXI(e *exi.Encoder) {
 	case x.AbsolutePriceSchedule != nil:
 		e.Event(3-at, 6-at)
 		x.AbsolutePriceSchedule.EncodeEXI(e)
-		e.Out("AbsolutePriceSchedule")
+		if e.Out("AbsolutePriceSchedule") {
+			return
+		}
 		at = 5
 	case x.PriceLevelSchedule.Present:
 		e.Event(4-at, 6-at)
 		x.PriceLevelSchedule.Value.EncodeEXI(e)
-		e.Out("PriceLevelSchedule")
+		if e.Out("PriceLevelSchedule") {
+			return
+		}
 		at = 5
 	}
 	e.Event(5-at, 6-at)
@@ -1192,7 +1258,9 @@ func (x *PowerScheduleEntryList) EncodeEXI(e *exi.Encoder) {
 	}
 	e.Event(0, 1)
 	x.PowerScheduleEntry[0].EncodeEXI(e)
-	e.Out("PowerScheduleEntry")
+	if e.Out("PowerScheduleEntry") {
+		return
+	}
 	at := uint32(0)
 	if len(x.PowerScheduleEntry) > 1024 {
 		e.TooMany("PowerScheduleEntry", 1024)
@@ -1201,7 +1269,9 @@ func (x *PowerScheduleEntryList) EncodeEXI(e *exi.Encoder) {
 	for i := range x.PowerScheduleEntry[1:] {
 		e.Event(0-at, 2-at)
 		x.PowerScheduleEntry[i+1].EncodeEXI(e)
-		e.Out("PowerScheduleEntry")
+		if e.Out("PowerScheduleEntry") {
+			return
+		}
 	}
 	if len(x.PowerScheduleEntry) == 1024 {
 		at = 1
@@ -1263,18 +1333,24 @@ func (x *PowerSchedule) EncodeEXI(e *exi.Encoder) {
 	if x.AvailableEnergy.Present {
 		e.Event(0-at, 3-at)
 		x.AvailableEnergy.Value.EncodeEXI(e)
-		e.Out("AvailableEnergy")
+		if e.Out("AvailableEnergy") {
+			return
+		}
 		at = 1
 	}
 	if x.PowerTolerance.Present {
 		e.Event(1-at, 3-at)
 		x.PowerTolerance.Value.EncodeEXI(e)
-		e.Out("PowerTolerance")
+		if e.Out("PowerTolerance") {
+			return
+		}
 		at = 2
 	}
 	e.Event(2-at, 3-at)
 	x.PowerScheduleEntries.EncodeEXI(e)
-	e.Out("PowerScheduleEntries")
+	if e.Out("PowerScheduleEntries") {
+		return
+	}
 	e.Event(0, 1)
 }
 
@@ -1338,18 +1414,24 @@ func (x *ChargingSchedule) DecodeEXI(d *exi.Decoder) {
 func (x *ChargingSchedule) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
 	x.PowerSchedule.EncodeEXI(e)
-	e.Out("PowerSchedule")
+	if e.Out("PowerSchedule") {
+		return
+	}
 	at := uint32(0)
 	switch {
 	case x.AbsolutePriceSchedule != nil:
 		e.Event(0-at, 3-at)
 		x.AbsolutePriceSchedule.EncodeEXI(e)
-		e.Out("AbsolutePriceSchedule")
+		if e.Out("AbsolutePriceSchedule") {
+			return
+		}
 		at = 2
 	case x.PriceLevelSchedule.Present:
 		e.Event(1-at, 3-at)
 		x.PriceLevelSchedule.Value.EncodeEXI(e)
-		e.Out("PriceLevelSchedule")
+		if e.Out("PriceLevelSchedule") {
+			return
+		}
 		at = 2
 	}
 	e.Event(2-at, 3-at)
@@ -1417,12 +1499,16 @@ func (x *ScheduleTuple) EncodeEXI(e *exi.Encoder) {
 	e.NextUnsigned("ScheduleTupleID", uint64(x.ScheduleTupleID))
 	e.Event(0, 1)
 	x.ChargingSchedule.EncodeEXI(e)
-	e.Out("ChargingSchedule")
+	if e.Out("ChargingSchedule") {
+		return
+	}
 	at := uint32(0)
 	if x.DischargingSchedule != nil {
 		e.Event(0-at, 2-at)
 		x.DischargingSchedule.EncodeEXI(e)
-		e.Out("DischargingSchedule")
+		if e.Out("DischargingSchedule") {
+			return
+		}
 		at = 1
 	}
 	e.Event(1-at, 2-at)
@@ -1482,7 +1568,9 @@ func (x *ScheduledSEResControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	e.Event(0, 1)
 	x.ScheduleTuple[0].EncodeEXI(e)
-	e.Out("ScheduleTuple")
+	if e.Out("ScheduleTuple") {
+		return
+	}
 	at := uint32(0)
 	if len(x.ScheduleTuple) > 3 {
 		e.TooMany("ScheduleTuple", 3)
@@ -1491,7 +1579,9 @@ func (x *ScheduledSEResControlMode) EncodeEXI(e *exi.Encoder) {
 	for i := range x.ScheduleTuple[1:] {
 		e.Event(0-at, 2-at)
 		x.ScheduleTuple[i+1].EncodeEXI(e)
-		e.Out("ScheduleTuple")
+		if e.Out("ScheduleTuple") {
+			return
+		}
 	}
 	if len(x.ScheduleTuple) == 3 {
 		at = 1

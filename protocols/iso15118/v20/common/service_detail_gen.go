@@ -34,7 +34,9 @@ func (x *ServiceDetailReq) DecodeEXI(d *exi.Decoder) {
 func (x *ServiceDetailReq) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
 	x.Header.EncodeEXI(e)
-	e.Out("Header")
+	if e.Out("Header") {
+		return
+	}
 	e.NextUnsigned("ServiceID", uint64(x.ServiceID))
 	e.Event(0, 1)
 }
@@ -84,12 +86,16 @@ func (x *ServiceDetailRes) DecodeEXI(d *exi.Decoder) {
 func (x *ServiceDetailRes) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
 	x.Header.EncodeEXI(e)
-	e.Out("Header")
+	if e.Out("Header") {
+		return
+	}
 	e.NextEnum("ResponseCode", uint8(x.ResponseCode), 40)
 	e.NextUnsigned("ServiceID", uint64(x.ServiceID))
 	e.Event(0, 1)
 	x.ServiceParameterList.EncodeEXI(e)
-	e.Out("ServiceParameterList")
+	if e.Out("ServiceParameterList") {
+		return
+	}
 	e.Event(0, 1)
 }
 
@@ -173,7 +179,9 @@ func (x *Parameter) EncodeEXI(e *exi.Encoder) {
 	case x.RationalNumber.Present:
 		e.Event(4, 6)
 		x.RationalNumber.Value.EncodeEXI(e)
-		e.Out("rationalNumber")
+		if e.Out("rationalNumber") {
+			return
+		}
 	case x.FiniteString.Present:
 		e.Event(5, 6)
 		e.Text("finiteString", x.FiniteString.Value)
@@ -263,7 +271,9 @@ func (x *ParameterSet) EncodeEXI(e *exi.Encoder) {
 	}
 	e.Event(0, 1)
 	x.Parameter[0].EncodeEXI(e)
-	e.Out("Parameter")
+	if e.Out("Parameter") {
+		return
+	}
 	at := uint32(0)
 	if len(x.Parameter) > 32 {
 		e.TooMany("Parameter", 32)
@@ -272,7 +282,9 @@ func (x *ParameterSet) EncodeEXI(e *exi.Encoder) {
 	for i := range x.Parameter[1:] {
 		e.Event(0-at, 2-at)
 		x.Parameter[i+1].EncodeEXI(e)
-		e.Out("Parameter")
+		if e.Out("Parameter") {
+			return
+		}
 	}
 	if len(x.Parameter) == 32 {
 		at = 1
@@ -331,7 +343,9 @@ func (x *ServiceParameterList) EncodeEXI(e *exi.Encoder) {
 	}
 	e.Event(0, 1)
 	x.ParameterSet[0].EncodeEXI(e)
-	e.Out("ParameterSet")
+	if e.Out("ParameterSet") {
+		return
+	}
 	at := uint32(0)
 	if len(x.ParameterSet) > 32 {
 		e.TooMany("ParameterSet", 32)
@@ -340,7 +354,9 @@ func (x *ServiceParameterList) EncodeEXI(e *exi.Encoder) {
 	for i := range x.ParameterSet[1:] {
 		e.Event(0-at, 2-at)
 		x.ParameterSet[i+1].EncodeEXI(e)
-		e.Out("ParameterSet")
+		if e.Out("ParameterSet") {
+			return
+		}
 	}
 	if len(x.ParameterSet) == 32 {
 		at = 1

@@ -42,12 +42,16 @@ func (x *ServiceDiscoveryReq) DecodeEXI(d *exi.Decoder) {
 func (x *ServiceDiscoveryReq) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
 	x.Header.EncodeEXI(e)
-	e.Out("Header")
+	if e.Out("Header") {
+		return
+	}
 	at := uint32(0)
 	if x.SupportedServiceIDs.Present {
 		e.Event(0-at, 2-at)
 		x.SupportedServiceIDs.Value.EncodeEXI(e)
-		e.Out("SupportedServiceIDs")
+		if e.Out("SupportedServiceIDs") {
+			return
+		}
 		at = 1
 	}
 	e.Event(1-at, 2-at)
@@ -114,17 +118,23 @@ func (x *ServiceDiscoveryRes) DecodeEXI(d *exi.Decoder) {
 func (x *ServiceDiscoveryRes) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
 	x.Header.EncodeEXI(e)
-	e.Out("Header")
+	if e.Out("Header") {
+		return
+	}
 	e.NextEnum("ResponseCode", uint8(x.ResponseCode), 40)
 	e.NextBool("ServiceRenegotiationSupported", x.ServiceRenegotiationSupported)
 	e.Event(0, 1)
 	x.EnergyTransferServiceList.EncodeEXI(e)
-	e.Out("EnergyTransferServiceList")
+	if e.Out("EnergyTransferServiceList") {
+		return
+	}
 	at := uint32(0)
 	if x.VASList.Present {
 		e.Event(0-at, 2-at)
 		x.VASList.Value.EncodeEXI(e)
-		e.Out("VASList")
+		if e.Out("VASList") {
+			return
+		}
 		at = 1
 	}
 	e.Event(1-at, 2-at)
@@ -270,7 +280,9 @@ func (x *ServiceList) EncodeEXI(e *exi.Encoder) {
 	}
 	e.Event(0, 1)
 	x.Service[0].EncodeEXI(e)
-	e.Out("Service")
+	if e.Out("Service") {
+		return
+	}
 	at := uint32(0)
 	if len(x.Service) > 8 {
 		e.TooMany("Service", 8)
@@ -279,7 +291,9 @@ func (x *ServiceList) EncodeEXI(e *exi.Encoder) {
 	for i := range x.Service[1:] {
 		e.Event(0-at, 2-at)
 		x.Service[i+1].EncodeEXI(e)
-		e.Out("Service")
+		if e.Out("Service") {
+			return
+		}
 	}
 	if len(x.Service) == 8 {
 		at = 1

@@ -49,15 +49,21 @@ func (x *ServiceSelectionReq) DecodeEXI(d *exi.Decoder) {
 func (x *ServiceSelectionReq) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
 	x.Header.EncodeEXI(e)
-	e.Out("Header")
+	if e.Out("Header") {
+		return
+	}
 	e.Event(0, 1)
 	x.SelectedEnergyTransferService.EncodeEXI(e)
-	e.Out("SelectedEnergyTransferService")
+	if e.Out("SelectedEnergyTransferService") {
+		return
+	}
 	at := uint32(0)
 	if x.SelectedVASList.Present {
 		e.Event(0-at, 2-at)
 		x.SelectedVASList.Value.EncodeEXI(e)
-		e.Out("SelectedVASList")
+		if e.Out("SelectedVASList") {
+			return
+		}
 		at = 1
 	}
 	e.Event(1-at, 2-at)
@@ -106,7 +112,9 @@ func (x *ServiceSelectionRes) DecodeEXI(d *exi.Decoder) {
 func (x *ServiceSelectionRes) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
 	x.Header.EncodeEXI(e)
-	e.Out("Header")
+	if e.Out("Header") {
+		return
+	}
 	e.NextEnum("ResponseCode", uint8(x.ResponseCode), 40)
 	e.Event(0, 1)
 }
@@ -186,7 +194,9 @@ func (x *SelectedServiceList) EncodeEXI(e *exi.Encoder) {
 	}
 	e.Event(0, 1)
 	x.SelectedService[0].EncodeEXI(e)
-	e.Out("SelectedService")
+	if e.Out("SelectedService") {
+		return
+	}
 	at := uint32(0)
 	if len(x.SelectedService) > 16 {
 		e.TooMany("SelectedService", 16)
@@ -195,7 +205,9 @@ func (x *SelectedServiceList) EncodeEXI(e *exi.Encoder) {
 	for i := range x.SelectedService[1:] {
 		e.Event(0-at, 2-at)
 		x.SelectedService[i+1].EncodeEXI(e)
-		e.Out("SelectedService")
+		if e.Out("SelectedService") {
+			return
+		}
 	}
 	if len(x.SelectedService) == 16 {
 		at = 1

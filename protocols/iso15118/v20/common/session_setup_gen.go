@@ -34,7 +34,9 @@ func (x *SessionSetupReq) DecodeEXI(d *exi.Decoder) {
 func (x *SessionSetupReq) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
 	x.Header.EncodeEXI(e)
-	e.Out("Header")
+	if e.Out("Header") {
+		return
+	}
 	e.Event(0, 1)
 	e.Text("EVCCID", x.EVCCID)
 	e.Event(0, 1)
@@ -79,7 +81,9 @@ func (x *SessionSetupRes) DecodeEXI(d *exi.Decoder) {
 func (x *SessionSetupRes) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
 	x.Header.EncodeEXI(e)
-	e.Out("Header")
+	if e.Out("Header") {
+		return
+	}
 	e.NextEnum("ResponseCode", uint8(x.ResponseCode), 40)
 	e.Event(0, 1)
 	e.Text("EVSEID", x.EVSEID)

@@ -49,7 +49,9 @@ func (x *SessionStopReq) DecodeEXI(d *exi.Decoder) {
 func (x *SessionStopReq) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
 	x.Header.EncodeEXI(e)
-	e.Out("Header")
+	if e.Out("Header") {
+		return
+	}
 	e.NextEnum("ChargingSession", uint8(x.ChargingSession), 3)
 	at := uint32(0)
 	if x.EVTerminationCode.Present {
@@ -107,7 +109,9 @@ func (x *SessionStopRes) DecodeEXI(d *exi.Decoder) {
 func (x *SessionStopRes) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
 	x.Header.EncodeEXI(e)
-	e.Out("Header")
+	if e.Out("Header") {
+		return
+	}
 	e.NextEnum("ResponseCode", uint8(x.ResponseCode), 40)
 	e.Event(0, 1)
 }

@@ -47,7 +47,9 @@ func (x *SignedCertificateChain) EncodeEXI(e *exi.Encoder) {
 	if x.SubCertificates.Present {
 		e.Event(0-at, 2-at)
 		x.SubCertificates.Value.EncodeEXI(e)
-		e.Out("SubCertificates")
+		if e.Out("SubCertificates") {
+			return
+		}
 		at = 1
 	}
 	e.Event(1-at, 2-at)

@@ -65,7 +65,9 @@ func (x *SignedInstallationData) EncodeEXI(e *exi.Encoder) {
 	e.TextAttr("@Id", x.ID)
 	e.Event(0, 1)
 	x.ContractCertificateChain.EncodeEXI(e)
-	e.Out("ContractCertificateChain")
+	if e.Out("ContractCertificateChain") {
+		return
+	}
 	e.NextEnum("ECDHCurve", uint8(x.ECDHCurve), 2)
 	e.Event(0, 1)
 	e.Binary("DHPublicKey", x.DHPublicKey)

@@ -72,23 +72,31 @@ func (x *SignedMeteringData) EncodeEXI(e *exi.Encoder) {
 	e.Short("SessionID", x.SessionID)
 	e.Event(0, 1)
 	x.MeterInfo.EncodeEXI(e)
-	e.Out("MeterInfo")
+	if e.Out("MeterInfo") {
+		return
+	}
 	at := uint32(0)
 	if x.Receipt.Present {
 		e.Event(0-at, 3-at)
 		x.Receipt.Value.EncodeEXI(e)
-		e.Out("Receipt")
+		if e.Out("Receipt") {
+			return
+		}
 		at = 1
 	}
 	switch {
 	case x.DynamicSMDTControlMode.Present:
 		e.Event(1-at, 3-at)
 		x.DynamicSMDTControlMode.Value.EncodeEXI(e)
-		e.Out("Dynamic_SMDTControlMode")
+		if e.Out("Dynamic_SMDTControlMode") {
+			return
+		}
 	case x.ScheduledSMDTControlMode.Present:
 		e.Event(2-at, 3-at)
 		x.ScheduledSMDTControlMode.Value.EncodeEXI(e)
-		e.Out("Scheduled_SMDTControlMode")
+		if e.Out("Scheduled_SMDTControlMode") {
+			return
+		}
 	default:
 		e.Missing("Dynamic_SMDTControlMode or Scheduled_SMDTControlMode")
 	}

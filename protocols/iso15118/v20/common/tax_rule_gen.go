@@ -67,7 +67,9 @@ func (x *TaxRule) EncodeEXI(e *exi.Encoder) {
 	}
 	e.Event(1-at, 2-at)
 	x.TaxRate.EncodeEXI(e)
-	e.Out("TaxRate")
+	if e.Out("TaxRate") {
+		return
+	}
 	at = 0
 	if x.TaxIncludedInPrice.Present {
 		e.Event(0-at, 2-at)

@@ -47,7 +47,9 @@ func (x *TaxRuleList) EncodeEXI(e *exi.Encoder) {
 	}
 	e.Event(0, 1)
 	x.TaxRule[0].EncodeEXI(e)
-	e.Out("TaxRule")
+	if e.Out("TaxRule") {
+		return
+	}
 	at := uint32(0)
 	if len(x.TaxRule) > 10 {
 		e.TooMany("TaxRule", 10)
@@ -56,7 +58,9 @@ func (x *TaxRuleList) EncodeEXI(e *exi.Encoder) {
 	for i := range x.TaxRule[1:] {
 		e.Event(0-at, 2-at)
 		x.TaxRule[i+1].EncodeEXI(e)
-		e.Out("TaxRule")
+		if e.Out("TaxRule") {
+			return
+		}
 	}
 	if len(x.TaxRule) == 10 {
 		at = 1

@@ -58,7 +58,9 @@ func (x *VehicleCheckInReq) DecodeEXI(d *exi.Decoder) {
 func (x *VehicleCheckInReq) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
 	x.Header.EncodeEXI(e)
-	e.Out("Header")
+	if e.Out("Header") {
+		return
+	}
 	e.NextEnum("EVCheckInStatus", uint8(x.EVCheckInStatus), 3)
 	e.NextEnum("ParkingMethod", uint8(x.ParkingMethod), 3)
 	at := uint32(0)
@@ -138,7 +140,9 @@ func (x *VehicleCheckInRes) DecodeEXI(d *exi.Decoder) {
 func (x *VehicleCheckInRes) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
 	x.Header.EncodeEXI(e)
-	e.Out("Header")
+	if e.Out("Header") {
+		return
+	}
 	e.NextEnum("ResponseCode", uint8(x.ResponseCode), 40)
 	at := uint32(0)
 	if x.ParkingSpace.Present {

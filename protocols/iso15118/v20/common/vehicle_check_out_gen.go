@@ -37,7 +37,9 @@ func (x *VehicleCheckOutReq) DecodeEXI(d *exi.Decoder) {
 func (x *VehicleCheckOutReq) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
 	x.Header.EncodeEXI(e)
-	e.Out("Header")
+	if e.Out("Header") {
+		return
+	}
 	e.NextEnum("EVCheckOutStatus", uint8(x.EVCheckOutStatus), 3)
 	e.NextUnsigned("CheckOutTime", x.CheckOutTime)
 	e.Event(0, 1)
@@ -82,7 +84,9 @@ func (x *VehicleCheckOutRes) DecodeEXI(d *exi.Decoder) {
 func (x *VehicleCheckOutRes) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
 	x.Header.EncodeEXI(e)
-	e.Out("Header")
+	if e.Out("Header") {
+		return
+	}
 	e.NextEnum("ResponseCode", uint8(x.ResponseCode), 40)
 	e.NextEnum("EVSECheckOutStatus", uint8(x.EVSECheckOutStatus), 2)
 	e.Event(0, 1)

@@ -32,7 +32,9 @@ func (x *DCCableCheckReq) DecodeEXI(d *exi.Decoder) {
 func (x *DCCableCheckReq) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
 	x.Header.EncodeEXI(e)
-	e.Out("Header")
+	if e.Out("Header") {
+		return
+	}
 	e.Event(0, 1)
 }
 
@@ -74,7 +76,9 @@ func (x *DCCableCheckRes) DecodeEXI(d *exi.Decoder) {
 func (x *DCCableCheckRes) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
 	x.Header.EncodeEXI(e)
-	e.Out("Header")
+	if e.Out("Header") {
+		return
+	}
 	e.NextEnum("ResponseCode", uint8(x.ResponseCode), 40)
 	e.NextEnum("EVSEProcessing", uint8(x.EVSEProcessing), 3)
 	e.Event(0, 1)

@@ -135,48 +135,74 @@ func (x *BPTDynamicDCCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	e.Event(1-at, 2-at)
 	x.EVTargetEnergyRequest.EncodeEXI(e)
-	e.Out("EVTargetEnergyRequest")
+	if e.Out("EVTargetEnergyRequest") {
+		return
+	}
 	e.Event(0, 1)
 	x.EVMaximumEnergyRequest.EncodeEXI(e)
-	e.Out("EVMaximumEnergyRequest")
+	if e.Out("EVMaximumEnergyRequest") {
+		return
+	}
 	e.Event(0, 1)
 	x.EVMinimumEnergyRequest.EncodeEXI(e)
-	e.Out("EVMinimumEnergyRequest")
+	if e.Out("EVMinimumEnergyRequest") {
+		return
+	}
 	e.Event(0, 1)
 	x.EVMaximumChargePower.EncodeEXI(e)
-	e.Out("EVMaximumChargePower")
+	if e.Out("EVMaximumChargePower") {
+		return
+	}
 	e.Event(0, 1)
 	x.EVMinimumChargePower.EncodeEXI(e)
-	e.Out("EVMinimumChargePower")
+	if e.Out("EVMinimumChargePower") {
+		return
+	}
 	e.Event(0, 1)
 	x.EVMaximumChargeCurrent.EncodeEXI(e)
-	e.Out("EVMaximumChargeCurrent")
+	if e.Out("EVMaximumChargeCurrent") {
+		return
+	}
 	e.Event(0, 1)
 	x.EVMaximumVoltage.EncodeEXI(e)
-	e.Out("EVMaximumVoltage")
+	if e.Out("EVMaximumVoltage") {
+		return
+	}
 	e.Event(0, 1)
 	x.EVMinimumVoltage.EncodeEXI(e)
-	e.Out("EVMinimumVoltage")
+	if e.Out("EVMinimumVoltage") {
+		return
+	}
 	e.Event(0, 1)
 	x.EVMaximumDischargePower.EncodeEXI(e)
-	e.Out("EVMaximumDischargePower")
+	if e.Out("EVMaximumDischargePower") {
+		return
+	}
 	e.Event(0, 1)
 	x.EVMinimumDischargePower.EncodeEXI(e)
-	e.Out("EVMinimumDischargePower")
+	if e.Out("EVMinimumDischargePower") {
+		return
+	}
 	e.Event(0, 1)
 	x.EVMaximumDischargeCurrent.EncodeEXI(e)
-	e.Out("EVMaximumDischargeCurrent")
+	if e.Out("EVMaximumDischargeCurrent") {
+		return
+	}
 	at = 0
 	if x.EVMaximumV2XEnergyRequest.Present {
 		e.Event(0-at, 3-at)
 		x.EVMaximumV2XEnergyRequest.Value.EncodeEXI(e)
-		e.Out("EVMaximumV2XEnergyRequest")
+		if e.Out("EVMaximumV2XEnergyRequest") {
+			return
+		}
 		at = 1
 	}
 	if x.EVMinimumV2XEnergyRequest.Present {
 		e.Event(1-at, 3-at)
 		x.EVMinimumV2XEnergyRequest.Value.EncodeEXI(e)
-		e.Out("EVMinimumV2XEnergyRequest")
+		if e.Out("EVMinimumV2XEnergyRequest") {
+			return
+		}
 		at = 2
 	}
 	e.Event(2-at, 3-at)
@@ -356,74 +382,100 @@ func (x *BPTScheduledDCCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	if x.EVTargetEnergyRequest.Present {
 		e.Event(0-at, 4-at)
 		x.EVTargetEnergyRequest.Value.EncodeEXI(e)
-		e.Out("EVTargetEnergyRequest")
+		if e.Out("EVTargetEnergyRequest") {
+			return
+		}
 		at = 1
 	}
 	if x.EVMaximumEnergyRequest.Present {
 		e.Event(1-at, 4-at)
 		x.EVMaximumEnergyRequest.Value.EncodeEXI(e)
-		e.Out("EVMaximumEnergyRequest")
+		if e.Out("EVMaximumEnergyRequest") {
+			return
+		}
 		at = 2
 	}
 	if x.EVMinimumEnergyRequest.Present {
 		e.Event(2-at, 4-at)
 		x.EVMinimumEnergyRequest.Value.EncodeEXI(e)
-		e.Out("EVMinimumEnergyRequest")
+		if e.Out("EVMinimumEnergyRequest") {
+			return
+		}
 		at = 3
 	}
 	e.Event(3-at, 4-at)
 	x.EVTargetCurrent.EncodeEXI(e)
-	e.Out("EVTargetCurrent")
+	if e.Out("EVTargetCurrent") {
+		return
+	}
 	e.Event(0, 1)
 	x.EVTargetVoltage.EncodeEXI(e)
-	e.Out("EVTargetVoltage")
+	if e.Out("EVTargetVoltage") {
+		return
+	}
 	at = 0
 	if x.EVMaximumChargePower.Present {
 		e.Event(0-at, 9-at)
 		x.EVMaximumChargePower.Value.EncodeEXI(e)
-		e.Out("EVMaximumChargePower")
+		if e.Out("EVMaximumChargePower") {
+			return
+		}
 		at = 1
 	}
 	if x.EVMinimumChargePower.Present {
 		e.Event(1-at, 9-at)
 		x.EVMinimumChargePower.Value.EncodeEXI(e)
-		e.Out("EVMinimumChargePower")
+		if e.Out("EVMinimumChargePower") {
+			return
+		}
 		at = 2
 	}
 	if x.EVMaximumChargeCurrent.Present {
 		e.Event(2-at, 9-at)
 		x.EVMaximumChargeCurrent.Value.EncodeEXI(e)
-		e.Out("EVMaximumChargeCurrent")
+		if e.Out("EVMaximumChargeCurrent") {
+			return
+		}
 		at = 3
 	}
 	if x.EVMaximumVoltage.Present {
 		e.Event(3-at, 9-at)
 		x.EVMaximumVoltage.Value.EncodeEXI(e)
-		e.Out("EVMaximumVoltage")
+		if e.Out("EVMaximumVoltage") {
+			return
+		}
 		at = 4
 	}
 	if x.EVMinimumVoltage.Present {
 		e.Event(4-at, 9-at)
 		x.EVMinimumVoltage.Value.EncodeEXI(e)
-		e.Out("EVMinimumVoltage")
+		if e.Out("EVMinimumVoltage") {
+			return
+		}
 		at = 5
 	}
 	if x.EVMaximumDischargePower.Present {
 		e.Event(5-at, 9-at)
 		x.EVMaximumDischargePower.Value.EncodeEXI(e)
-		e.Out("EVMaximumDischargePower")
+		if e.Out("EVMaximumDischargePower") {
+			return
+		}
 		at = 6
 	}
 	if x.EVMinimumDischargePower.Present {
 		e.Event(6-at, 9-at)
 		x.EVMinimumDischargePower.Value.EncodeEXI(e)
-		e.Out("EVMinimumDischargePower")
+		if e.Out("EVMinimumDischargePower") {
+			return
+		}
 		at = 7
 	}
 	if x.EVMaximumDischargeCurrent.Present {
 		e.Event(7-at, 9-at)
 		x.EVMaximumDischargeCurrent.Value.EncodeEXI(e)
-		e.Out("EVMaximumDischargeCurrent")
+		if e.Out("EVMaximumDischargeCurrent") {
+			return
+		}
 		at = 8
 	}
 	e.Event(8-at, 9-at)
@@ -582,28 +634,44 @@ func (x *DynamicDCCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	e.Event(1-at, 2-at)
 	x.EVTargetEnergyRequest.EncodeEXI(e)
-	e.Out("EVTargetEnergyRequest")
+	if e.Out("EVTargetEnergyRequest") {
+		return
+	}
 	e.Event(0, 1)
 	x.EVMaximumEnergyRequest.EncodeEXI(e)
-	e.Out("EVMaximumEnergyRequest")
+	if e.Out("EVMaximumEnergyRequest") {
+		return
+	}
 	e.Event(0, 1)
 	x.EVMinimumEnergyRequest.EncodeEXI(e)
-	e.Out("EVMinimumEnergyRequest")
+	if e.Out("EVMinimumEnergyRequest") {
+		return
+	}
 	e.Event(0, 1)
 	x.EVMaximumChargePower.EncodeEXI(e)
-	e.Out("EVMaximumChargePower")
+	if e.Out("EVMaximumChargePower") {
+		return
+	}
 	e.Event(0, 1)
 	x.EVMinimumChargePower.EncodeEXI(e)
-	e.Out("EVMinimumChargePower")
+	if e.Out("EVMinimumChargePower") {
+		return
+	}
 	e.Event(0, 1)
 	x.EVMaximumChargeCurrent.EncodeEXI(e)
-	e.Out("EVMaximumChargeCurrent")
+	if e.Out("EVMaximumChargeCurrent") {
+		return
+	}
 	e.Event(0, 1)
 	x.EVMaximumVoltage.EncodeEXI(e)
-	e.Out("EVMaximumVoltage")
+	if e.Out("EVMaximumVoltage") {
+		return
+	}
 	e.Event(0, 1)
 	x.EVMinimumVoltage.EncodeEXI(e)
-	e.Out("EVMinimumVoltage")
+	if e.Out("EVMinimumVoltage") {
+		return
+	}
 	e.Event(0, 1)
 }
 
@@ -738,56 +806,76 @@ func (x *ScheduledDCCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	if x.EVTargetEnergyRequest.Present {
 		e.Event(0-at, 4-at)
 		x.EVTargetEnergyRequest.Value.EncodeEXI(e)
-		e.Out("EVTargetEnergyRequest")
+		if e.Out("EVTargetEnergyRequest") {
+			return
+		}
 		at = 1
 	}
 	if x.EVMaximumEnergyRequest.Present {
 		e.Event(1-at, 4-at)
 		x.EVMaximumEnergyRequest.Value.EncodeEXI(e)
-		e.Out("EVMaximumEnergyRequest")
+		if e.Out("EVMaximumEnergyRequest") {
+			return
+		}
 		at = 2
 	}
 	if x.EVMinimumEnergyRequest.Present {
 		e.Event(2-at, 4-at)
 		x.EVMinimumEnergyRequest.Value.EncodeEXI(e)
-		e.Out("EVMinimumEnergyRequest")
+		if e.Out("EVMinimumEnergyRequest") {
+			return
+		}
 		at = 3
 	}
 	e.Event(3-at, 4-at)
 	x.EVTargetCurrent.EncodeEXI(e)
-	e.Out("EVTargetCurrent")
+	if e.Out("EVTargetCurrent") {
+		return
+	}
 	e.Event(0, 1)
 	x.EVTargetVoltage.EncodeEXI(e)
-	e.Out("EVTargetVoltage")
+	if e.Out("EVTargetVoltage") {
+		return
+	}
 	at = 0
 	if x.EVMaximumChargePower.Present {
 		e.Event(0-at, 6-at)
 		x.EVMaximumChargePower.Value.EncodeEXI(e)
-		e.Out("EVMaximumChargePower")
+		if e.Out("EVMaximumChargePower") {
+			return
+		}
 		at = 1
 	}
 	if x.EVMinimumChargePower.Present {
 		e.Event(1-at, 6-at)
 		x.EVMinimumChargePower.Value.EncodeEXI(e)
-		e.Out("EVMinimumChargePower")
+		if e.Out("EVMinimumChargePower") {
+			return
+		}
 		at = 2
 	}
 	if x.EVMaximumChargeCurrent.Present {
 		e.Event(2-at, 6-at)
 		x.EVMaximumChargeCurrent.Value.EncodeEXI(e)
-		e.Out("EVMaximumChargeCurrent")
+		if e.Out("EVMaximumChargeCurrent") {
+			return
+		}
 		at = 3
 	}
 	if x.EVMaximumVoltage.Present {
 		e.Event(3-at, 6-at)
 		x.EVMaximumVoltage.Value.EncodeEXI(e)
-		e.Out("EVMaximumVoltage")
+		if e.Out("EVMaximumVoltage") {
+			return
+		}
 		at = 4
 	}
 	if x.EVMinimumVoltage.Present {
 		e.Event(4-at, 6-at)
 		x.EVMinimumVoltage.Value.EncodeEXI(e)
-		e.Out("EVMinimumVoltage")
+		if e.Out("EVMinimumVoltage") {
+			return
+		}
 		at = 5
 	}
 	e.Event(5-at, 6-at)
@@ -929,19 +1017,25 @@ func (x *DCChargeLoopReq) DecodeEXI(d *exi.Decoder) {
 func (x *DCChargeLoopReq) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
 	x.Header.EncodeEXI(e)
-	e.Out("Header")
+	if e.Out("Header") {
+		return
+	}
 	at := uint32(0)
 	if x.DisplayParameters.Present {
 		e.Event(0-at, 2-at)
 		x.DisplayParameters.Value.EncodeEXI(e)
-		e.Out("DisplayParameters")
+		if e.Out("DisplayParameters") {
+			return
+		}
 		at = 1
 	}
 	e.Event(1-at, 2-at)
 	e.Bool("MeterInfoRequested", x.MeterInfoRequested)
 	e.Event(0, 1)
 	x.EVPresentVoltage.EncodeEXI(e)
-	e.Out("EVPresentVoltage")
+	if e.Out("EVPresentVoltage") {
+		return
+	}
 	switch v := x.CLReqControlMode.(type) {
 	case *BPTDynamicDCCLReqControlMode:
 		e.Event(0, 5)
@@ -950,7 +1044,9 @@ func (x *DCChargeLoopReq) EncodeEXI(e *exi.Encoder) {
 			return
 		}
 		v.EncodeEXI(e)
-		e.Out("BPT_Dynamic_DC_CLReqControlMode")
+		if e.Out("BPT_Dynamic_DC_CLReqControlMode") {
+			return
+		}
 	case *BPTScheduledDCCLReqControlMode:
 		e.Event(1, 5)
 		if v == nil {
@@ -958,7 +1054,9 @@ func (x *DCChargeLoopReq) EncodeEXI(e *exi.Encoder) {
 			return
 		}
 		v.EncodeEXI(e)
-		e.Out("BPT_Scheduled_DC_CLReqControlMode")
+		if e.Out("BPT_Scheduled_DC_CLReqControlMode") {
+			return
+		}
 	case *DynamicDCCLReqControlMode:
 		e.Event(3, 5)
 		if v == nil {
@@ -966,7 +1064,9 @@ func (x *DCChargeLoopReq) EncodeEXI(e *exi.Encoder) {
 			return
 		}
 		v.EncodeEXI(e)
-		e.Out("Dynamic_DC_CLReqControlMode")
+		if e.Out("Dynamic_DC_CLReqControlMode") {
+			return
+		}
 	case *ScheduledDCCLReqControlMode:
 		e.Event(4, 5)
 		if v == nil {
@@ -974,7 +1074,9 @@ func (x *DCChargeLoopReq) EncodeEXI(e *exi.Encoder) {
 			return
 		}
 		v.EncodeEXI(e)
-		e.Out("Scheduled_DC_CLReqControlMode")
+		if e.Out("Scheduled_DC_CLReqControlMode") {
+			return
+		}
 	default:
 		e.Missing("CLReqControlMode")
 	}
@@ -1124,28 +1226,44 @@ func (x *BPTDynamicDCCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	e.Event(4-at, 5-at)
 	x.EVSEMaximumChargePower.EncodeEXI(e)
-	e.Out("EVSEMaximumChargePower")
+	if e.Out("EVSEMaximumChargePower") {
+		return
+	}
 	e.Event(0, 1)
 	x.EVSEMinimumChargePower.EncodeEXI(e)
-	e.Out("EVSEMinimumChargePower")
+	if e.Out("EVSEMinimumChargePower") {
+		return
+	}
 	e.Event(0, 1)
 	x.EVSEMaximumChargeCurrent.EncodeEXI(e)
-	e.Out("EVSEMaximumChargeCurrent")
+	if e.Out("EVSEMaximumChargeCurrent") {
+		return
+	}
 	e.Event(0, 1)
 	x.EVSEMaximumVoltage.EncodeEXI(e)
-	e.Out("EVSEMaximumVoltage")
+	if e.Out("EVSEMaximumVoltage") {
+		return
+	}
 	e.Event(0, 1)
 	x.EVSEMaximumDischargePower.EncodeEXI(e)
-	e.Out("EVSEMaximumDischargePower")
+	if e.Out("EVSEMaximumDischargePower") {
+		return
+	}
 	e.Event(0, 1)
 	x.EVSEMinimumDischargePower.EncodeEXI(e)
-	e.Out("EVSEMinimumDischargePower")
+	if e.Out("EVSEMinimumDischargePower") {
+		return
+	}
 	e.Event(0, 1)
 	x.EVSEMaximumDischargeCurrent.EncodeEXI(e)
-	e.Out("EVSEMaximumDischargeCurrent")
+	if e.Out("EVSEMaximumDischargeCurrent") {
+		return
+	}
 	e.Event(0, 1)
 	x.EVSEMinimumVoltage.EncodeEXI(e)
-	e.Out("EVSEMinimumVoltage")
+	if e.Out("EVSEMinimumVoltage") {
+		return
+	}
 	e.Event(0, 1)
 }
 
@@ -1270,49 +1388,65 @@ func (x *BPTScheduledDCCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	if x.EVSEMaximumChargePower.Present {
 		e.Event(0-at, 9-at)
 		x.EVSEMaximumChargePower.Value.EncodeEXI(e)
-		e.Out("EVSEMaximumChargePower")
+		if e.Out("EVSEMaximumChargePower") {
+			return
+		}
 		at = 1
 	}
 	if x.EVSEMinimumChargePower.Present {
 		e.Event(1-at, 9-at)
 		x.EVSEMinimumChargePower.Value.EncodeEXI(e)
-		e.Out("EVSEMinimumChargePower")
+		if e.Out("EVSEMinimumChargePower") {
+			return
+		}
 		at = 2
 	}
 	if x.EVSEMaximumChargeCurrent.Present {
 		e.Event(2-at, 9-at)
 		x.EVSEMaximumChargeCurrent.Value.EncodeEXI(e)
-		e.Out("EVSEMaximumChargeCurrent")
+		if e.Out("EVSEMaximumChargeCurrent") {
+			return
+		}
 		at = 3
 	}
 	if x.EVSEMaximumVoltage.Present {
 		e.Event(3-at, 9-at)
 		x.EVSEMaximumVoltage.Value.EncodeEXI(e)
-		e.Out("EVSEMaximumVoltage")
+		if e.Out("EVSEMaximumVoltage") {
+			return
+		}
 		at = 4
 	}
 	if x.EVSEMaximumDischargePower.Present {
 		e.Event(4-at, 9-at)
 		x.EVSEMaximumDischargePower.Value.EncodeEXI(e)
-		e.Out("EVSEMaximumDischargePower")
+		if e.Out("EVSEMaximumDischargePower") {
+			return
+		}
 		at = 5
 	}
 	if x.EVSEMinimumDischargePower.Present {
 		e.Event(5-at, 9-at)
 		x.EVSEMinimumDischargePower.Value.EncodeEXI(e)
-		e.Out("EVSEMinimumDischargePower")
+		if e.Out("EVSEMinimumDischargePower") {
+			return
+		}
 		at = 6
 	}
 	if x.EVSEMaximumDischargeCurrent.Present {
 		e.Event(6-at, 9-at)
 		x.EVSEMaximumDischargeCurrent.Value.EncodeEXI(e)
-		e.Out("EVSEMaximumDischargeCurrent")
+		if e.Out("EVSEMaximumDischargeCurrent") {
+			return
+		}
 		at = 7
 	}
 	if x.EVSEMinimumVoltage.Present {
 		e.Event(7-at, 9-at)
 		x.EVSEMinimumVoltage.Value.EncodeEXI(e)
-		e.Out("EVSEMinimumVoltage")
+		if e.Out("EVSEMinimumVoltage") {
+			return
+		}
 		at = 8
 	}
 	e.Event(8-at, 9-at)
@@ -1455,16 +1589,24 @@ func (x *DynamicDCCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	e.Event(4-at, 5-at)
 	x.EVSEMaximumChargePower.EncodeEXI(e)
-	e.Out("EVSEMaximumChargePower")
+	if e.Out("EVSEMaximumChargePower") {
+		return
+	}
 	e.Event(0, 1)
 	x.EVSEMinimumChargePower.EncodeEXI(e)
-	e.Out("EVSEMinimumChargePower")
+	if e.Out("EVSEMinimumChargePower") {
+		return
+	}
 	e.Event(0, 1)
 	x.EVSEMaximumChargeCurrent.EncodeEXI(e)
-	e.Out("EVSEMaximumChargeCurrent")
+	if e.Out("EVSEMaximumChargeCurrent") {
+		return
+	}
 	e.Event(0, 1)
 	x.EVSEMaximumVoltage.EncodeEXI(e)
-	e.Out("EVSEMaximumVoltage")
+	if e.Out("EVSEMaximumVoltage") {
+		return
+	}
 	e.Event(0, 1)
 }
 
@@ -1545,25 +1687,33 @@ func (x *ScheduledDCCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	if x.EVSEMaximumChargePower.Present {
 		e.Event(0-at, 5-at)
 		x.EVSEMaximumChargePower.Value.EncodeEXI(e)
-		e.Out("EVSEMaximumChargePower")
+		if e.Out("EVSEMaximumChargePower") {
+			return
+		}
 		at = 1
 	}
 	if x.EVSEMinimumChargePower.Present {
 		e.Event(1-at, 5-at)
 		x.EVSEMinimumChargePower.Value.EncodeEXI(e)
-		e.Out("EVSEMinimumChargePower")
+		if e.Out("EVSEMinimumChargePower") {
+			return
+		}
 		at = 2
 	}
 	if x.EVSEMaximumChargeCurrent.Present {
 		e.Event(2-at, 5-at)
 		x.EVSEMaximumChargeCurrent.Value.EncodeEXI(e)
-		e.Out("EVSEMaximumChargeCurrent")
+		if e.Out("EVSEMaximumChargeCurrent") {
+			return
+		}
 		at = 3
 	}
 	if x.EVSEMaximumVoltage.Present {
 		e.Event(3-at, 5-at)
 		x.EVSEMaximumVoltage.Value.EncodeEXI(e)
-		e.Out("EVSEMaximumVoltage")
+		if e.Out("EVSEMaximumVoltage") {
+			return
+		}
 		at = 4
 	}
 	e.Event(4-at, 5-at)
@@ -1708,33 +1858,45 @@ func (x *DCChargeLoopRes) DecodeEXI(d *exi.Decoder) {
 func (x *DCChargeLoopRes) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
 	x.Header.EncodeEXI(e)
-	e.Out("Header")
+	if e.Out("Header") {
+		return
+	}
 	e.NextEnum("ResponseCode", uint8(x.ResponseCode), 40)
 	at := uint32(0)
 	if x.EVSEStatus.Present {
 		e.Event(0-at, 4-at)
 		x.EVSEStatus.Value.EncodeEXI(e)
-		e.Out("EVSEStatus")
+		if e.Out("EVSEStatus") {
+			return
+		}
 		at = 1
 	}
 	if x.MeterInfo.Present {
 		e.Event(1-at, 4-at)
 		x.MeterInfo.Value.EncodeEXI(e)
-		e.Out("MeterInfo")
+		if e.Out("MeterInfo") {
+			return
+		}
 		at = 2
 	}
 	if x.Receipt.Present {
 		e.Event(2-at, 4-at)
 		x.Receipt.Value.EncodeEXI(e)
-		e.Out("Receipt")
+		if e.Out("Receipt") {
+			return
+		}
 		at = 3
 	}
 	e.Event(3-at, 4-at)
 	x.EVSEPresentCurrent.EncodeEXI(e)
-	e.Out("EVSEPresentCurrent")
+	if e.Out("EVSEPresentCurrent") {
+		return
+	}
 	e.Event(0, 1)
 	x.EVSEPresentVoltage.EncodeEXI(e)
-	e.Out("EVSEPresentVoltage")
+	if e.Out("EVSEPresentVoltage") {
+		return
+	}
 	e.NextBool("EVSEPowerLimitAchieved", x.EVSEPowerLimitAchieved)
 	e.NextBool("EVSECurrentLimitAchieved", x.EVSECurrentLimitAchieved)
 	e.NextBool("EVSEVoltageLimitAchieved", x.EVSEVoltageLimitAchieved)
@@ -1746,7 +1908,9 @@ func (x *DCChargeLoopRes) EncodeEXI(e *exi.Encoder) {
 			return
 		}
 		v.EncodeEXI(e)
-		e.Out("BPT_Dynamic_DC_CLResControlMode")
+		if e.Out("BPT_Dynamic_DC_CLResControlMode") {
+			return
+		}
 	case *BPTScheduledDCCLResControlMode:
 		e.Event(1, 5)
 		if v == nil {
@@ -1754,7 +1918,9 @@ func (x *DCChargeLoopRes) EncodeEXI(e *exi.Encoder) {
 			return
 		}
 		v.EncodeEXI(e)
-		e.Out("BPT_Scheduled_DC_CLResControlMode")
+		if e.Out("BPT_Scheduled_DC_CLResControlMode") {
+			return
+		}
 	case *DynamicDCCLResControlMode:
 		e.Event(3, 5)
 		if v == nil {
@@ -1762,7 +1928,9 @@ func (x *DCChargeLoopRes) EncodeEXI(e *exi.Encoder) {
 			return
 		}
 		v.EncodeEXI(e)
-		e.Out("Dynamic_DC_CLResControlMode")
+		if e.Out("Dynamic_DC_CLResControlMode") {
+			return
+		}
 	case *ScheduledDCCLResControlMode:
 		e.Event(4, 5)
 		if v == nil {
@@ -1770,7 +1938,9 @@ func (x *DCChargeLoopRes) EncodeEXI(e *exi.Encoder) {
 			return
 		}
 		v.EncodeEXI(e)
-		e.Out("Scheduled_DC_CLResControlMode")
+		if e.Out("Scheduled_DC_CLResControlMode") {
+			return
+		}
 	default:
 		e.Missing("CLResControlMode")
 	}

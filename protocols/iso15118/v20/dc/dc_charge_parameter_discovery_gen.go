@@ -103,22 +103,34 @@ func (x *BPTDCCPDReqEnergyTransferMode) DecodeEXI(d *exi.Decoder) {
 func (x *BPTDCCPDReqEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
 	x.EVMaximumChargePower.EncodeEXI(e)
-	e.Out("EVMaximumChargePower")
+	if e.Out("EVMaximumChargePower") {
+		return
+	}
 	e.Event(0, 1)
 	x.EVMinimumChargePower.EncodeEXI(e)
-	e.Out("EVMinimumChargePower")
+	if e.Out("EVMinimumChargePower") {
+		return
+	}
 	e.Event(0, 1)
 	x.EVMaximumChargeCurrent.EncodeEXI(e)
-	e.Out("EVMaximumChargeCurrent")
+	if e.Out("EVMaximumChargeCurrent") {
+		return
+	}
 	e.Event(0, 1)
 	x.EVMinimumChargeCurrent.EncodeEXI(e)
-	e.Out("EVMinimumChargeCurrent")
+	if e.Out("EVMinimumChargeCurrent") {
+		return
+	}
 	e.Event(0, 1)
 	x.EVMaximumVoltage.EncodeEXI(e)
-	e.Out("EVMaximumVoltage")
+	if e.Out("EVMaximumVoltage") {
+		return
+	}
 	e.Event(0, 1)
 	x.EVMinimumVoltage.EncodeEXI(e)
-	e.Out("EVMinimumVoltage")
+	if e.Out("EVMinimumVoltage") {
+		return
+	}
 	at := uint32(0)
 	if x.TargetSOC.Present {
 		e.Event(0-at, 2-at)
@@ -127,16 +139,24 @@ func (x *BPTDCCPDReqEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	}
 	e.Event(1-at, 2-at)
 	x.EVMaximumDischargePower.EncodeEXI(e)
-	e.Out("EVMaximumDischargePower")
+	if e.Out("EVMaximumDischargePower") {
+		return
+	}
 	e.Event(0, 1)
 	x.EVMinimumDischargePower.EncodeEXI(e)
-	e.Out("EVMinimumDischargePower")
+	if e.Out("EVMinimumDischargePower") {
+		return
+	}
 	e.Event(0, 1)
 	x.EVMaximumDischargeCurrent.EncodeEXI(e)
-	e.Out("EVMaximumDischargeCurrent")
+	if e.Out("EVMaximumDischargeCurrent") {
+		return
+	}
 	e.Event(0, 1)
 	x.EVMinimumDischargeCurrent.EncodeEXI(e)
-	e.Out("EVMinimumDischargeCurrent")
+	if e.Out("EVMinimumDischargeCurrent") {
+		return
+	}
 	e.Event(0, 1)
 }
 
@@ -246,22 +266,34 @@ func (x *DCCPDReqEnergyTransferMode) DecodeEXI(d *exi.Decoder) {
 func (x *DCCPDReqEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
 	x.EVMaximumChargePower.EncodeEXI(e)
-	e.Out("EVMaximumChargePower")
+	if e.Out("EVMaximumChargePower") {
+		return
+	}
 	e.Event(0, 1)
 	x.EVMinimumChargePower.EncodeEXI(e)
-	e.Out("EVMinimumChargePower")
+	if e.Out("EVMinimumChargePower") {
+		return
+	}
 	e.Event(0, 1)
 	x.EVMaximumChargeCurrent.EncodeEXI(e)
-	e.Out("EVMaximumChargeCurrent")
+	if e.Out("EVMaximumChargeCurrent") {
+		return
+	}
 	e.Event(0, 1)
 	x.EVMinimumChargeCurrent.EncodeEXI(e)
-	e.Out("EVMinimumChargeCurrent")
+	if e.Out("EVMinimumChargeCurrent") {
+		return
+	}
 	e.Event(0, 1)
 	x.EVMaximumVoltage.EncodeEXI(e)
-	e.Out("EVMaximumVoltage")
+	if e.Out("EVMaximumVoltage") {
+		return
+	}
 	e.Event(0, 1)
 	x.EVMinimumVoltage.EncodeEXI(e)
-	e.Out("EVMinimumVoltage")
+	if e.Out("EVMinimumVoltage") {
+		return
+	}
 	at := uint32(0)
 	if x.TargetSOC.Present {
 		e.Event(0-at, 2-at)
@@ -343,7 +375,9 @@ func (x *DCChargeParameterDiscoveryReq) DecodeEXI(d *exi.Decoder) {
 func (x *DCChargeParameterDiscoveryReq) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
 	x.Header.EncodeEXI(e)
-	e.Out("Header")
+	if e.Out("Header") {
+		return
+	}
 	switch v := x.DCCPDReqEnergyTransferMode.(type) {
 	case *BPTDCCPDReqEnergyTransferMode:
 		e.Event(0, 2)
@@ -352,7 +386,9 @@ func (x *DCChargeParameterDiscoveryReq) EncodeEXI(e *exi.Encoder) {
 			return
 		}
 		v.EncodeEXI(e)
-		e.Out("BPT_DC_CPDReqEnergyTransferMode")
+		if e.Out("BPT_DC_CPDReqEnergyTransferMode") {
+			return
+		}
 	case *DCCPDReqEnergyTransferMode:
 		e.Event(1, 2)
 		if v == nil {
@@ -360,7 +396,9 @@ func (x *DCChargeParameterDiscoveryReq) EncodeEXI(e *exi.Encoder) {
 			return
 		}
 		v.EncodeEXI(e)
-		e.Out("DC_CPDReqEnergyTransferMode")
+		if e.Out("DC_CPDReqEnergyTransferMode") {
+			return
+		}
 	default:
 		e.Missing("DC_CPDReqEnergyTransferMode")
 	}
@@ -479,41 +517,63 @@ func (x *BPTDCCPDResEnergyTransferMode) DecodeEXI(d *exi.Decoder) {
 func (x *BPTDCCPDResEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
 	x.EVSEMaximumChargePower.EncodeEXI(e)
-	e.Out("EVSEMaximumChargePower")
+	if e.Out("EVSEMaximumChargePower") {
+		return
+	}
 	e.Event(0, 1)
 	x.EVSEMinimumChargePower.EncodeEXI(e)
-	e.Out("EVSEMinimumChargePower")
+	if e.Out("EVSEMinimumChargePower") {
+		return
+	}
 	e.Event(0, 1)
 	x.EVSEMaximumChargeCurrent.EncodeEXI(e)
-	e.Out("EVSEMaximumChargeCurrent")
+	if e.Out("EVSEMaximumChargeCurrent") {
+		return
+	}
 	e.Event(0, 1)
 	x.EVSEMinimumChargeCurrent.EncodeEXI(e)
-	e.Out("EVSEMinimumChargeCurrent")
+	if e.Out("EVSEMinimumChargeCurrent") {
+		return
+	}
 	e.Event(0, 1)
 	x.EVSEMaximumVoltage.EncodeEXI(e)
-	e.Out("EVSEMaximumVoltage")
+	if e.Out("EVSEMaximumVoltage") {
+		return
+	}
 	e.Event(0, 1)
 	x.EVSEMinimumVoltage.EncodeEXI(e)
-	e.Out("EVSEMinimumVoltage")
+	if e.Out("EVSEMinimumVoltage") {
+		return
+	}
 	at := uint32(0)
 	if x.EVSEPowerRampLimitation.Present {
 		e.Event(0-at, 2-at)
 		x.EVSEPowerRampLimitation.Value.EncodeEXI(e)
-		e.Out("EVSEPowerRampLimitation")
+		if e.Out("EVSEPowerRampLimitation") {
+			return
+		}
 		at = 1
 	}
 	e.Event(1-at, 2-at)
 	x.EVSEMaximumDischargePower.EncodeEXI(e)
-	e.Out("EVSEMaximumDischargePower")
+	if e.Out("EVSEMaximumDischargePower") {
+		return
+	}
 	e.Event(0, 1)
 	x.EVSEMinimumDischargePower.EncodeEXI(e)
-	e.Out("EVSEMinimumDischargePower")
+	if e.Out("EVSEMinimumDischargePower") {
+		return
+	}
 	e.Event(0, 1)
 	x.EVSEMaximumDischargeCurrent.EncodeEXI(e)
-	e.Out("EVSEMaximumDischargeCurrent")
+	if e.Out("EVSEMaximumDischargeCurrent") {
+		return
+	}
 	e.Event(0, 1)
 	x.EVSEMinimumDischargeCurrent.EncodeEXI(e)
-	e.Out("EVSEMinimumDischargeCurrent")
+	if e.Out("EVSEMinimumDischargeCurrent") {
+		return
+	}
 	e.Event(0, 1)
 }
 
@@ -627,27 +687,41 @@ func (x *DCCPDResEnergyTransferMode) DecodeEXI(d *exi.Decoder) {
 func (x *DCCPDResEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
 	x.EVSEMaximumChargePower.EncodeEXI(e)
-	e.Out("EVSEMaximumChargePower")
+	if e.Out("EVSEMaximumChargePower") {
+		return
+	}
 	e.Event(0, 1)
 	x.EVSEMinimumChargePower.EncodeEXI(e)
-	e.Out("EVSEMinimumChargePower")
+	if e.Out("EVSEMinimumChargePower") {
+		return
+	}
 	e.Event(0, 1)
 	x.EVSEMaximumChargeCurrent.EncodeEXI(e)
-	e.Out("EVSEMaximumChargeCurrent")
+	if e.Out("EVSEMaximumChargeCurrent") {
+		return
+	}
 	e.Event(0, 1)
 	x.EVSEMinimumChargeCurrent.EncodeEXI(e)
-	e.Out("EVSEMinimumChargeCurrent")
+	if e.Out("EVSEMinimumChargeCurrent") {
+		return
+	}
 	e.Event(0, 1)
 	x.EVSEMaximumVoltage.EncodeEXI(e)
-	e.Out("EVSEMaximumVoltage")
+	if e.Out("EVSEMaximumVoltage") {
+		return
+	}
 	e.Event(0, 1)
 	x.EVSEMinimumVoltage.EncodeEXI(e)
-	e.Out("EVSEMinimumVoltage")
+	if e.Out("EVSEMinimumVoltage") {
+		return
+	}
 	at := uint32(0)
 	if x.EVSEPowerRampLimitation.Present {
 		e.Event(0-at, 2-at)
 		x.EVSEPowerRampLimitation.Value.EncodeEXI(e)
-		e.Out("EVSEPowerRampLimitation")
+		if e.Out("EVSEPowerRampLimitation") {
+			return
+		}
 		at = 1
 	}
 	e.Event(1-at, 2-at)
@@ -730,7 +804,9 @@ func (x *DCChargeParameterDiscoveryRes) DecodeEXI(d *exi.Decoder) {
 func (x *DCChargeParameterDiscoveryRes) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
 	x.Header.EncodeEXI(e)
-	e.Out("Header")
+	if e.Out("Header") {
+		return
+	}
 	e.NextEnum("ResponseCode", uint8(x.ResponseCode), 40)
 	switch v := x.DCCPDResEnergyTransferMode.(type) {
 	case *BPTDCCPDResEnergyTransferMode:
@@ -740,7 +816,9 @@ func (x *DCChargeParameterDiscoveryRes) EncodeEXI(e *exi.Encoder) {
 			return
 		}
 		v.EncodeEXI(e)
-		e.Out("BPT_DC_CPDResEnergyTransferMode")
+		if e.Out("BPT_DC_CPDResEnergyTransferMode") {
+			return
+		}
 	case *DCCPDResEnergyTransferMode:
 		e.Event(1, 2)
 		if v == nil {
@@ -748,7 +826,9 @@ func (x *DCChargeParameterDiscoveryRes) EncodeEXI(e *exi.Encoder) {
 			return
 		}
 		v.EncodeEXI(e)
-		e.Out("DC_CPDResEnergyTransferMode")
+		if e.Out("DC_CPDResEnergyTransferMode") {
+			return
+		}
 	default:
 		e.Missing("DC_CPDResEnergyTransferMode")
 	}

@@ -49,14 +49,20 @@ func (x *DCPreChargeReq) DecodeEXI(d *exi.Decoder) {
 func (x *DCPreChargeReq) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
 	x.Header.EncodeEXI(e)
-	e.Out("Header")
+	if e.Out("Header") {
+		return
+	}
 	e.NextEnum("EVProcessing", uint8(x.EVProcessing), 3)
 	e.Event(0, 1)
 	x.EVPresentVoltage.EncodeEXI(e)
-	e.Out("EVPresentVoltage")
+	if e.Out("EVPresentVoltage") {
+		return
+	}
 	e.Event(0, 1)
 	x.EVTargetVoltage.EncodeEXI(e)
-	e.Out("EVTargetVoltage")
+	if e.Out("EVTargetVoltage") {
+		return
+	}
 	e.Event(0, 1)
 }
 
@@ -109,11 +115,15 @@ func (x *DCPreChargeRes) DecodeEXI(d *exi.Decoder) {
 func (x *DCPreChargeRes) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
 	x.Header.EncodeEXI(e)
-	e.Out("Header")
+	if e.Out("Header") {
+		return
+	}
 	e.NextEnum("ResponseCode", uint8(x.ResponseCode), 40)
 	e.Event(0, 1)
 	x.EVSEPresentVoltage.EncodeEXI(e)
-	e.Out("EVSEPresentVoltage")
+	if e.Out("EVSEPresentVoltage") {
+		return
+	}
 	e.Event(0, 1)
 }
 

@@ -35,7 +35,9 @@ func (x *DCWeldingDetectionReq) DecodeEXI(d *exi.Decoder) {
 func (x *DCWeldingDetectionReq) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
 	x.Header.EncodeEXI(e)
-	e.Out("Header")
+	if e.Out("Header") {
+		return
+	}
 	e.NextEnum("EVProcessing", uint8(x.EVProcessing), 3)
 	e.Event(0, 1)
 }
@@ -83,11 +85,15 @@ func (x *DCWeldingDetectionRes) DecodeEXI(d *exi.Decoder) {
 func (x *DCWeldingDetectionRes) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
 	x.Header.EncodeEXI(e)
-	e.Out("Header")
+	if e.Out("Header") {
+		return
+	}
 	e.NextEnum("ResponseCode", uint8(x.ResponseCode), 40)
 	e.Event(0, 1)
 	x.EVSEPresentVoltage.EncodeEXI(e)
-	e.Out("EVSEPresentVoltage")
+	if e.Out("EVSEPresentVoltage") {
+		return
+	}
 	e.Event(0, 1)
 }
 

@@ -64,13 +64,17 @@ func (x *WPTAlignmentCheckReq) DecodeEXI(d *exi.Decoder) {
 func (x *WPTAlignmentCheckReq) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
 	x.Header.EncodeEXI(e)
-	e.Out("Header")
+	if e.Out("Header") {
+		return
+	}
 	e.NextEnum("EVProcessing", uint8(x.EVProcessing), 3)
 	at := uint32(0)
 	if x.TargetCoilCurrent.Present {
 		e.Event(0-at, 2-at)
 		x.TargetCoilCurrent.Value.EncodeEXI(e)
-		e.Out("TargetCoilCurrent")
+		if e.Out("TargetCoilCurrent") {
+			return
+		}
 		at = 1
 	}
 	e.Event(1-at, 2-at)
@@ -168,20 +172,26 @@ func (x *WPTAlignmentCheckRes) DecodeEXI(d *exi.Decoder) {
 func (x *WPTAlignmentCheckRes) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
 	x.Header.EncodeEXI(e)
-	e.Out("Header")
+	if e.Out("Header") {
+		return
+	}
 	e.NextEnum("ResponseCode", uint8(x.ResponseCode), 40)
 	e.NextEnum("EVSEProcessing", uint8(x.EVSEProcessing), 3)
 	at := uint32(0)
 	if x.PowerTransmitted.Present {
 		e.Event(0-at, 4-at)
 		x.PowerTransmitted.Value.EncodeEXI(e)
-		e.Out("PowerTransmitted")
+		if e.Out("PowerTransmitted") {
+			return
+		}
 		at = 1
 	}
 	if x.SupplyDeviceCurrent.Present {
 		e.Event(1-at, 4-at)
 		x.SupplyDeviceCurrent.Value.EncodeEXI(e)
-		e.Out("SupplyDeviceCurrent")
+		if e.Out("SupplyDeviceCurrent") {
+			return
+		}
 		at = 2
 	}
 	if len(x.VendorSpecificDataContainer) > 16 {

@@ -94,34 +94,46 @@ func (x *WPTChargeLoopReq) DecodeEXI(d *exi.Decoder) {
 func (x *WPTChargeLoopReq) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
 	x.Header.EncodeEXI(e)
-	e.Out("Header")
+	if e.Out("Header") {
+		return
+	}
 	at := uint32(0)
 	if x.DisplayParameters.Present {
 		e.Event(0-at, 2-at)
 		x.DisplayParameters.Value.EncodeEXI(e)
-		e.Out("DisplayParameters")
+		if e.Out("DisplayParameters") {
+			return
+		}
 		at = 1
 	}
 	e.Event(1-at, 2-at)
 	e.Bool("MeterInfoRequested", x.MeterInfoRequested)
 	e.Event(0, 1)
 	x.EVPCPowerRequest.EncodeEXI(e)
-	e.Out("EVPCPowerRequest")
+	if e.Out("EVPCPowerRequest") {
+		return
+	}
 	e.Event(0, 1)
 	x.EVPCPowerOutput.EncodeEXI(e)
-	e.Out("EVPCPowerOutput")
+	if e.Out("EVPCPowerOutput") {
+		return
+	}
 	e.NextEnum("EVPCChargeDiagnostics", uint8(x.EVPCChargeDiagnostics), 4)
 	at = 0
 	if x.EVPCOperatingFrequency.Present {
 		e.Event(0-at, 4-at)
 		x.EVPCOperatingFrequency.Value.EncodeEXI(e)
-		e.Out("EVPCOperatingFrequency")
+		if e.Out("EVPCOperatingFrequency") {
+			return
+		}
 		at = 1
 	}
 	if x.EVPCPowerControlParameter.Present {
 		e.Event(1-at, 4-at)
 		x.EVPCPowerControlParameter.Value.EncodeEXI(e)
-		e.Out("EVPCPowerControlParameter")
+		if e.Out("EVPCPowerControlParameter") {
+			return
+		}
 		at = 2
 	}
 	if len(x.ManufacturerSpecificDataContainer) > 16 {
@@ -289,55 +301,75 @@ func (x *WPTChargeLoopRes) DecodeEXI(d *exi.Decoder) {
 func (x *WPTChargeLoopRes) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
 	x.Header.EncodeEXI(e)
-	e.Out("Header")
+	if e.Out("Header") {
+		return
+	}
 	e.NextEnum("ResponseCode", uint8(x.ResponseCode), 40)
 	at := uint32(0)
 	if x.EVSEStatus.Present {
 		e.Event(0-at, 4-at)
 		x.EVSEStatus.Value.EncodeEXI(e)
-		e.Out("EVSEStatus")
+		if e.Out("EVSEStatus") {
+			return
+		}
 		at = 1
 	}
 	if x.MeterInfo.Present {
 		e.Event(1-at, 4-at)
 		x.MeterInfo.Value.EncodeEXI(e)
-		e.Out("MeterInfo")
+		if e.Out("MeterInfo") {
+			return
+		}
 		at = 2
 	}
 	if x.Receipt.Present {
 		e.Event(2-at, 4-at)
 		x.Receipt.Value.EncodeEXI(e)
-		e.Out("Receipt")
+		if e.Out("Receipt") {
+			return
+		}
 		at = 3
 	}
 	e.Event(3-at, 4-at)
 	x.EVPCPowerRequest.EncodeEXI(e)
-	e.Out("EVPCPowerRequest")
+	if e.Out("EVPCPowerRequest") {
+		return
+	}
 	at = 0
 	if x.SDPowerInput.Present {
 		e.Event(0-at, 2-at)
 		x.SDPowerInput.Value.EncodeEXI(e)
-		e.Out("SDPowerInput")
+		if e.Out("SDPowerInput") {
+			return
+		}
 		at = 1
 	}
 	e.Event(1-at, 2-at)
 	x.SPCMaxOutputPowerLimit.EncodeEXI(e)
-	e.Out("SPCMaxOutputPowerLimit")
+	if e.Out("SPCMaxOutputPowerLimit") {
+		return
+	}
 	e.Event(0, 1)
 	x.SPCMinOutputPowerLimit.EncodeEXI(e)
-	e.Out("SPCMinOutputPowerLimit")
+	if e.Out("SPCMinOutputPowerLimit") {
+		return
+	}
 	e.NextEnum("SPCChargeDiagnostics", uint8(x.SPCChargeDiagnostics), 6)
 	at = 0
 	if x.SPCOperatingFrequency.Present {
 		e.Event(0-at, 4-at)
 		x.SPCOperatingFrequency.Value.EncodeEXI(e)
-		e.Out("SPCOperatingFrequency")
+		if e.Out("SPCOperatingFrequency") {
+			return
+		}
 		at = 1
 	}
 	if x.SPCPowerControlParameter.Present {
 		e.Event(1-at, 4-at)
 		x.SPCPowerControlParameter.Value.EncodeEXI(e)
-		e.Out("SPCPowerControlParameter")
+		if e.Out("SPCPowerControlParameter") {
+			return
+		}
 		at = 2
 	}
 	if len(x.ManufacturerSpecificDataContainer) > 16 {
@@ -448,16 +480,24 @@ func (x *WPTEVPCPowerControlParameter) DecodeEXI(d *exi.Decoder) {
 func (x *WPTEVPCPowerControlParameter) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
 	x.EVPCCoilCurrentRequest.EncodeEXI(e)
-	e.Out("EVPCCoilCurrentRequest")
+	if e.Out("EVPCCoilCurrentRequest") {
+		return
+	}
 	e.Event(0, 1)
 	x.EVPCCoilCurrentInformation.EncodeEXI(e)
-	e.Out("EVPCCoilCurrentInformation")
+	if e.Out("EVPCCoilCurrentInformation") {
+		return
+	}
 	e.Event(0, 1)
 	x.EVPCCurrentOutputInformation.EncodeEXI(e)
-	e.Out("EVPCCurrentOutputInformation")
+	if e.Out("EVPCCurrentOutputInformation") {
+		return
+	}
 	e.Event(0, 1)
 	x.EVPCVoltageOutputInformation.EncodeEXI(e)
-	e.Out("EVPCVoltageOutputInformation")
+	if e.Out("EVPCVoltageOutputInformation") {
+		return
+	}
 	e.Event(0, 1)
 }
 
@@ -497,7 +537,9 @@ func (x *WPTSPCPowerControlParameter) DecodeEXI(d *exi.Decoder) {
 func (x *WPTSPCPowerControlParameter) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
 	x.SPCPrimaryDeviceCoilCurrentInformation.EncodeEXI(e)
-	e.Out("SPCPrimaryDeviceCoilCurrentInformation")
+	if e.Out("SPCPrimaryDeviceCoilCurrentInformation") {
+		return
+	}
 	e.Event(0, 1)
 }
 

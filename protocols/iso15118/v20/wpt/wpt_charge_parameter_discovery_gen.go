@@ -68,15 +68,21 @@ func (x *WPTChargeParameterDiscoveryReq) DecodeEXI(d *exi.Decoder) {
 func (x *WPTChargeParameterDiscoveryReq) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
 	x.Header.EncodeEXI(e)
-	e.Out("Header")
+	if e.Out("Header") {
+		return
+	}
 	e.Event(0, 1)
 	x.EVPCMaxReceivablePower.EncodeEXI(e)
-	e.Out("EVPCMaxReceivablePower")
+	if e.Out("EVPCMaxReceivablePower") {
+		return
+	}
 	e.NextUnsigned("SDMaxGroundClearence", uint64(x.SDMaxGroundClearence))
 	e.NextUnsigned("SDMinGroundClearence", uint64(x.SDMinGroundClearence))
 	e.Event(0, 1)
 	x.EVPCNaturalFrequency.EncodeEXI(e)
-	e.Out("EVPCNaturalFrequency")
+	if e.Out("EVPCNaturalFrequency") {
+		return
+	}
 	e.NextBool("EVPCDeviceLocalControl", x.EVPCDeviceLocalControl)
 	at := uint32(0)
 	if len(x.VendorSpecificDataContainer) > 16 {
@@ -188,23 +194,33 @@ func (x *WPTChargeParameterDiscoveryRes) DecodeEXI(d *exi.Decoder) {
 func (x *WPTChargeParameterDiscoveryRes) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
 	x.Header.EncodeEXI(e)
-	e.Out("Header")
+	if e.Out("Header") {
+		return
+	}
 	e.NextEnum("ResponseCode", uint8(x.ResponseCode), 40)
 	e.NextEnum("PDInputPowerClass", uint8(x.PDInputPowerClass), 4)
 	e.Event(0, 1)
 	x.SDMinOutputPower.EncodeEXI(e)
-	e.Out("SDMinOutputPower")
+	if e.Out("SDMinOutputPower") {
+		return
+	}
 	e.Event(0, 1)
 	x.SDMaxOutputPower.EncodeEXI(e)
-	e.Out("SDMaxOutputPower")
+	if e.Out("SDMaxOutputPower") {
+		return
+	}
 	e.NextUnsigned("SDMaxGroundClearanceSupport", uint64(x.SDMaxGroundClearanceSupport))
 	e.NextUnsigned("SDMinGroundClearanceSupport", uint64(x.SDMinGroundClearanceSupport))
 	e.Event(0, 1)
 	x.PDMinCoilCurrent.EncodeEXI(e)
-	e.Out("PDMinCoilCurrent")
+	if e.Out("PDMinCoilCurrent") {
+		return
+	}
 	e.Event(0, 1)
 	x.PDMaxCoilCurrent.EncodeEXI(e)
-	e.Out("PDMaxCoilCurrent")
+	if e.Out("PDMaxCoilCurrent") {
+		return
+	}
 	at := uint32(0)
 	if len(x.SDManufacturerSpecificDataContainer) > 16 {
 		e.TooMany("SDManufacturerSpecificDataContainer", 16)

@@ -59,7 +59,9 @@ func (x *WPTFinePositioningReq) DecodeEXI(d *exi.Decoder) {
 func (x *WPTFinePositioningReq) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
 	x.Header.EncodeEXI(e)
-	e.Out("Header")
+	if e.Out("Header") {
+		return
+	}
 	e.NextEnum("EVProcessing", uint8(x.EVProcessing), 3)
 	e.NextEnum("EVResultCode", uint8(x.EVResultCode), 3)
 	at := uint32(0)
@@ -77,7 +79,9 @@ func (x *WPTFinePositioningReq) EncodeEXI(e *exi.Encoder) {
 	if x.WPTLFDataPackageList.Present {
 		e.Event(1-at, 3-at)
 		x.WPTLFDataPackageList.Value.EncodeEXI(e)
-		e.Out("WPT_LF_DataPackageList")
+		if e.Out("WPT_LF_DataPackageList") {
+			return
+		}
 		at = 2
 	}
 	e.Event(2-at, 3-at)
@@ -153,7 +157,9 @@ func (x *WPTFinePositioningRes) DecodeEXI(d *exi.Decoder) {
 func (x *WPTFinePositioningRes) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
 	x.Header.EncodeEXI(e)
-	e.Out("Header")
+	if e.Out("Header") {
+		return
+	}
 	e.NextEnum("ResponseCode", uint8(x.ResponseCode), 40)
 	e.NextEnum("EVSEProcessing", uint8(x.EVSEProcessing), 3)
 	at := uint32(0)
@@ -171,7 +177,9 @@ func (x *WPTFinePositioningRes) EncodeEXI(e *exi.Encoder) {
 	if x.WPTLFDataPackageList.Present {
 		e.Event(1-at, 3-at)
 		x.WPTLFDataPackageList.Value.EncodeEXI(e)
-		e.Out("WPT_LF_DataPackageList")
+		if e.Out("WPT_LF_DataPackageList") {
+			return
+		}
 		at = 2
 	}
 	e.Event(2-at, 3-at)
@@ -219,7 +227,9 @@ func (x *WPTLFTxData) EncodeEXI(e *exi.Encoder) {
 	e.NextUnsigned("TxIdentifier", uint64(x.TxIdentifier))
 	e.Event(0, 1)
 	x.EIRP.EncodeEXI(e)
-	e.Out("EIRP")
+	if e.Out("EIRP") {
+		return
+	}
 	e.Event(0, 1)
 }
 
@@ -251,7 +261,9 @@ func (x *WPTLFTxDataList) DecodeEXI(d *exi.Decoder) {
 func (x *WPTLFTxDataList) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
 	x.WPTLFTxDataList.EncodeEXI(e)
-	e.Out("WPT_LF_TxDataList")
+	if e.Out("WPT_LF_TxDataList") {
+		return
+	}
 	e.Event(0, 1)
 }
 
@@ -286,7 +298,9 @@ func (x *WPTLFRxRSSI) EncodeEXI(e *exi.Encoder) {
 	e.NextUnsigned("TxIdentifier", uint64(x.TxIdentifier))
 	e.Event(0, 1)
 	x.RSSI.EncodeEXI(e)
-	e.Out("RSSI")
+	if e.Out("RSSI") {
+		return
+	}
 	e.Event(0, 1)
 }
 
@@ -318,7 +332,9 @@ func (x *WPTLFRxRSSIList) DecodeEXI(d *exi.Decoder) {
 func (x *WPTLFRxRSSIList) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
 	x.RSSIDataList.EncodeEXI(e)
-	e.Out("RSSIDataList")
+	if e.Out("RSSIDataList") {
+		return
+	}
 	e.Event(0, 1)
 }
 
@@ -353,7 +369,9 @@ func (x *WPTLFRxData) EncodeEXI(e *exi.Encoder) {
 	e.NextUnsigned("RxIdentifier", uint64(x.RxIdentifier))
 	e.Event(0, 1)
 	x.RSSIData.EncodeEXI(e)
-	e.Out("RSSIData")
+	if e.Out("RSSIData") {
+		return
+	}
 	e.Event(0, 1)
 }
 
@@ -385,7 +403,9 @@ func (x *WPTLFRxDataList) DecodeEXI(d *exi.Decoder) {
 func (x *WPTLFRxDataList) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
 	x.WPTLFRxDataList.EncodeEXI(e)
-	e.Out("WPT_LF_RxDataList")
+	if e.Out("WPT_LF_RxDataList") {
+		return
+	}
 	e.Event(0, 1)
 }
 
@@ -433,11 +453,15 @@ func (x *WPTLFDataPackage) EncodeEXI(e *exi.Encoder) {
 	case x.LFTxData.Present:
 		e.Event(0, 2)
 		x.LFTxData.Value.EncodeEXI(e)
-		e.Out("LF_TxData")
+		if e.Out("LF_TxData") {
+			return
+		}
 	case x.LFRxData.Present:
 		e.Event(1, 2)
 		x.LFRxData.Value.EncodeEXI(e)
-		e.Out("LF_RxData")
+		if e.Out("LF_RxData") {
+			return
+		}
 	default:
 		e.Missing("LF_TxData or LF_RxData")
 	}
@@ -492,7 +516,9 @@ func (x *WPTLFDataPackageList) EncodeEXI(e *exi.Encoder) {
 	e.NextRanged("NumPackages", int(x.NumPackages), 0, 255)
 	e.Event(0, 1)
 	x.WPTLFDataPackage.EncodeEXI(e)
-	e.Out("WPT_LF_DataPackage")
+	if e.Out("WPT_LF_DataPackage") {
+		return
+	}
 	e.Event(0, 1)
 }
 

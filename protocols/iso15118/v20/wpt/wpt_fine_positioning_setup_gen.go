@@ -80,17 +80,25 @@ func (x *WPTFinePositioningSetupReq) DecodeEXI(d *exi.Decoder) {
 func (x *WPTFinePositioningSetupReq) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
 	x.Header.EncodeEXI(e)
-	e.Out("Header")
+	if e.Out("Header") {
+		return
+	}
 	e.NextEnum("EVProcessing", uint8(x.EVProcessing), 3)
 	e.Event(0, 1)
 	x.EVDeviceFinePositioningMethodList.EncodeEXI(e)
-	e.Out("EVDeviceFinePositioningMethodList")
+	if e.Out("EVDeviceFinePositioningMethodList") {
+		return
+	}
 	e.Event(0, 1)
 	x.EVDevicePairingMethodList.EncodeEXI(e)
-	e.Out("EVDevicePairingMethodList")
+	if e.Out("EVDevicePairingMethodList") {
+		return
+	}
 	e.Event(0, 1)
 	x.EVDeviceAlignmentCheckMethodList.EncodeEXI(e)
-	e.Out("EVDeviceAlignmentCheckMethodList")
+	if e.Out("EVDeviceAlignmentCheckMethodList") {
+		return
+	}
 	e.NextUnsigned("NaturalOffset", uint64(x.NaturalOffset))
 	at := uint32(0)
 	if len(x.VendorSpecificDataContainer) > 16 {
@@ -107,7 +115,9 @@ func (x *WPTFinePositioningSetupReq) EncodeEXI(e *exi.Encoder) {
 	if x.LFSystemSetupData.Present {
 		e.Event(1-at, 3-at)
 		x.LFSystemSetupData.Value.EncodeEXI(e)
-		e.Out("LF_SystemSetupData")
+		if e.Out("LF_SystemSetupData") {
+			return
+		}
 		at = 2
 	}
 	e.Event(2-at, 3-at)
@@ -212,17 +222,25 @@ func (x *WPTFinePositioningSetupRes) DecodeEXI(d *exi.Decoder) {
 func (x *WPTFinePositioningSetupRes) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
 	x.Header.EncodeEXI(e)
-	e.Out("Header")
+	if e.Out("Header") {
+		return
+	}
 	e.NextEnum("ResponseCode", uint8(x.ResponseCode), 40)
 	e.Event(0, 1)
 	x.PrimaryDeviceFinePositioningMethodList.EncodeEXI(e)
-	e.Out("PrimaryDeviceFinePositioningMethodList")
+	if e.Out("PrimaryDeviceFinePositioningMethodList") {
+		return
+	}
 	e.Event(0, 1)
 	x.PrimaryDevicePairingMethodList.EncodeEXI(e)
-	e.Out("PrimaryDevicePairingMethodList")
+	if e.Out("PrimaryDevicePairingMethodList") {
+		return
+	}
 	e.Event(0, 1)
 	x.PrimaryDeviceAlignmentCheckMethodList.EncodeEXI(e)
-	e.Out("PrimaryDeviceAlignmentCheckMethodList")
+	if e.Out("PrimaryDeviceAlignmentCheckMethodList") {
+		return
+	}
 	e.NextUnsigned("NaturalOffset", uint64(x.NaturalOffset))
 	at := uint32(0)
 	if len(x.VendorSpecificDataContainer) > 16 {
@@ -239,7 +257,9 @@ func (x *WPTFinePositioningSetupRes) EncodeEXI(e *exi.Encoder) {
 	if x.LFSystemSetupData.Present {
 		e.Event(1-at, 3-at)
 		x.LFSystemSetupData.Value.EncodeEXI(e)
-		e.Out("LF_SystemSetupData")
+		if e.Out("LF_SystemSetupData") {
+			return
+		}
 		at = 2
 	}
 	e.Event(2-at, 3-at)
@@ -512,10 +532,14 @@ func (x *WPTTxRxSpecData) EncodeEXI(e *exi.Encoder) {
 	e.NextUnsigned("TxRxIdentifier", uint64(x.TxRxIdentifier))
 	e.Event(0, 1)
 	x.TxRxPosition.EncodeEXI(e)
-	e.Out("TxRxPosition")
+	if e.Out("TxRxPosition") {
+		return
+	}
 	e.Event(0, 1)
 	x.TxRxOrientation.EncodeEXI(e)
-	e.Out("TxRxOrientation")
+	if e.Out("TxRxOrientation") {
+		return
+	}
 	e.Event(0, 1)
 }
 
@@ -619,10 +643,14 @@ func (x *WPTTxRxPackageSpecData) EncodeEXI(e *exi.Encoder) {
 	}
 	e.Event(0, 1)
 	x.PulseSequenceOrder[0].EncodeEXI(e)
-	e.Out("PulseSequenceOrder")
+	if e.Out("PulseSequenceOrder") {
+		return
+	}
 	e.Event(0, 1)
 	x.PulseSequenceOrder[1].EncodeEXI(e)
-	e.Out("PulseSequenceOrder")
+	if e.Out("PulseSequenceOrder") {
+		return
+	}
 	at := uint32(0)
 	if len(x.PulseSequenceOrder) > 255 {
 		e.TooMany("PulseSequenceOrder", 255)
@@ -631,7 +659,9 @@ func (x *WPTTxRxPackageSpecData) EncodeEXI(e *exi.Encoder) {
 	for i := range x.PulseSequenceOrder[2:] {
 		e.Event(0-at, 2-at)
 		x.PulseSequenceOrder[i+2].EncodeEXI(e)
-		e.Out("PulseSequenceOrder")
+		if e.Out("PulseSequenceOrder") {
+			return
+		}
 	}
 	if len(x.PulseSequenceOrder) == 255 {
 		at = 1
@@ -719,17 +749,23 @@ func (x *WPTLFTransmitterData) EncodeEXI(e *exi.Encoder) {
 	e.NextRanged("NumberOfTransmitters", int(x.NumberOfTransmitters), 0, 255)
 	e.Event(0, 1)
 	x.SignalFrequency.EncodeEXI(e)
-	e.Out("SignalFrequency")
+	if e.Out("SignalFrequency") {
+		return
+	}
 	if len(x.TxSpecData) < 2 {
 		e.Missing("TxSpecData")
 		return
 	}
 	e.Event(0, 1)
 	x.TxSpecData[0].EncodeEXI(e)
-	e.Out("TxSpecData")
+	if e.Out("TxSpecData") {
+		return
+	}
 	e.Event(0, 1)
 	x.TxSpecData[1].EncodeEXI(e)
-	e.Out("TxSpecData")
+	if e.Out("TxSpecData") {
+		return
+	}
 	at := uint32(0)
 	if len(x.TxSpecData) > 255 {
 		e.TooMany("TxSpecData", 255)
@@ -738,7 +774,9 @@ func (x *WPTLFTransmitterData) EncodeEXI(e *exi.Encoder) {
 	for i := range x.TxSpecData[2:] {
 		e.Event(0-at, 3-at)
 		x.TxSpecData[i+2].EncodeEXI(e)
-		e.Out("TxSpecData")
+		if e.Out("TxSpecData") {
+			return
+		}
 	}
 	if len(x.TxSpecData) == 255 {
 		at = 1
@@ -746,7 +784,9 @@ func (x *WPTLFTransmitterData) EncodeEXI(e *exi.Encoder) {
 	if x.TxPackageSpecData.Present {
 		e.Event(1-at, 3-at)
 		x.TxPackageSpecData.Value.EncodeEXI(e)
-		e.Out("TxPackageSpecData")
+		if e.Out("TxPackageSpecData") {
+			return
+		}
 		at = 2
 	}
 	e.Event(2-at, 3-at)
@@ -825,10 +865,14 @@ func (x *WPTLFReceiverData) EncodeEXI(e *exi.Encoder) {
 	}
 	e.Event(0, 1)
 	x.RxSpecData[0].EncodeEXI(e)
-	e.Out("RxSpecData")
+	if e.Out("RxSpecData") {
+		return
+	}
 	e.Event(0, 1)
 	x.RxSpecData[1].EncodeEXI(e)
-	e.Out("RxSpecData")
+	if e.Out("RxSpecData") {
+		return
+	}
 	at := uint32(0)
 	if len(x.RxSpecData) > 255 {
 		e.TooMany("RxSpecData", 255)
@@ -837,7 +881,9 @@ func (x *WPTLFReceiverData) EncodeEXI(e *exi.Encoder) {
 	for i := range x.RxSpecData[2:] {
 		e.Event(0-at, 2-at)
 		x.RxSpecData[i+2].EncodeEXI(e)
-		e.Out("RxSpecData")
+		if e.Out("RxSpecData") {
+			return
+		}
 	}
 	if len(x.RxSpecData) == 255 {
 		at = 1
@@ -888,11 +934,15 @@ func (x *WPTLFSystemSetupData) EncodeEXI(e *exi.Encoder) {
 	case x.LFTransmitterSetupData.Present:
 		e.Event(0, 2)
 		x.LFTransmitterSetupData.Value.EncodeEXI(e)
-		e.Out("LF_TransmitterSetupData")
+		if e.Out("LF_TransmitterSetupData") {
+			return
+		}
 	case x.LFReceiverSetupData.Present:
 		e.Event(1, 2)
 		x.LFReceiverSetupData.Value.EncodeEXI(e)
-		e.Out("LF_ReceiverSetupData")
+		if e.Out("LF_ReceiverSetupData") {
+			return
+		}
 	default:
 		e.Missing("LF_TransmitterSetupData or LF_ReceiverSetupData")
 	}

@@ -62,7 +62,9 @@ func (x *WPTPairingReq) DecodeEXI(d *exi.Decoder) {
 func (x *WPTPairingReq) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
 	x.Header.EncodeEXI(e)
-	e.Out("Header")
+	if e.Out("Header") {
+		return
+	}
 	e.NextEnum("EVProcessing", uint8(x.EVProcessing), 3)
 	at := uint32(0)
 	if x.ObservedIDCode.Present {
@@ -161,7 +163,9 @@ func (x *WPTPairingRes) DecodeEXI(d *exi.Decoder) {
 func (x *WPTPairingRes) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
 	x.Header.EncodeEXI(e)
-	e.Out("Header")
+	if e.Out("Header") {
+		return
+	}
 	e.NextEnum("ResponseCode", uint8(x.ResponseCode), 40)
 	e.NextEnum("EVSEProcessing", uint8(x.EVSEProcessing), 3)
 	at := uint32(0)
@@ -173,7 +177,9 @@ func (x *WPTPairingRes) EncodeEXI(e *exi.Encoder) {
 	if x.AlternativeSECCList.Present {
 		e.Event(1-at, 4-at)
 		x.AlternativeSECCList.Value.EncodeEXI(e)
-		e.Out("AlternativeSECCList")
+		if e.Out("AlternativeSECCList") {
+			return
+		}
 		at = 2
 	}
 	if len(x.VendorSpecificDataContainer) > 16 {
@@ -328,7 +334,9 @@ func (x *AlternativeSECCList) EncodeEXI(e *exi.Encoder) {
 	}
 	e.Event(0, 1)
 	x.AlternativeSECC[0].EncodeEXI(e)
-	e.Out("AlternativeSECC")
+	if e.Out("AlternativeSECC") {
+		return
+	}
 	at := uint32(0)
 	if len(x.AlternativeSECC) > 8 {
 		e.TooMany("AlternativeSECC", 8)
@@ -337,7 +345,9 @@ func (x *AlternativeSECCList) EncodeEXI(e *exi.Encoder) {
 	for i := range x.AlternativeSECC[1:] {
 		e.Event(0-at, 2-at)
 		x.AlternativeSECC[i+1].EncodeEXI(e)
-		e.Out("AlternativeSECC")
+		if e.Out("AlternativeSECC") {
+			return
+		}
 	}
 	if len(x.AlternativeSECC) == 8 {
 		at = 1
