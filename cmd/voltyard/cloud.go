@@ -31,6 +31,9 @@ type demoCloud struct {
 const keepFrames = 200000
 
 func startCloud(d *demo) (*demoCloud, error) {
+	if d.flags.csms != "" {
+		return &demoCloud{env: kit.NewEnv(d.log), url: d.flags.csms, record: csms.NewRecord(1, nil)}, nil
+	}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, fmt.Errorf("demo CSMS: %w", err)
@@ -134,4 +137,8 @@ func (c *demoCloud) closeStations(*demo) {
 	}
 }
 
-func (c *demoCloud) close() { _ = c.env.System.Root.StopFuture(c.csms).Wait() }
+func (c *demoCloud) close() {
+	if c.csms != nil {
+		_ = c.env.System.Root.StopFuture(c.csms).Wait()
+	}
+}

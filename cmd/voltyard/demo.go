@@ -34,6 +34,7 @@ type demoFlags struct {
 	config   string
 	json     bool
 	trace    string
+	csms     string
 }
 
 func demoCommand() *cobra.Command {
@@ -58,6 +59,7 @@ func demoCommand() *cobra.Command {
 	fl.StringVar(&f.config, "config", "", "site file to run with simulated hardware; default the demo's own")
 	fl.BoolVar(&f.json, "json", false, "print one JSON object with the results on standard output")
 	fl.StringVar(&f.trace, "trace", "", "CSV file for a trace of all meters, ten rows a second for each")
+	fl.StringVar(&f.csms, "csms", "", "websocket address of a CSMS to use instead of the demo's own")
 	return c
 }
 

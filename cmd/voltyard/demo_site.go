@@ -85,7 +85,7 @@ func (d *demo) surroundings() error {
 	d.cfg.CSMS.URL = d.cloud.url
 	d.cfg.HTTP.Listen = freeTCP(d.cfg.HTTP.Listen)
 	if d.cfg.Stations != nil {
-		d.cfg.Stations.Listen = freeTCP("127.0.0.1:9000")
+		d.cfg.Stations.Listen = freeTCP(d.cfg.Stations.Listen)
 	}
 	d.freeDiscovery()
 	return nil

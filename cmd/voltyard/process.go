@@ -122,6 +122,9 @@ func (p *process) release() {
 		for _, o := range p.world.outlets {
 			_ = o.HAL().Board.Close()
 		}
+		for _, r := range p.world.registers {
+			r.close()
+		}
 	}
 	if p.store != nil {
 		_ = p.store.Close()

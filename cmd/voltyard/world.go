@@ -14,12 +14,14 @@ import (
 
 // world is the simulated hardware of a site: what `hal: sim` and `driver: sim` stand for.
 type world struct {
-	outlets map[string]*sim.Outlet
-	wires   *sim.Wires
-	places  []ev.Place // in the order of the file
+	outlets   map[string]*sim.Outlet
+	wires     *sim.Wires
+	places    []ev.Place // in the order of the file
+	registers []*register
 }
 
-// newWorld makes the hardware that a site file calls simulated. Energy runs at speed.
+// newWorld makes the hardware that a site file calls simulated. Energy runs at speed. Meters keep their registers in the
+// site's data directory, as real ones keep theirs.
 func newWorld(s *configs.Site, speed float64) (*world, error) {
 	above := map[string]string{}
 	for _, n := range s.Nodes {
@@ -40,6 +42,12 @@ func newWorld(s *configs.Site, speed float64) (*world, error) {
 			cfg.Phases = 3
 			cfg.Module = hal.ModuleLimits{MinVolts: 150, MaxVolts: 500, MaxAmps: si.Amps(out / 400), MaxWatts: si.Watts(out), Efficiency: 0.95}
 		}
+		r, err := openRegister(s.Storage.Dir, e.ID)
+		if err != nil {
+			return nil, err
+		}
+		w.registers = append(w.registers, r)
+		cfg.Import, cfg.Export, cfg.Keep = r.imports, r.exports, r.keep
 		o := sim.NewOutlet(cfg)
 		w.outlets[e.ID] = o
 		w.wires.Connect(e.Node, turn, o)

@@ -22,6 +22,10 @@ type Config struct {
 	Watchdog time.Duration // 0 means 2 s
 	Module   hal.ModuleLimits
 	DC       bool
+	// Import and Export are where the meter's registers begin; Keep, when set, is called with them after each change, so that
+	// a meter can outlive the process, as a real one does. It is called under a lock and must not block.
+	Import, Export si.WattHours
+	Keep           func(imports, exports si.WattHours)
 }
 
 // Outlet is the simulated hardware of one EVSE. All methods are safe for concurrent use.
@@ -71,7 +75,7 @@ func NewOutlet(cfg Config) *Outlet {
 		cfg.Module.Efficiency = 1
 	}
 	now := time.Now()
-	return &Outlet{cfg: cfg, since: now, in: hal.Input{At: now, Pilot: hal.PilotA}}
+	return &Outlet{cfg: cfg, since: now, imp: cfg.Import, exp: cfg.Export, in: hal.Input{At: now, Pilot: hal.PilotA}}
 }
 
 // HAL returns the outlet as the controller sees it.
@@ -113,12 +117,18 @@ func (o *Outlet) change(f func(now time.Time)) {
 // settle adds the energy since the last change. The caller holds the lock.
 func (o *Outlet) settle(now time.Time) {
 	wh := si.WattHours(float64(o.power()) * now.Sub(o.since).Hours() * o.cfg.Speed)
-	if wh > 0 {
-		o.imp += wh
-	} else {
-		o.exp -= wh
-	}
 	o.since = now
+	switch {
+	case wh > 0:
+		o.imp += wh
+	case wh < 0:
+		o.exp -= wh
+	default:
+		return
+	}
+	if o.cfg.Keep != nil {
+		o.cfg.Keep(o.imp, o.exp)
+	}
 }
 
 // power is what flows through the outlet to the vehicle now. The caller holds the lock.

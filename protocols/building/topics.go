@@ -29,6 +29,9 @@ func (t Topics) ActiveLimit() string { return t.base + "/limit/active" }
 // LimitSets matches the limits of all sources.
 func (t Topics) LimitSets() string { return t.base + "/limit/+/set" }
 
+// LimitSet is where a source sets its limits.
+func (t Topics) LimitSet(source string) string { return t.base + "/limit/" + source + "/set" }
+
 // LimitAck is where a source hears what became of its limits.
 func (t Topics) LimitAck(source string) string { return t.base + "/limit/" + source + "/ack" }
 
