@@ -16,7 +16,10 @@ type Encoder struct {
 	n    uint
 	dst  []byte
 	base int
-	err  *Error
+
+	depth int // of elements begun
+	at    int // depth of the innermost element the path of err has
+	err   *Error
 }
 
 // Reset prepares e to append a stream to dst, beginning with the header.
@@ -70,15 +73,21 @@ func (e *Encoder) TooMany(what string, limit int) {
 
 func (e *Encoder) fail(reason error, name, detail, expected string) {
 	if e.err == nil {
+		e.at = e.depth
 		e.err = &Error{Err: reason, Bit: (len(e.dst)-e.base)*8 + int(e.n), Path: name, Detail: detail, Expected: expected}
 	}
 }
 
+// In notes that an element with element content begins.
+func (e *Encoder) In() { e.depth++ }
+
 // Out notes that the named element has ended and reports whether encoding has
 // failed. An error inside the element gets the name as part of its path.
 func (e *Encoder) Out(name string) (failed bool) {
-	if e.err != nil {
+	e.depth--
+	if e.err != nil && e.at > e.depth {
 		e.err.within(name)
+		e.at = e.depth
 	}
 	return e.err != nil
 }

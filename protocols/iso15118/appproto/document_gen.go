@@ -75,6 +75,7 @@ func (m *SupportedAppProtocolReq) AppendEXI(dst []byte) ([]byte, error) {
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(0, 2)
+	e.In()
 	m.EncodeEXI(&e)
 	e.Out("supportedAppProtocolReq")
 	return e.Finish()
@@ -93,6 +94,7 @@ func (m *SupportedAppProtocolRes) AppendEXI(dst []byte) ([]byte, error) {
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(1, 2)
+	e.In()
 	m.EncodeEXI(&e)
 	e.Out("supportedAppProtocolRes")
 	return e.Finish()

@@ -90,6 +90,7 @@ func AppendSupportedAppProtocolReqFragment(dst []byte, v *SupportedAppProtocolRe
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(7, 4)
+	e.In()
 	v.EncodeEXI(&e)
 	e.Out("supportedAppProtocolReq")
 	e.Bits(10, 4)
@@ -101,6 +102,7 @@ func AppendSupportedAppProtocolResFragment(dst []byte, v *SupportedAppProtocolRe
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(8, 4)
+	e.In()
 	v.EncodeEXI(&e)
 	e.Out("supportedAppProtocolRes")
 	e.Bits(10, 4)

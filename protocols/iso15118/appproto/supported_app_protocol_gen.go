@@ -51,6 +51,7 @@ func (x *SupportedAppProtocolReq) EncodeEXI(e *exi.Encoder) {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.AppProtocol[0].EncodeEXI(e)
 	if e.Out("AppProtocol") {
 		return
@@ -62,6 +63,7 @@ func (x *SupportedAppProtocolReq) EncodeEXI(e *exi.Encoder) {
 	}
 	for i := range x.AppProtocol[1:] {
 		e.Event(0-at, 2-at)
+		e.In()
 		x.AppProtocol[i+1].EncodeEXI(e)
 		if e.Out("AppProtocol") {
 			return

@@ -30,6 +30,7 @@ func (x *CableCheckReq) DecodeEXI(d *exi.Decoder) {
 // EncodeEXI writes the element's content and end.
 func (x *CableCheckReq) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
+	e.In()
 	x.DCEVStatus.EncodeEXI(e)
 	if e.Out("DC_EVStatus") {
 		return
@@ -75,6 +76,7 @@ func (x *CableCheckRes) DecodeEXI(d *exi.Decoder) {
 func (x *CableCheckRes) EncodeEXI(e *exi.Encoder) {
 	e.NextEnum("ResponseCode", uint8(x.ResponseCode), 23)
 	e.Event(0, 1)
+	e.In()
 	x.DCEVSEStatus.EncodeEXI(e)
 	if e.Out("DC_EVSEStatus") {
 		return

@@ -36,6 +36,7 @@ func (x *CertificateChain) EncodeEXI(e *exi.Encoder) {
 	at := uint32(0)
 	if x.SubCertificates.Present {
 		e.Event(0-at, 2-at)
+		e.In()
 		x.SubCertificates.Value.EncodeEXI(e)
 		if e.Out("SubCertificates") {
 			return

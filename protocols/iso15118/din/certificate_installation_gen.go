@@ -55,6 +55,7 @@ func (x *CertificateInstallationReq) EncodeEXI(e *exi.Encoder) {
 	e.Event(1-at, 2-at)
 	e.Binary("OEMProvisioningCert", x.OEMProvisioningCert)
 	e.Event(0, 1)
+	e.In()
 	x.ListOfRootCertificateIDs.EncodeEXI(e)
 	if e.Out("ListOfRootCertificateIDs") {
 		return
@@ -120,6 +121,7 @@ func (x *CertificateInstallationRes) EncodeEXI(e *exi.Encoder) {
 	e.TextAttr("@Id", x.ID)
 	e.NextEnum("ResponseCode", uint8(x.ResponseCode), 23)
 	e.Event(0, 1)
+	e.In()
 	x.ContractSignatureCertChain.EncodeEXI(e)
 	if e.Out("ContractSignatureCertChain") {
 		return

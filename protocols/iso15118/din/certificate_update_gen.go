@@ -57,6 +57,7 @@ func (x *CertificateUpdateReq) EncodeEXI(e *exi.Encoder) {
 		at = 1
 	}
 	e.Event(1-at, 2-at)
+	e.In()
 	x.ContractSignatureCertChain.EncodeEXI(e)
 	if e.Out("ContractSignatureCertChain") {
 		return
@@ -64,6 +65,7 @@ func (x *CertificateUpdateReq) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
 	e.Text("ContractID", x.ContractID)
 	e.Event(0, 1)
+	e.In()
 	x.ListOfRootCertificateIDs.EncodeEXI(e)
 	if e.Out("ListOfRootCertificateIDs") {
 		return
@@ -135,6 +137,7 @@ func (x *CertificateUpdateRes) EncodeEXI(e *exi.Encoder) {
 	e.TextAttr("@Id", x.ID)
 	e.NextEnum("ResponseCode", uint8(x.ResponseCode), 23)
 	e.Event(0, 1)
+	e.In()
 	x.ContractSignatureCertChain.EncodeEXI(e)
 	if e.Out("ContractSignatureCertChain") {
 		return

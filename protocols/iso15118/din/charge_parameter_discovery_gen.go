@@ -55,21 +55,25 @@ func (x *ACEVChargeParameter) DecodeEXI(d *exi.Decoder) {
 func (x *ACEVChargeParameter) EncodeEXI(e *exi.Encoder) {
 	e.NextUnsigned("DepartureTime", uint64(x.DepartureTime))
 	e.Event(0, 1)
+	e.In()
 	x.EAmount.EncodeEXI(e)
 	if e.Out("EAmount") {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.EVMaxVoltage.EncodeEXI(e)
 	if e.Out("EVMaxVoltage") {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.EVMaxCurrent.EncodeEXI(e)
 	if e.Out("EVMaxCurrent") {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.EVMinCurrent.EncodeEXI(e)
 	if e.Out("EVMinCurrent") {
 		return
@@ -172,11 +176,13 @@ func (x *DCEVChargeParameter) DecodeEXI(d *exi.Decoder) {
 // EncodeEXI writes the element's content and end.
 func (x *DCEVChargeParameter) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
+	e.In()
 	x.DCEVStatus.EncodeEXI(e)
 	if e.Out("DC_EVStatus") {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.EVMaximumCurrentLimit.EncodeEXI(e)
 	if e.Out("EVMaximumCurrentLimit") {
 		return
@@ -184,6 +190,7 @@ func (x *DCEVChargeParameter) EncodeEXI(e *exi.Encoder) {
 	at := uint32(0)
 	if x.EVMaximumPowerLimit.Present {
 		e.Event(0-at, 2-at)
+		e.In()
 		x.EVMaximumPowerLimit.Value.EncodeEXI(e)
 		if e.Out("EVMaximumPowerLimit") {
 			return
@@ -191,6 +198,7 @@ func (x *DCEVChargeParameter) EncodeEXI(e *exi.Encoder) {
 		at = 1
 	}
 	e.Event(1-at, 2-at)
+	e.In()
 	x.EVMaximumVoltageLimit.EncodeEXI(e)
 	if e.Out("EVMaximumVoltageLimit") {
 		return
@@ -198,6 +206,7 @@ func (x *DCEVChargeParameter) EncodeEXI(e *exi.Encoder) {
 	at = 0
 	if x.EVEnergyCapacity.Present {
 		e.Event(0-at, 5-at)
+		e.In()
 		x.EVEnergyCapacity.Value.EncodeEXI(e)
 		if e.Out("EVEnergyCapacity") {
 			return
@@ -206,6 +215,7 @@ func (x *DCEVChargeParameter) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVEnergyRequest.Present {
 		e.Event(1-at, 5-at)
+		e.In()
 		x.EVEnergyRequest.Value.EncodeEXI(e)
 		if e.Out("EVEnergyRequest") {
 			return
@@ -310,6 +320,7 @@ func (x *ChargeParameterDiscoveryReq) EncodeEXI(e *exi.Encoder) {
 			e.Missing("AC_EVChargeParameter")
 			return
 		}
+		e.In()
 		v.EncodeEXI(e)
 		if e.Out("AC_EVChargeParameter") {
 			return
@@ -320,6 +331,7 @@ func (x *ChargeParameterDiscoveryReq) EncodeEXI(e *exi.Encoder) {
 			e.Missing("DC_EVChargeParameter")
 			return
 		}
+		e.In()
 		v.EncodeEXI(e)
 		if e.Out("DC_EVChargeParameter") {
 			return
@@ -425,6 +437,7 @@ func (x *PMaxScheduleEntry) EncodeEXI(e *exi.Encoder) {
 		e.Empty()
 	} else {
 		e.Event(0, 2)
+		e.In()
 		x.RelativeTimeInterval.EncodeEXI(e)
 		if e.Out("RelativeTimeInterval") {
 			return
@@ -496,6 +509,7 @@ func (x *SalesTariffEntry) EncodeEXI(e *exi.Encoder) {
 		e.Empty()
 	} else {
 		e.Event(0, 2)
+		e.In()
 		x.RelativeTimeInterval.EncodeEXI(e)
 		if e.Out("RelativeTimeInterval") {
 			return
@@ -505,6 +519,7 @@ func (x *SalesTariffEntry) EncodeEXI(e *exi.Encoder) {
 	at := uint32(0)
 	for i := range x.ConsumptionCost {
 		e.Event(0-at, 2-at)
+		e.In()
 		x.ConsumptionCost[i].EncodeEXI(e)
 		if e.Out("ConsumptionCost") {
 			return
@@ -569,6 +584,7 @@ func (x *SAScheduleList) EncodeEXI(e *exi.Encoder) {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.SAScheduleTuple[0].EncodeEXI(e)
 	if e.Out("SAScheduleTuple") {
 		return
@@ -576,6 +592,7 @@ func (x *SAScheduleList) EncodeEXI(e *exi.Encoder) {
 	at := uint32(0)
 	for i := range x.SAScheduleTuple[1:] {
 		e.Event(0-at, 2-at)
+		e.In()
 		x.SAScheduleTuple[i+1].EncodeEXI(e)
 		if e.Out("SAScheduleTuple") {
 			return
@@ -639,21 +656,25 @@ func (x *ACEVSEChargeParameter) DecodeEXI(d *exi.Decoder) {
 // EncodeEXI writes the element's content and end.
 func (x *ACEVSEChargeParameter) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
+	e.In()
 	x.ACEVSEStatus.EncodeEXI(e)
 	if e.Out("AC_EVSEStatus") {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.EVSEMaxVoltage.EncodeEXI(e)
 	if e.Out("EVSEMaxVoltage") {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.EVSEMaxCurrent.EncodeEXI(e)
 	if e.Out("EVSEMaxCurrent") {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.EVSEMinCurrent.EncodeEXI(e)
 	if e.Out("EVSEMinCurrent") {
 		return
@@ -767,11 +788,13 @@ func (x *DCEVSEChargeParameter) DecodeEXI(d *exi.Decoder) {
 // EncodeEXI writes the element's content and end.
 func (x *DCEVSEChargeParameter) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
+	e.In()
 	x.DCEVSEStatus.EncodeEXI(e)
 	if e.Out("DC_EVSEStatus") {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.EVSEMaximumCurrentLimit.EncodeEXI(e)
 	if e.Out("EVSEMaximumCurrentLimit") {
 		return
@@ -779,6 +802,7 @@ func (x *DCEVSEChargeParameter) EncodeEXI(e *exi.Encoder) {
 	at := uint32(0)
 	if x.EVSEMaximumPowerLimit.Present {
 		e.Event(0-at, 2-at)
+		e.In()
 		x.EVSEMaximumPowerLimit.Value.EncodeEXI(e)
 		if e.Out("EVSEMaximumPowerLimit") {
 			return
@@ -786,16 +810,19 @@ func (x *DCEVSEChargeParameter) EncodeEXI(e *exi.Encoder) {
 		at = 1
 	}
 	e.Event(1-at, 2-at)
+	e.In()
 	x.EVSEMaximumVoltageLimit.EncodeEXI(e)
 	if e.Out("EVSEMaximumVoltageLimit") {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.EVSEMinimumCurrentLimit.EncodeEXI(e)
 	if e.Out("EVSEMinimumCurrentLimit") {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.EVSEMinimumVoltageLimit.EncodeEXI(e)
 	if e.Out("EVSEMinimumVoltageLimit") {
 		return
@@ -803,6 +830,7 @@ func (x *DCEVSEChargeParameter) EncodeEXI(e *exi.Encoder) {
 	at = 0
 	if x.EVSECurrentRegulationTolerance.Present {
 		e.Event(0-at, 2-at)
+		e.In()
 		x.EVSECurrentRegulationTolerance.Value.EncodeEXI(e)
 		if e.Out("EVSECurrentRegulationTolerance") {
 			return
@@ -810,6 +838,7 @@ func (x *DCEVSEChargeParameter) EncodeEXI(e *exi.Encoder) {
 		at = 1
 	}
 	e.Event(1-at, 2-at)
+	e.In()
 	x.EVSEPeakCurrentRipple.EncodeEXI(e)
 	if e.Out("EVSEPeakCurrentRipple") {
 		return
@@ -817,6 +846,7 @@ func (x *DCEVSEChargeParameter) EncodeEXI(e *exi.Encoder) {
 	at = 0
 	if x.EVSEEnergyToBeDelivered.Present {
 		e.Event(0-at, 2-at)
+		e.In()
 		x.EVSEEnergyToBeDelivered.Value.EncodeEXI(e)
 		if e.Out("EVSEEnergyToBeDelivered") {
 			return
@@ -933,6 +963,7 @@ func (x *ChargeParameterDiscoveryRes) EncodeEXI(e *exi.Encoder) {
 		e.Empty()
 	} else {
 		e.Event(0, 2)
+		e.In()
 		x.SAScheduleList.EncodeEXI(e)
 		if e.Out("SAScheduleList") {
 			return
@@ -945,6 +976,7 @@ func (x *ChargeParameterDiscoveryRes) EncodeEXI(e *exi.Encoder) {
 			e.Missing("AC_EVSEChargeParameter")
 			return
 		}
+		e.In()
 		v.EncodeEXI(e)
 		if e.Out("AC_EVSEChargeParameter") {
 			return
@@ -955,6 +987,7 @@ func (x *ChargeParameterDiscoveryRes) EncodeEXI(e *exi.Encoder) {
 			e.Missing("DC_EVSEChargeParameter")
 			return
 		}
+		e.In()
 		v.EncodeEXI(e)
 		if e.Out("DC_EVSEChargeParameter") {
 			return
@@ -1023,6 +1056,7 @@ func (x *PMaxSchedule) EncodeEXI(e *exi.Encoder) {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.PMaxScheduleEntry[0].EncodeEXI(e)
 	if e.Out("PMaxScheduleEntry") {
 		return
@@ -1030,6 +1064,7 @@ func (x *PMaxSchedule) EncodeEXI(e *exi.Encoder) {
 	at := uint32(0)
 	for i := range x.PMaxScheduleEntry[1:] {
 		e.Event(0-at, 2-at)
+		e.In()
 		x.PMaxScheduleEntry[i+1].EncodeEXI(e)
 		if e.Out("PMaxScheduleEntry") {
 			return
@@ -1122,6 +1157,7 @@ func (x *ConsumptionCost) EncodeEXI(e *exi.Encoder) {
 	at := uint32(0)
 	for i := range x.Cost {
 		e.Event(0-at, 2-at)
+		e.In()
 		x.Cost[i].EncodeEXI(e)
 		if e.Out("Cost") {
 			return
@@ -1211,6 +1247,7 @@ func (x *SalesTariff) EncodeEXI(e *exi.Encoder) {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.SalesTariffEntry[0].EncodeEXI(e)
 	if e.Out("SalesTariffEntry") {
 		return
@@ -1218,6 +1255,7 @@ func (x *SalesTariff) EncodeEXI(e *exi.Encoder) {
 	at = 0
 	for i := range x.SalesTariffEntry[1:] {
 		e.Event(0-at, 2-at)
+		e.In()
 		x.SalesTariffEntry[i+1].EncodeEXI(e)
 		if e.Out("SalesTariffEntry") {
 			return
@@ -1273,6 +1311,7 @@ func (x *SAScheduleTuple) DecodeEXI(d *exi.Decoder) {
 func (x *SAScheduleTuple) EncodeEXI(e *exi.Encoder) {
 	e.NextSigned("SAScheduleTupleID", int64(x.SAScheduleTupleID))
 	e.Event(0, 1)
+	e.In()
 	x.PMaxSchedule.EncodeEXI(e)
 	if e.Out("PMaxSchedule") {
 		return
@@ -1280,6 +1319,7 @@ func (x *SAScheduleTuple) EncodeEXI(e *exi.Encoder) {
 	at := uint32(0)
 	if x.SalesTariff.Present {
 		e.Event(0-at, 2-at)
+		e.In()
 		x.SalesTariff.Value.EncodeEXI(e)
 		if e.Out("SalesTariff") {
 			return

@@ -48,6 +48,7 @@ func (m *V2GMessage) AppendEXI(dst []byte) ([]byte, error) {
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(77, 7)
+	e.In()
 	m.EncodeEXI(&e)
 	e.Out("V2G_Message")
 	return e.Finish()

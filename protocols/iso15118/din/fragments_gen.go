@@ -465,6 +465,7 @@ func AppendCableCheckReqFragment(dst []byte, v *CableCheckReq) ([]byte, error) {
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(9, 8)
+	e.In()
 	v.EncodeEXI(&e)
 	e.Out("CableCheckReq")
 	e.Bits(246, 8)
@@ -476,6 +477,7 @@ func AppendCableCheckResFragment(dst []byte, v *CableCheckRes) ([]byte, error) {
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(10, 8)
+	e.In()
 	v.EncodeEXI(&e)
 	e.Out("CableCheckRes")
 	e.Bits(246, 8)
@@ -487,6 +489,7 @@ func AppendCertificateInstallationReqFragment(dst []byte, v *CertificateInstalla
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(13, 8)
+	e.In()
 	v.EncodeEXI(&e)
 	e.Out("CertificateInstallationReq")
 	e.Bits(246, 8)
@@ -498,6 +501,7 @@ func AppendCertificateInstallationResFragment(dst []byte, v *CertificateInstalla
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(14, 8)
+	e.In()
 	v.EncodeEXI(&e)
 	e.Out("CertificateInstallationRes")
 	e.Bits(246, 8)
@@ -509,6 +513,7 @@ func AppendCertificateUpdateReqFragment(dst []byte, v *CertificateUpdateReq) ([]
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(15, 8)
+	e.In()
 	v.EncodeEXI(&e)
 	e.Out("CertificateUpdateReq")
 	e.Bits(246, 8)
@@ -520,6 +525,7 @@ func AppendCertificateUpdateResFragment(dst []byte, v *CertificateUpdateRes) ([]
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(16, 8)
+	e.In()
 	v.EncodeEXI(&e)
 	e.Out("CertificateUpdateRes")
 	e.Bits(246, 8)
@@ -531,6 +537,7 @@ func AppendChargeParameterDiscoveryReqFragment(dst []byte, v *ChargeParameterDis
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(17, 8)
+	e.In()
 	v.EncodeEXI(&e)
 	e.Out("ChargeParameterDiscoveryReq")
 	e.Bits(246, 8)
@@ -542,6 +549,7 @@ func AppendChargeParameterDiscoveryResFragment(dst []byte, v *ChargeParameterDis
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(18, 8)
+	e.In()
 	v.EncodeEXI(&e)
 	e.Out("ChargeParameterDiscoveryRes")
 	e.Bits(246, 8)
@@ -553,6 +561,7 @@ func AppendChargingStatusReqFragment(dst []byte, v *ChargingStatusReq) ([]byte, 
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(25, 8)
+	e.In()
 	v.EncodeEXI(&e)
 	e.Out("ChargingStatusReq")
 	e.Bits(246, 8)
@@ -564,6 +573,7 @@ func AppendChargingStatusResFragment(dst []byte, v *ChargingStatusRes) ([]byte, 
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(26, 8)
+	e.In()
 	v.EncodeEXI(&e)
 	e.Out("ChargingStatusRes")
 	e.Bits(246, 8)
@@ -575,6 +585,7 @@ func AppendContractAuthenticationReqFragment(dst []byte, v *ContractAuthenticati
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(28, 8)
+	e.In()
 	v.EncodeEXI(&e)
 	e.Out("ContractAuthenticationReq")
 	e.Bits(246, 8)
@@ -586,6 +597,7 @@ func AppendContractAuthenticationResFragment(dst []byte, v *ContractAuthenticati
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(29, 8)
+	e.In()
 	v.EncodeEXI(&e)
 	e.Out("ContractAuthenticationRes")
 	e.Bits(246, 8)
@@ -597,6 +609,7 @@ func AppendContractSignatureCertChainFragment(dst []byte, v *CertificateChain) (
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(31, 8)
+	e.In()
 	v.EncodeEXI(&e)
 	e.Out("ContractSignatureCertChain")
 	e.Bits(246, 8)
@@ -608,6 +621,7 @@ func AppendCurrentDemandReqFragment(dst []byte, v *CurrentDemandReq) ([]byte, er
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(34, 8)
+	e.In()
 	v.EncodeEXI(&e)
 	e.Out("CurrentDemandReq")
 	e.Bits(246, 8)
@@ -619,6 +633,7 @@ func AppendCurrentDemandResFragment(dst []byte, v *CurrentDemandRes) ([]byte, er
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(35, 8)
+	e.In()
 	v.EncodeEXI(&e)
 	e.Out("CurrentDemandRes")
 	e.Bits(246, 8)
@@ -630,6 +645,7 @@ func AppendMeteringReceiptReqFragment(dst []byte, v *MeteringReceiptReq) ([]byte
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(122, 8)
+	e.In()
 	v.EncodeEXI(&e)
 	e.Out("MeteringReceiptReq")
 	e.Bits(246, 8)
@@ -641,6 +657,7 @@ func AppendMeteringReceiptResFragment(dst []byte, v *MeteringReceiptRes) ([]byte
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(123, 8)
+	e.In()
 	v.EncodeEXI(&e)
 	e.Out("MeteringReceiptRes")
 	e.Bits(246, 8)
@@ -652,6 +669,7 @@ func AppendPaymentDetailsReqFragment(dst []byte, v *PaymentDetailsReq) ([]byte, 
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(143, 8)
+	e.In()
 	v.EncodeEXI(&e)
 	e.Out("PaymentDetailsReq")
 	e.Bits(246, 8)
@@ -663,6 +681,7 @@ func AppendPaymentDetailsResFragment(dst []byte, v *PaymentDetailsRes) ([]byte, 
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(144, 8)
+	e.In()
 	v.EncodeEXI(&e)
 	e.Out("PaymentDetailsRes")
 	e.Bits(246, 8)
@@ -674,6 +693,7 @@ func AppendPowerDeliveryReqFragment(dst []byte, v *PowerDeliveryReq) ([]byte, er
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(148, 8)
+	e.In()
 	v.EncodeEXI(&e)
 	e.Out("PowerDeliveryReq")
 	e.Bits(246, 8)
@@ -685,6 +705,7 @@ func AppendPowerDeliveryResFragment(dst []byte, v *PowerDeliveryRes) ([]byte, er
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(149, 8)
+	e.In()
 	v.EncodeEXI(&e)
 	e.Out("PowerDeliveryRes")
 	e.Bits(246, 8)
@@ -696,6 +717,7 @@ func AppendPreChargeReqFragment(dst []byte, v *PreChargeReq) ([]byte, error) {
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(151, 8)
+	e.In()
 	v.EncodeEXI(&e)
 	e.Out("PreChargeReq")
 	e.Bits(246, 8)
@@ -707,6 +729,7 @@ func AppendPreChargeResFragment(dst []byte, v *PreChargeRes) ([]byte, error) {
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(152, 8)
+	e.In()
 	v.EncodeEXI(&e)
 	e.Out("PreChargeRes")
 	e.Bits(246, 8)
@@ -718,6 +741,7 @@ func AppendServiceDetailReqFragment(dst []byte, v *ServiceDetailReq) ([]byte, er
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(186, 8)
+	e.In()
 	v.EncodeEXI(&e)
 	e.Out("ServiceDetailReq")
 	e.Bits(246, 8)
@@ -729,6 +753,7 @@ func AppendServiceDetailResFragment(dst []byte, v *ServiceDetailRes) ([]byte, er
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(187, 8)
+	e.In()
 	v.EncodeEXI(&e)
 	e.Out("ServiceDetailRes")
 	e.Bits(246, 8)
@@ -740,6 +765,7 @@ func AppendServiceDiscoveryReqFragment(dst []byte, v *ServiceDiscoveryReq) ([]by
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(188, 8)
+	e.In()
 	v.EncodeEXI(&e)
 	e.Out("ServiceDiscoveryReq")
 	e.Bits(246, 8)
@@ -751,6 +777,7 @@ func AppendServiceDiscoveryResFragment(dst []byte, v *ServiceDiscoveryRes) ([]by
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(189, 8)
+	e.In()
 	v.EncodeEXI(&e)
 	e.Out("ServiceDiscoveryRes")
 	e.Bits(246, 8)
@@ -762,6 +789,7 @@ func AppendServicePaymentSelectionReqFragment(dst []byte, v *ServicePaymentSelec
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(195, 8)
+	e.In()
 	v.EncodeEXI(&e)
 	e.Out("ServicePaymentSelectionReq")
 	e.Bits(246, 8)
@@ -773,6 +801,7 @@ func AppendServicePaymentSelectionResFragment(dst []byte, v *ServicePaymentSelec
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(196, 8)
+	e.In()
 	v.EncodeEXI(&e)
 	e.Out("ServicePaymentSelectionRes")
 	e.Bits(246, 8)
@@ -784,6 +813,7 @@ func AppendSessionSetupReqFragment(dst []byte, v *SessionSetupReq) ([]byte, erro
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(202, 8)
+	e.In()
 	v.EncodeEXI(&e)
 	e.Out("SessionSetupReq")
 	e.Bits(246, 8)
@@ -795,6 +825,7 @@ func AppendSessionSetupResFragment(dst []byte, v *SessionSetupRes) ([]byte, erro
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(203, 8)
+	e.In()
 	v.EncodeEXI(&e)
 	e.Out("SessionSetupRes")
 	e.Bits(246, 8)
@@ -806,6 +837,7 @@ func AppendSessionStopReqFragment(dst []byte, v *SessionStop) ([]byte, error) {
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(204, 8)
+	e.In()
 	v.EncodeEXI(&e)
 	e.Out("SessionStopReq")
 	e.Bits(246, 8)
@@ -817,6 +849,7 @@ func AppendSessionStopResFragment(dst []byte, v *SessionStopRes) ([]byte, error)
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(205, 8)
+	e.In()
 	v.EncodeEXI(&e)
 	e.Out("SessionStopRes")
 	e.Bits(246, 8)
@@ -828,6 +861,7 @@ func AppendSignedInfoFragment(dst []byte, v *xmldsig.SignedInfo) ([]byte, error)
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(212, 8)
+	e.In()
 	v.EncodeEXI(&e)
 	e.Out("SignedInfo")
 	e.Bits(246, 8)
@@ -839,6 +873,7 @@ func AppendWeldingDetectionReqFragment(dst []byte, v *WeldingDetectionReq) ([]by
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(221, 8)
+	e.In()
 	v.EncodeEXI(&e)
 	e.Out("WeldingDetectionReq")
 	e.Bits(246, 8)
@@ -850,6 +885,7 @@ func AppendWeldingDetectionResFragment(dst []byte, v *WeldingDetectionRes) ([]by
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(222, 8)
+	e.In()
 	v.EncodeEXI(&e)
 	e.Out("WeldingDetectionRes")
 	e.Bits(246, 8)

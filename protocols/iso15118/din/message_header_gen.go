@@ -45,6 +45,7 @@ func (x *MessageHeader) EncodeEXI(e *exi.Encoder) {
 	at := uint32(0)
 	if x.Notification.Present {
 		e.Event(0-at, 3-at)
+		e.In()
 		x.Notification.Value.EncodeEXI(e)
 		if e.Out("Notification") {
 			return
@@ -53,6 +54,7 @@ func (x *MessageHeader) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.Signature != nil {
 		e.Event(1-at, 3-at)
+		e.In()
 		x.Signature.EncodeEXI(e)
 		if e.Out("Signature") {
 			return

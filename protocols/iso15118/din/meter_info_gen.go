@@ -54,6 +54,7 @@ func (x *MeterInfo) EncodeEXI(e *exi.Encoder) {
 	at := uint32(0)
 	if x.MeterReading.Present {
 		e.Event(0-at, 5-at)
+		e.In()
 		x.MeterReading.Value.EncodeEXI(e)
 		if e.Out("MeterReading") {
 			return

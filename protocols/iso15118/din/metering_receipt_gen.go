@@ -66,6 +66,7 @@ func (x *MeteringReceiptReq) EncodeEXI(e *exi.Encoder) {
 		at = 1
 	}
 	e.Event(1-at, 2-at)
+	e.In()
 	x.MeterInfo.EncodeEXI(e)
 	if e.Out("MeterInfo") {
 		return
@@ -109,6 +110,7 @@ func (x *MeteringReceiptRes) DecodeEXI(d *exi.Decoder) {
 func (x *MeteringReceiptRes) EncodeEXI(e *exi.Encoder) {
 	e.NextEnum("ResponseCode", uint8(x.ResponseCode), 23)
 	e.Event(0, 1)
+	e.In()
 	x.ACEVSEStatus.EncodeEXI(e)
 	if e.Out("AC_EVSEStatus") {
 		return

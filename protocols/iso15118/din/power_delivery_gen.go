@@ -44,6 +44,7 @@ func (x *DCEVPowerDeliveryParameter) DecodeEXI(d *exi.Decoder) {
 // EncodeEXI writes the element's content and end.
 func (x *DCEVPowerDeliveryParameter) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
+	e.In()
 	x.DCEVStatus.EncodeEXI(e)
 	if e.Out("DC_EVStatus") {
 		return
@@ -120,6 +121,7 @@ func (x *PowerDeliveryReq) EncodeEXI(e *exi.Encoder) {
 	at := uint32(0)
 	if x.ChargingProfile.Present {
 		e.Event(0-at, 4-at)
+		e.In()
 		x.ChargingProfile.Value.EncodeEXI(e)
 		if e.Out("ChargingProfile") {
 			return
@@ -128,6 +130,7 @@ func (x *PowerDeliveryReq) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.DCEVPowerDeliveryParameter.Present {
 		e.Event(1-at, 4-at)
+		e.In()
 		x.DCEVPowerDeliveryParameter.Value.EncodeEXI(e)
 		if e.Out("DC_EVPowerDeliveryParameter") {
 			return
@@ -209,6 +212,7 @@ func (x *PowerDeliveryRes) EncodeEXI(e *exi.Encoder) {
 			e.Missing("AC_EVSEStatus")
 			return
 		}
+		e.In()
 		v.EncodeEXI(e)
 		if e.Out("AC_EVSEStatus") {
 			return
@@ -219,6 +223,7 @@ func (x *PowerDeliveryRes) EncodeEXI(e *exi.Encoder) {
 			e.Missing("DC_EVSEStatus")
 			return
 		}
+		e.In()
 		v.EncodeEXI(e)
 		if e.Out("DC_EVSEStatus") {
 			return
@@ -306,6 +311,7 @@ func (x *ChargingProfile) EncodeEXI(e *exi.Encoder) {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.ProfileEntry[0].EncodeEXI(e)
 	if e.Out("ProfileEntry") {
 		return
@@ -313,6 +319,7 @@ func (x *ChargingProfile) EncodeEXI(e *exi.Encoder) {
 	at := uint32(0)
 	for i := range x.ProfileEntry[1:] {
 		e.Event(0-at, 2-at)
+		e.In()
 		x.ProfileEntry[i+1].EncodeEXI(e)
 		if e.Out("ProfileEntry") {
 			return

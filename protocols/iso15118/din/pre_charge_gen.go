@@ -44,16 +44,19 @@ func (x *PreChargeReq) DecodeEXI(d *exi.Decoder) {
 // EncodeEXI writes the element's content and end.
 func (x *PreChargeReq) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
+	e.In()
 	x.DCEVStatus.EncodeEXI(e)
 	if e.Out("DC_EVStatus") {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.EVTargetVoltage.EncodeEXI(e)
 	if e.Out("EVTargetVoltage") {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.EVTargetCurrent.EncodeEXI(e)
 	if e.Out("EVTargetCurrent") {
 		return
@@ -109,11 +112,13 @@ func (x *PreChargeRes) DecodeEXI(d *exi.Decoder) {
 func (x *PreChargeRes) EncodeEXI(e *exi.Encoder) {
 	e.NextEnum("ResponseCode", uint8(x.ResponseCode), 23)
 	e.Event(0, 1)
+	e.In()
 	x.DCEVSEStatus.EncodeEXI(e)
 	if e.Out("DC_EVSEStatus") {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.EVSEPresentVoltage.EncodeEXI(e)
 	if e.Out("EVSEPresentVoltage") {
 		return

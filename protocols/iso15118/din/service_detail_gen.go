@@ -71,6 +71,7 @@ func (x *ServiceDetailRes) EncodeEXI(e *exi.Encoder) {
 	at := uint32(0)
 	if x.ServiceParameterList.Present {
 		e.Event(0-at, 2-at)
+		e.In()
 		x.ServiceParameterList.Value.EncodeEXI(e)
 		if e.Out("ServiceParameterList") {
 			return
@@ -168,6 +169,7 @@ func (x *Parameter) EncodeEXI(e *exi.Encoder) {
 		e.Signed("intValue", int64(x.IntValue.Value))
 	case x.PhysicalValue.Present:
 		e.Event(4, 6)
+		e.In()
 		x.PhysicalValue.Value.EncodeEXI(e)
 		if e.Out("physicalValue") {
 			return
@@ -252,6 +254,7 @@ func (x *ParameterSet) EncodeEXI(e *exi.Encoder) {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.Parameter[0].EncodeEXI(e)
 	if e.Out("Parameter") {
 		return
@@ -259,6 +262,7 @@ func (x *ParameterSet) EncodeEXI(e *exi.Encoder) {
 	at := uint32(0)
 	for i := range x.Parameter[1:] {
 		e.Event(0-at, 2-at)
+		e.In()
 		x.Parameter[i+1].EncodeEXI(e)
 		if e.Out("Parameter") {
 			return
@@ -312,6 +316,7 @@ func (x *ServiceParameterList) EncodeEXI(e *exi.Encoder) {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.ParameterSet[0].EncodeEXI(e)
 	if e.Out("ParameterSet") {
 		return
@@ -319,6 +324,7 @@ func (x *ServiceParameterList) EncodeEXI(e *exi.Encoder) {
 	at := uint32(0)
 	for i := range x.ParameterSet[1:] {
 		e.Event(0-at, 2-at)
+		e.In()
 		x.ParameterSet[i+1].EncodeEXI(e)
 		if e.Out("ParameterSet") {
 			return

@@ -91,6 +91,7 @@ func (x *ServiceCharge) DecodeEXI(d *exi.Decoder) {
 // EncodeEXI writes the element's content and end.
 func (x *ServiceCharge) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
+	e.In()
 	x.ServiceTag.EncodeEXI(e)
 	if e.Out("ServiceTag") {
 		return
@@ -154,11 +155,13 @@ func (x *ServiceDiscoveryRes) DecodeEXI(d *exi.Decoder) {
 func (x *ServiceDiscoveryRes) EncodeEXI(e *exi.Encoder) {
 	e.NextEnum("ResponseCode", uint8(x.ResponseCode), 23)
 	e.Event(0, 1)
+	e.In()
 	x.PaymentOptions.EncodeEXI(e)
 	if e.Out("PaymentOptions") {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.ChargeService.EncodeEXI(e)
 	if e.Out("ChargeService") {
 		return
@@ -166,6 +169,7 @@ func (x *ServiceDiscoveryRes) EncodeEXI(e *exi.Encoder) {
 	at := uint32(0)
 	if x.ServiceList.Present {
 		e.Event(0-at, 2-at)
+		e.In()
 		x.ServiceList.Value.EncodeEXI(e)
 		if e.Out("ServiceList") {
 			return
@@ -327,6 +331,7 @@ func (x *Service) DecodeEXI(d *exi.Decoder) {
 // EncodeEXI writes the element's content and end.
 func (x *Service) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
+	e.In()
 	x.ServiceTag.EncodeEXI(e)
 	if e.Out("ServiceTag") {
 		return
@@ -377,6 +382,7 @@ func (x *ServiceTagList) EncodeEXI(e *exi.Encoder) {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.Service[0].EncodeEXI(e)
 	if e.Out("Service") {
 		return
@@ -384,6 +390,7 @@ func (x *ServiceTagList) EncodeEXI(e *exi.Encoder) {
 	at := uint32(0)
 	for i := range x.Service[1:] {
 		e.Event(0-at, 2-at)
+		e.In()
 		x.Service[i+1].EncodeEXI(e)
 		if e.Out("Service") {
 			return

@@ -34,6 +34,7 @@ func (x *ServicePaymentSelectionReq) DecodeEXI(d *exi.Decoder) {
 func (x *ServicePaymentSelectionReq) EncodeEXI(e *exi.Encoder) {
 	e.NextEnum("SelectedPaymentOption", uint8(x.SelectedPaymentOption), 2)
 	e.Event(0, 1)
+	e.In()
 	x.SelectedServiceList.EncodeEXI(e)
 	if e.Out("SelectedServiceList") {
 		return
@@ -149,6 +150,7 @@ func (x *SelectedServiceList) EncodeEXI(e *exi.Encoder) {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.SelectedService[0].EncodeEXI(e)
 	if e.Out("SelectedService") {
 		return
@@ -156,6 +158,7 @@ func (x *SelectedServiceList) EncodeEXI(e *exi.Encoder) {
 	at := uint32(0)
 	for i := range x.SelectedService[1:] {
 		e.Event(0-at, 2-at)
+		e.In()
 		x.SelectedService[i+1].EncodeEXI(e)
 		if e.Out("SelectedService") {
 			return

@@ -30,6 +30,7 @@ func (x *WeldingDetectionReq) DecodeEXI(d *exi.Decoder) {
 // EncodeEXI writes the element's content and end.
 func (x *WeldingDetectionReq) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
+	e.In()
 	x.DCEVStatus.EncodeEXI(e)
 	if e.Out("DC_EVStatus") {
 		return
@@ -79,11 +80,13 @@ func (x *WeldingDetectionRes) DecodeEXI(d *exi.Decoder) {
 func (x *WeldingDetectionRes) EncodeEXI(e *exi.Encoder) {
 	e.NextEnum("ResponseCode", uint8(x.ResponseCode), 23)
 	e.Event(0, 1)
+	e.In()
 	x.DCEVSEStatus.EncodeEXI(e)
 	if e.Out("DC_EVSEStatus") {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.EVSEPresentVoltage.EncodeEXI(e)
 	if e.Out("EVSEPresentVoltage") {
 		return

@@ -279,6 +279,7 @@ func (x *Body) EncodeEXI(e *exi.Encoder) {
 				e.Missing("AuthorizationReq")
 				return
 			}
+			e.In()
 			v.EncodeEXI(e)
 			if e.Out("AuthorizationReq") {
 				return
@@ -289,6 +290,7 @@ func (x *Body) EncodeEXI(e *exi.Encoder) {
 				e.Missing("AuthorizationRes")
 				return
 			}
+			e.In()
 			v.EncodeEXI(e)
 			if e.Out("AuthorizationRes") {
 				return
@@ -299,6 +301,7 @@ func (x *Body) EncodeEXI(e *exi.Encoder) {
 				e.Missing("CableCheckReq")
 				return
 			}
+			e.In()
 			v.EncodeEXI(e)
 			if e.Out("CableCheckReq") {
 				return
@@ -309,6 +312,7 @@ func (x *Body) EncodeEXI(e *exi.Encoder) {
 				e.Missing("CableCheckRes")
 				return
 			}
+			e.In()
 			v.EncodeEXI(e)
 			if e.Out("CableCheckRes") {
 				return
@@ -319,6 +323,7 @@ func (x *Body) EncodeEXI(e *exi.Encoder) {
 				e.Missing("CertificateInstallationReq")
 				return
 			}
+			e.In()
 			v.EncodeEXI(e)
 			if e.Out("CertificateInstallationReq") {
 				return
@@ -329,6 +334,7 @@ func (x *Body) EncodeEXI(e *exi.Encoder) {
 				e.Missing("CertificateInstallationRes")
 				return
 			}
+			e.In()
 			v.EncodeEXI(e)
 			if e.Out("CertificateInstallationRes") {
 				return
@@ -339,6 +345,7 @@ func (x *Body) EncodeEXI(e *exi.Encoder) {
 				e.Missing("CertificateUpdateReq")
 				return
 			}
+			e.In()
 			v.EncodeEXI(e)
 			if e.Out("CertificateUpdateReq") {
 				return
@@ -349,6 +356,7 @@ func (x *Body) EncodeEXI(e *exi.Encoder) {
 				e.Missing("CertificateUpdateRes")
 				return
 			}
+			e.In()
 			v.EncodeEXI(e)
 			if e.Out("CertificateUpdateRes") {
 				return
@@ -359,6 +367,7 @@ func (x *Body) EncodeEXI(e *exi.Encoder) {
 				e.Missing("ChargeParameterDiscoveryReq")
 				return
 			}
+			e.In()
 			v.EncodeEXI(e)
 			if e.Out("ChargeParameterDiscoveryReq") {
 				return
@@ -369,6 +378,7 @@ func (x *Body) EncodeEXI(e *exi.Encoder) {
 				e.Missing("ChargeParameterDiscoveryRes")
 				return
 			}
+			e.In()
 			v.EncodeEXI(e)
 			if e.Out("ChargeParameterDiscoveryRes") {
 				return
@@ -379,6 +389,7 @@ func (x *Body) EncodeEXI(e *exi.Encoder) {
 				e.Missing("ChargingStatusReq")
 				return
 			}
+			e.In()
 			v.EncodeEXI(e)
 			if e.Out("ChargingStatusReq") {
 				return
@@ -389,6 +400,7 @@ func (x *Body) EncodeEXI(e *exi.Encoder) {
 				e.Missing("ChargingStatusRes")
 				return
 			}
+			e.In()
 			v.EncodeEXI(e)
 			if e.Out("ChargingStatusRes") {
 				return
@@ -399,6 +411,7 @@ func (x *Body) EncodeEXI(e *exi.Encoder) {
 				e.Missing("CurrentDemandReq")
 				return
 			}
+			e.In()
 			v.EncodeEXI(e)
 			if e.Out("CurrentDemandReq") {
 				return
@@ -409,6 +422,7 @@ func (x *Body) EncodeEXI(e *exi.Encoder) {
 				e.Missing("CurrentDemandRes")
 				return
 			}
+			e.In()
 			v.EncodeEXI(e)
 			if e.Out("CurrentDemandRes") {
 				return
@@ -419,6 +433,7 @@ func (x *Body) EncodeEXI(e *exi.Encoder) {
 				e.Missing("MeteringReceiptReq")
 				return
 			}
+			e.In()
 			v.EncodeEXI(e)
 			if e.Out("MeteringReceiptReq") {
 				return
@@ -429,6 +444,7 @@ func (x *Body) EncodeEXI(e *exi.Encoder) {
 				e.Missing("MeteringReceiptRes")
 				return
 			}
+			e.In()
 			v.EncodeEXI(e)
 			if e.Out("MeteringReceiptRes") {
 				return
@@ -439,6 +455,7 @@ func (x *Body) EncodeEXI(e *exi.Encoder) {
 				e.Missing("PaymentDetailsReq")
 				return
 			}
+			e.In()
 			v.EncodeEXI(e)
 			if e.Out("PaymentDetailsReq") {
 				return
@@ -449,6 +466,7 @@ func (x *Body) EncodeEXI(e *exi.Encoder) {
 				e.Missing("PaymentDetailsRes")
 				return
 			}
+			e.In()
 			v.EncodeEXI(e)
 			if e.Out("PaymentDetailsRes") {
 				return
@@ -459,6 +477,7 @@ func (x *Body) EncodeEXI(e *exi.Encoder) {
 				e.Missing("PaymentServiceSelectionReq")
 				return
 			}
+			e.In()
 			v.EncodeEXI(e)
 			if e.Out("PaymentServiceSelectionReq") {
 				return
@@ -469,6 +488,7 @@ func (x *Body) EncodeEXI(e *exi.Encoder) {
 				e.Missing("PaymentServiceSelectionRes")
 				return
 			}
+			e.In()
 			v.EncodeEXI(e)
 			if e.Out("PaymentServiceSelectionRes") {
 				return
@@ -479,6 +499,7 @@ func (x *Body) EncodeEXI(e *exi.Encoder) {
 				e.Missing("PowerDeliveryReq")
 				return
 			}
+			e.In()
 			v.EncodeEXI(e)
 			if e.Out("PowerDeliveryReq") {
 				return
@@ -489,6 +510,7 @@ func (x *Body) EncodeEXI(e *exi.Encoder) {
 				e.Missing("PowerDeliveryRes")
 				return
 			}
+			e.In()
 			v.EncodeEXI(e)
 			if e.Out("PowerDeliveryRes") {
 				return
@@ -499,6 +521,7 @@ func (x *Body) EncodeEXI(e *exi.Encoder) {
 				e.Missing("PreChargeReq")
 				return
 			}
+			e.In()
 			v.EncodeEXI(e)
 			if e.Out("PreChargeReq") {
 				return
@@ -509,6 +532,7 @@ func (x *Body) EncodeEXI(e *exi.Encoder) {
 				e.Missing("PreChargeRes")
 				return
 			}
+			e.In()
 			v.EncodeEXI(e)
 			if e.Out("PreChargeRes") {
 				return
@@ -519,6 +543,7 @@ func (x *Body) EncodeEXI(e *exi.Encoder) {
 				e.Missing("ServiceDetailReq")
 				return
 			}
+			e.In()
 			v.EncodeEXI(e)
 			if e.Out("ServiceDetailReq") {
 				return
@@ -529,6 +554,7 @@ func (x *Body) EncodeEXI(e *exi.Encoder) {
 				e.Missing("ServiceDetailRes")
 				return
 			}
+			e.In()
 			v.EncodeEXI(e)
 			if e.Out("ServiceDetailRes") {
 				return
@@ -539,6 +565,7 @@ func (x *Body) EncodeEXI(e *exi.Encoder) {
 				e.Missing("ServiceDiscoveryReq")
 				return
 			}
+			e.In()
 			v.EncodeEXI(e)
 			if e.Out("ServiceDiscoveryReq") {
 				return
@@ -549,6 +576,7 @@ func (x *Body) EncodeEXI(e *exi.Encoder) {
 				e.Missing("ServiceDiscoveryRes")
 				return
 			}
+			e.In()
 			v.EncodeEXI(e)
 			if e.Out("ServiceDiscoveryRes") {
 				return
@@ -559,6 +587,7 @@ func (x *Body) EncodeEXI(e *exi.Encoder) {
 				e.Missing("SessionSetupReq")
 				return
 			}
+			e.In()
 			v.EncodeEXI(e)
 			if e.Out("SessionSetupReq") {
 				return
@@ -569,6 +598,7 @@ func (x *Body) EncodeEXI(e *exi.Encoder) {
 				e.Missing("SessionSetupRes")
 				return
 			}
+			e.In()
 			v.EncodeEXI(e)
 			if e.Out("SessionSetupRes") {
 				return
@@ -579,6 +609,7 @@ func (x *Body) EncodeEXI(e *exi.Encoder) {
 				e.Missing("SessionStopReq")
 				return
 			}
+			e.In()
 			v.EncodeEXI(e)
 			if e.Out("SessionStopReq") {
 				return
@@ -589,6 +620,7 @@ func (x *Body) EncodeEXI(e *exi.Encoder) {
 				e.Missing("SessionStopRes")
 				return
 			}
+			e.In()
 			v.EncodeEXI(e)
 			if e.Out("SessionStopRes") {
 				return
@@ -599,6 +631,7 @@ func (x *Body) EncodeEXI(e *exi.Encoder) {
 				e.Missing("WeldingDetectionReq")
 				return
 			}
+			e.In()
 			v.EncodeEXI(e)
 			if e.Out("WeldingDetectionReq") {
 				return
@@ -609,6 +642,7 @@ func (x *Body) EncodeEXI(e *exi.Encoder) {
 				e.Missing("WeldingDetectionRes")
 				return
 			}
+			e.In()
 			v.EncodeEXI(e)
 			if e.Out("WeldingDetectionRes") {
 				return

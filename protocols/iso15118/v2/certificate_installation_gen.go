@@ -45,6 +45,7 @@ func (x *CertificateInstallationReq) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
 	e.Binary("OEMProvisioningCert", x.OEMProvisioningCert)
 	e.Event(0, 1)
+	e.In()
 	x.ListOfRootCertificateIDs.EncodeEXI(e)
 	if e.Out("ListOfRootCertificateIDs") {
 		return
@@ -116,26 +117,31 @@ func (x *CertificateInstallationRes) DecodeEXI(d *exi.Decoder) {
 func (x *CertificateInstallationRes) EncodeEXI(e *exi.Encoder) {
 	e.NextEnum("ResponseCode", uint8(x.ResponseCode), 26)
 	e.Event(0, 1)
+	e.In()
 	x.SAProvisioningCertificateChain.EncodeEXI(e)
 	if e.Out("SAProvisioningCertificateChain") {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.ContractSignatureCertChain.EncodeEXI(e)
 	if e.Out("ContractSignatureCertChain") {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.ContractSignatureEncryptedPrivateKey.EncodeEXI(e)
 	if e.Out("ContractSignatureEncryptedPrivateKey") {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.DHpublickey.EncodeEXI(e)
 	if e.Out("DHpublickey") {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.EMAID.EncodeEXI(e)
 	if e.Out("eMAID") {
 		return

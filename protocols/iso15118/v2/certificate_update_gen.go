@@ -50,6 +50,7 @@ func (x *CertificateUpdateReq) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
 	e.TextAttr("@Id", x.ID)
 	e.Event(0, 1)
+	e.In()
 	x.ContractSignatureCertChain.EncodeEXI(e)
 	if e.Out("ContractSignatureCertChain") {
 		return
@@ -57,6 +58,7 @@ func (x *CertificateUpdateReq) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
 	e.Text("eMAID", x.EMAID)
 	e.Event(0, 1)
+	e.In()
 	x.ListOfRootCertificateIDs.EncodeEXI(e)
 	if e.Out("ListOfRootCertificateIDs") {
 		return
@@ -140,26 +142,31 @@ func (x *CertificateUpdateRes) DecodeEXI(d *exi.Decoder) {
 func (x *CertificateUpdateRes) EncodeEXI(e *exi.Encoder) {
 	e.NextEnum("ResponseCode", uint8(x.ResponseCode), 26)
 	e.Event(0, 1)
+	e.In()
 	x.SAProvisioningCertificateChain.EncodeEXI(e)
 	if e.Out("SAProvisioningCertificateChain") {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.ContractSignatureCertChain.EncodeEXI(e)
 	if e.Out("ContractSignatureCertChain") {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.ContractSignatureEncryptedPrivateKey.EncodeEXI(e)
 	if e.Out("ContractSignatureEncryptedPrivateKey") {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.DHpublickey.EncodeEXI(e)
 	if e.Out("DHpublickey") {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.EMAID.EncodeEXI(e)
 	if e.Out("eMAID") {
 		return

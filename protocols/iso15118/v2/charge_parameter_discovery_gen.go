@@ -65,21 +65,25 @@ func (x *ACEVChargeParameter) EncodeEXI(e *exi.Encoder) {
 		at = 1
 	}
 	e.Event(1-at, 2-at)
+	e.In()
 	x.EAmount.EncodeEXI(e)
 	if e.Out("EAmount") {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.EVMaxVoltage.EncodeEXI(e)
 	if e.Out("EVMaxVoltage") {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.EVMaxCurrent.EncodeEXI(e)
 	if e.Out("EVMaxCurrent") {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.EVMinCurrent.EncodeEXI(e)
 	if e.Out("EVMinCurrent") {
 		return
@@ -196,11 +200,13 @@ func (x *DCEVChargeParameter) EncodeEXI(e *exi.Encoder) {
 		at = 1
 	}
 	e.Event(1-at, 2-at)
+	e.In()
 	x.DCEVStatus.EncodeEXI(e)
 	if e.Out("DC_EVStatus") {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.EVMaximumCurrentLimit.EncodeEXI(e)
 	if e.Out("EVMaximumCurrentLimit") {
 		return
@@ -208,6 +214,7 @@ func (x *DCEVChargeParameter) EncodeEXI(e *exi.Encoder) {
 	at = 0
 	if x.EVMaximumPowerLimit.Present {
 		e.Event(0-at, 2-at)
+		e.In()
 		x.EVMaximumPowerLimit.Value.EncodeEXI(e)
 		if e.Out("EVMaximumPowerLimit") {
 			return
@@ -215,6 +222,7 @@ func (x *DCEVChargeParameter) EncodeEXI(e *exi.Encoder) {
 		at = 1
 	}
 	e.Event(1-at, 2-at)
+	e.In()
 	x.EVMaximumVoltageLimit.EncodeEXI(e)
 	if e.Out("EVMaximumVoltageLimit") {
 		return
@@ -222,6 +230,7 @@ func (x *DCEVChargeParameter) EncodeEXI(e *exi.Encoder) {
 	at = 0
 	if x.EVEnergyCapacity.Present {
 		e.Event(0-at, 5-at)
+		e.In()
 		x.EVEnergyCapacity.Value.EncodeEXI(e)
 		if e.Out("EVEnergyCapacity") {
 			return
@@ -230,6 +239,7 @@ func (x *DCEVChargeParameter) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVEnergyRequest.Present {
 		e.Event(1-at, 5-at)
+		e.In()
 		x.EVEnergyRequest.Value.EncodeEXI(e)
 		if e.Out("EVEnergyRequest") {
 			return
@@ -352,6 +362,7 @@ func (x *ChargeParameterDiscoveryReq) EncodeEXI(e *exi.Encoder) {
 			e.Missing("AC_EVChargeParameter")
 			return
 		}
+		e.In()
 		v.EncodeEXI(e)
 		if e.Out("AC_EVChargeParameter") {
 			return
@@ -362,6 +373,7 @@ func (x *ChargeParameterDiscoveryReq) EncodeEXI(e *exi.Encoder) {
 			e.Missing("DC_EVChargeParameter")
 			return
 		}
+		e.In()
 		v.EncodeEXI(e)
 		if e.Out("DC_EVChargeParameter") {
 			return
@@ -421,11 +433,13 @@ func (x *PMaxScheduleEntry) DecodeEXI(d *exi.Decoder) {
 // EncodeEXI writes the element's content and end.
 func (x *PMaxScheduleEntry) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 2)
+	e.In()
 	x.RelativeTimeInterval.EncodeEXI(e)
 	if e.Out("RelativeTimeInterval") {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.PMax.EncodeEXI(e)
 	if e.Out("PMax") {
 		return
@@ -488,6 +502,7 @@ func (x *SAScheduleList) EncodeEXI(e *exi.Encoder) {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.SAScheduleTuple[0].EncodeEXI(e)
 	if e.Out("SAScheduleTuple") {
 		return
@@ -499,6 +514,7 @@ func (x *SAScheduleList) EncodeEXI(e *exi.Encoder) {
 	}
 	for i := range x.SAScheduleTuple[1:] {
 		e.Event(0-at, 2-at)
+		e.In()
 		x.SAScheduleTuple[i+1].EncodeEXI(e)
 		if e.Out("SAScheduleTuple") {
 			return
@@ -558,16 +574,19 @@ func (x *ACEVSEChargeParameter) DecodeEXI(d *exi.Decoder) {
 // EncodeEXI writes the element's content and end.
 func (x *ACEVSEChargeParameter) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
+	e.In()
 	x.ACEVSEStatus.EncodeEXI(e)
 	if e.Out("AC_EVSEStatus") {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.EVSENominalVoltage.EncodeEXI(e)
 	if e.Out("EVSENominalVoltage") {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.EVSEMaxCurrent.EncodeEXI(e)
 	if e.Out("EVSEMaxCurrent") {
 		return
@@ -675,31 +694,37 @@ func (x *DCEVSEChargeParameter) DecodeEXI(d *exi.Decoder) {
 // EncodeEXI writes the element's content and end.
 func (x *DCEVSEChargeParameter) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
+	e.In()
 	x.DCEVSEStatus.EncodeEXI(e)
 	if e.Out("DC_EVSEStatus") {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.EVSEMaximumCurrentLimit.EncodeEXI(e)
 	if e.Out("EVSEMaximumCurrentLimit") {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.EVSEMaximumPowerLimit.EncodeEXI(e)
 	if e.Out("EVSEMaximumPowerLimit") {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.EVSEMaximumVoltageLimit.EncodeEXI(e)
 	if e.Out("EVSEMaximumVoltageLimit") {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.EVSEMinimumCurrentLimit.EncodeEXI(e)
 	if e.Out("EVSEMinimumCurrentLimit") {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.EVSEMinimumVoltageLimit.EncodeEXI(e)
 	if e.Out("EVSEMinimumVoltageLimit") {
 		return
@@ -707,6 +732,7 @@ func (x *DCEVSEChargeParameter) EncodeEXI(e *exi.Encoder) {
 	at := uint32(0)
 	if x.EVSECurrentRegulationTolerance.Present {
 		e.Event(0-at, 2-at)
+		e.In()
 		x.EVSECurrentRegulationTolerance.Value.EncodeEXI(e)
 		if e.Out("EVSECurrentRegulationTolerance") {
 			return
@@ -714,6 +740,7 @@ func (x *DCEVSEChargeParameter) EncodeEXI(e *exi.Encoder) {
 		at = 1
 	}
 	e.Event(1-at, 2-at)
+	e.In()
 	x.EVSEPeakCurrentRipple.EncodeEXI(e)
 	if e.Out("EVSEPeakCurrentRipple") {
 		return
@@ -721,6 +748,7 @@ func (x *DCEVSEChargeParameter) EncodeEXI(e *exi.Encoder) {
 	at = 0
 	if x.EVSEEnergyToBeDelivered.Present {
 		e.Event(0-at, 2-at)
+		e.In()
 		x.EVSEEnergyToBeDelivered.Value.EncodeEXI(e)
 		if e.Out("EVSEEnergyToBeDelivered") {
 			return
@@ -832,6 +860,7 @@ func (x *ChargeParameterDiscoveryRes) EncodeEXI(e *exi.Encoder) {
 	at := uint32(0)
 	if x.SAScheduleList.Present {
 		e.Event(0-at, 5-at)
+		e.In()
 		x.SAScheduleList.Value.EncodeEXI(e)
 		if e.Out("SAScheduleList") {
 			return
@@ -845,6 +874,7 @@ func (x *ChargeParameterDiscoveryRes) EncodeEXI(e *exi.Encoder) {
 			e.Missing("AC_EVSEChargeParameter")
 			return
 		}
+		e.In()
 		v.EncodeEXI(e)
 		if e.Out("AC_EVSEChargeParameter") {
 			return
@@ -855,6 +885,7 @@ func (x *ChargeParameterDiscoveryRes) EncodeEXI(e *exi.Encoder) {
 			e.Missing("DC_EVSEChargeParameter")
 			return
 		}
+		e.In()
 		v.EncodeEXI(e)
 		if e.Out("DC_EVSEChargeParameter") {
 			return
@@ -923,6 +954,7 @@ func (x *PMaxSchedule) EncodeEXI(e *exi.Encoder) {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.PMaxScheduleEntry[0].EncodeEXI(e)
 	if e.Out("PMaxScheduleEntry") {
 		return
@@ -934,6 +966,7 @@ func (x *PMaxSchedule) EncodeEXI(e *exi.Encoder) {
 	}
 	for i := range x.PMaxScheduleEntry[1:] {
 		e.Event(0-at, 2-at)
+		e.In()
 		x.PMaxScheduleEntry[i+1].EncodeEXI(e)
 		if e.Out("PMaxScheduleEntry") {
 			return
@@ -989,6 +1022,7 @@ func (x *SAScheduleTuple) DecodeEXI(d *exi.Decoder) {
 func (x *SAScheduleTuple) EncodeEXI(e *exi.Encoder) {
 	e.NextRanged("SAScheduleTupleID", int(x.SAScheduleTupleID), 1, 255)
 	e.Event(0, 1)
+	e.In()
 	x.PMaxSchedule.EncodeEXI(e)
 	if e.Out("PMaxSchedule") {
 		return
@@ -996,6 +1030,7 @@ func (x *SAScheduleTuple) EncodeEXI(e *exi.Encoder) {
 	at := uint32(0)
 	if x.SalesTariff.Present {
 		e.Event(0-at, 2-at)
+		e.In()
 		x.SalesTariff.Value.EncodeEXI(e)
 		if e.Out("SalesTariff") {
 			return

@@ -92,6 +92,7 @@ func (x *ChargingStatusRes) EncodeEXI(e *exi.Encoder) {
 	at := uint32(0)
 	if x.EVSEMaxCurrent.Present {
 		e.Event(0-at, 4-at)
+		e.In()
 		x.EVSEMaxCurrent.Value.EncodeEXI(e)
 		if e.Out("EVSEMaxCurrent") {
 			return
@@ -100,6 +101,7 @@ func (x *ChargingStatusRes) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.MeterInfo.Present {
 		e.Event(1-at, 4-at)
+		e.In()
 		x.MeterInfo.Value.EncodeEXI(e)
 		if e.Out("MeterInfo") {
 			return
@@ -112,6 +114,7 @@ func (x *ChargingStatusRes) EncodeEXI(e *exi.Encoder) {
 		at = 3
 	}
 	e.Event(3-at, 4-at)
+	e.In()
 	x.ACEVSEStatus.EncodeEXI(e)
 	if e.Out("AC_EVSEStatus") {
 		return

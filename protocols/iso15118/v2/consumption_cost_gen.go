@@ -49,6 +49,7 @@ func (x *ConsumptionCost) DecodeEXI(d *exi.Decoder) {
 // EncodeEXI writes the element's content and end.
 func (x *ConsumptionCost) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
+	e.In()
 	x.StartValue.EncodeEXI(e)
 	if e.Out("startValue") {
 		return
@@ -58,6 +59,7 @@ func (x *ConsumptionCost) EncodeEXI(e *exi.Encoder) {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.Cost[0].EncodeEXI(e)
 	if e.Out("Cost") {
 		return
@@ -69,6 +71,7 @@ func (x *ConsumptionCost) EncodeEXI(e *exi.Encoder) {
 	}
 	for i := range x.Cost[1:] {
 		e.Event(0-at, 2-at)
+		e.In()
 		x.Cost[i+1].EncodeEXI(e)
 		if e.Out("Cost") {
 			return

@@ -100,11 +100,13 @@ func (x *CurrentDemandReq) DecodeEXI(d *exi.Decoder) {
 // EncodeEXI writes the element's content and end.
 func (x *CurrentDemandReq) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
+	e.In()
 	x.DCEVStatus.EncodeEXI(e)
 	if e.Out("DC_EVStatus") {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.EVTargetCurrent.EncodeEXI(e)
 	if e.Out("EVTargetCurrent") {
 		return
@@ -112,6 +114,7 @@ func (x *CurrentDemandReq) EncodeEXI(e *exi.Encoder) {
 	at := uint32(0)
 	if x.EVMaximumVoltageLimit.Present {
 		e.Event(0-at, 5-at)
+		e.In()
 		x.EVMaximumVoltageLimit.Value.EncodeEXI(e)
 		if e.Out("EVMaximumVoltageLimit") {
 			return
@@ -120,6 +123,7 @@ func (x *CurrentDemandReq) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMaximumCurrentLimit.Present {
 		e.Event(1-at, 5-at)
+		e.In()
 		x.EVMaximumCurrentLimit.Value.EncodeEXI(e)
 		if e.Out("EVMaximumCurrentLimit") {
 			return
@@ -128,6 +132,7 @@ func (x *CurrentDemandReq) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMaximumPowerLimit.Present {
 		e.Event(2-at, 5-at)
+		e.In()
 		x.EVMaximumPowerLimit.Value.EncodeEXI(e)
 		if e.Out("EVMaximumPowerLimit") {
 			return
@@ -144,6 +149,7 @@ func (x *CurrentDemandReq) EncodeEXI(e *exi.Encoder) {
 	at = 0
 	if x.RemainingTimeToFullSoC.Present {
 		e.Event(0-at, 3-at)
+		e.In()
 		x.RemainingTimeToFullSoC.Value.EncodeEXI(e)
 		if e.Out("RemainingTimeToFullSoC") {
 			return
@@ -152,6 +158,7 @@ func (x *CurrentDemandReq) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.RemainingTimeToBulkSoC.Present {
 		e.Event(1-at, 3-at)
+		e.In()
 		x.RemainingTimeToBulkSoC.Value.EncodeEXI(e)
 		if e.Out("RemainingTimeToBulkSoC") {
 			return
@@ -159,6 +166,7 @@ func (x *CurrentDemandReq) EncodeEXI(e *exi.Encoder) {
 		at = 2
 	}
 	e.Event(2-at, 3-at)
+	e.In()
 	x.EVTargetVoltage.EncodeEXI(e)
 	if e.Out("EVTargetVoltage") {
 		return
@@ -307,16 +315,19 @@ func (x *CurrentDemandRes) DecodeEXI(d *exi.Decoder) {
 func (x *CurrentDemandRes) EncodeEXI(e *exi.Encoder) {
 	e.NextEnum("ResponseCode", uint8(x.ResponseCode), 26)
 	e.Event(0, 1)
+	e.In()
 	x.DCEVSEStatus.EncodeEXI(e)
 	if e.Out("DC_EVSEStatus") {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.EVSEPresentVoltage.EncodeEXI(e)
 	if e.Out("EVSEPresentVoltage") {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.EVSEPresentCurrent.EncodeEXI(e)
 	if e.Out("EVSEPresentCurrent") {
 		return
@@ -327,6 +338,7 @@ func (x *CurrentDemandRes) EncodeEXI(e *exi.Encoder) {
 	at := uint32(0)
 	if x.EVSEMaximumVoltageLimit.Present {
 		e.Event(0-at, 4-at)
+		e.In()
 		x.EVSEMaximumVoltageLimit.Value.EncodeEXI(e)
 		if e.Out("EVSEMaximumVoltageLimit") {
 			return
@@ -335,6 +347,7 @@ func (x *CurrentDemandRes) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSEMaximumCurrentLimit.Present {
 		e.Event(1-at, 4-at)
+		e.In()
 		x.EVSEMaximumCurrentLimit.Value.EncodeEXI(e)
 		if e.Out("EVSEMaximumCurrentLimit") {
 			return
@@ -343,6 +356,7 @@ func (x *CurrentDemandRes) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSEMaximumPowerLimit.Present {
 		e.Event(2-at, 4-at)
+		e.In()
 		x.EVSEMaximumPowerLimit.Value.EncodeEXI(e)
 		if e.Out("EVSEMaximumPowerLimit") {
 			return
@@ -355,6 +369,7 @@ func (x *CurrentDemandRes) EncodeEXI(e *exi.Encoder) {
 	at = 0
 	if x.MeterInfo.Present {
 		e.Event(0-at, 3-at)
+		e.In()
 		x.MeterInfo.Value.EncodeEXI(e)
 		if e.Out("MeterInfo") {
 			return

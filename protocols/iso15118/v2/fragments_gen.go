@@ -520,6 +520,7 @@ func AppendAuthorizationReqFragment(dst []byte, v *AuthorizationReq) ([]byte, er
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(4, 8)
+	e.In()
 	v.EncodeEXI(&e)
 	e.Out("AuthorizationReq")
 	e.Bits(244, 8)
@@ -531,6 +532,7 @@ func AppendAuthorizationResFragment(dst []byte, v *AuthorizationRes) ([]byte, er
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(5, 8)
+	e.In()
 	v.EncodeEXI(&e)
 	e.Out("AuthorizationRes")
 	e.Bits(244, 8)
@@ -542,6 +544,7 @@ func AppendCableCheckReqFragment(dst []byte, v *CableCheckReq) ([]byte, error) {
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(11, 8)
+	e.In()
 	v.EncodeEXI(&e)
 	e.Out("CableCheckReq")
 	e.Bits(244, 8)
@@ -553,6 +556,7 @@ func AppendCableCheckResFragment(dst []byte, v *CableCheckRes) ([]byte, error) {
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(12, 8)
+	e.In()
 	v.EncodeEXI(&e)
 	e.Out("CableCheckRes")
 	e.Bits(244, 8)
@@ -564,6 +568,7 @@ func AppendCertificateInstallationReqFragment(dst []byte, v *CertificateInstalla
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(15, 8)
+	e.In()
 	v.EncodeEXI(&e)
 	e.Out("CertificateInstallationReq")
 	e.Bits(244, 8)
@@ -575,6 +580,7 @@ func AppendCertificateInstallationResFragment(dst []byte, v *CertificateInstalla
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(16, 8)
+	e.In()
 	v.EncodeEXI(&e)
 	e.Out("CertificateInstallationRes")
 	e.Bits(244, 8)
@@ -586,6 +592,7 @@ func AppendCertificateUpdateReqFragment(dst []byte, v *CertificateUpdateReq) ([]
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(17, 8)
+	e.In()
 	v.EncodeEXI(&e)
 	e.Out("CertificateUpdateReq")
 	e.Bits(244, 8)
@@ -597,6 +604,7 @@ func AppendCertificateUpdateResFragment(dst []byte, v *CertificateUpdateRes) ([]
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(18, 8)
+	e.In()
 	v.EncodeEXI(&e)
 	e.Out("CertificateUpdateRes")
 	e.Bits(244, 8)
@@ -608,6 +616,7 @@ func AppendChargeParameterDiscoveryReqFragment(dst []byte, v *ChargeParameterDis
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(19, 8)
+	e.In()
 	v.EncodeEXI(&e)
 	e.Out("ChargeParameterDiscoveryReq")
 	e.Bits(244, 8)
@@ -619,6 +628,7 @@ func AppendChargeParameterDiscoveryResFragment(dst []byte, v *ChargeParameterDis
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(20, 8)
+	e.In()
 	v.EncodeEXI(&e)
 	e.Out("ChargeParameterDiscoveryRes")
 	e.Bits(244, 8)
@@ -630,6 +640,7 @@ func AppendChargingStatusReqFragment(dst []byte, v *ChargingStatusReq) ([]byte, 
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(30, 8)
+	e.In()
 	v.EncodeEXI(&e)
 	e.Out("ChargingStatusReq")
 	e.Bits(244, 8)
@@ -641,6 +652,7 @@ func AppendChargingStatusResFragment(dst []byte, v *ChargingStatusRes) ([]byte, 
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(31, 8)
+	e.In()
 	v.EncodeEXI(&e)
 	e.Out("ChargingStatusRes")
 	e.Bits(244, 8)
@@ -652,6 +664,7 @@ func AppendContractSignatureCertChainFragment(dst []byte, v *CertificateChain) (
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(33, 8)
+	e.In()
 	v.EncodeEXI(&e)
 	e.Out("ContractSignatureCertChain")
 	e.Bits(244, 8)
@@ -663,6 +676,7 @@ func AppendContractSignatureEncryptedPrivateKeyFragment(dst []byte, v *ContractS
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(34, 8)
+	e.In()
 	v.EncodeEXI(&e)
 	e.Out("ContractSignatureEncryptedPrivateKey")
 	e.Bits(244, 8)
@@ -674,6 +688,7 @@ func AppendCurrentDemandReqFragment(dst []byte, v *CurrentDemandReq) ([]byte, er
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(36, 8)
+	e.In()
 	v.EncodeEXI(&e)
 	e.Out("CurrentDemandReq")
 	e.Bits(244, 8)
@@ -685,6 +700,7 @@ func AppendCurrentDemandResFragment(dst []byte, v *CurrentDemandRes) ([]byte, er
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(37, 8)
+	e.In()
 	v.EncodeEXI(&e)
 	e.Out("CurrentDemandRes")
 	e.Bits(244, 8)
@@ -696,6 +712,7 @@ func AppendDHpublickeyFragment(dst []byte, v *DiffieHellmanPublickey) ([]byte, e
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(45, 8)
+	e.In()
 	v.EncodeEXI(&e)
 	e.Out("DHpublickey")
 	e.Bits(244, 8)
@@ -707,6 +724,7 @@ func AppendMeteringReceiptReqFragment(dst []byte, v *MeteringReceiptReq) ([]byte
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(121, 8)
+	e.In()
 	v.EncodeEXI(&e)
 	e.Out("MeteringReceiptReq")
 	e.Bits(244, 8)
@@ -718,6 +736,7 @@ func AppendMeteringReceiptResFragment(dst []byte, v *MeteringReceiptRes) ([]byte
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(122, 8)
+	e.In()
 	v.EncodeEXI(&e)
 	e.Out("MeteringReceiptRes")
 	e.Bits(244, 8)
@@ -729,6 +748,7 @@ func AppendPaymentDetailsReqFragment(dst []byte, v *PaymentDetailsReq) ([]byte, 
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(141, 8)
+	e.In()
 	v.EncodeEXI(&e)
 	e.Out("PaymentDetailsReq")
 	e.Bits(244, 8)
@@ -740,6 +760,7 @@ func AppendPaymentDetailsResFragment(dst []byte, v *PaymentDetailsRes) ([]byte, 
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(142, 8)
+	e.In()
 	v.EncodeEXI(&e)
 	e.Out("PaymentDetailsRes")
 	e.Bits(244, 8)
@@ -751,6 +772,7 @@ func AppendPaymentServiceSelectionReqFragment(dst []byte, v *PaymentServiceSelec
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(145, 8)
+	e.In()
 	v.EncodeEXI(&e)
 	e.Out("PaymentServiceSelectionReq")
 	e.Bits(244, 8)
@@ -762,6 +784,7 @@ func AppendPaymentServiceSelectionResFragment(dst []byte, v *PaymentServiceSelec
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(146, 8)
+	e.In()
 	v.EncodeEXI(&e)
 	e.Out("PaymentServiceSelectionRes")
 	e.Bits(244, 8)
@@ -773,6 +796,7 @@ func AppendPowerDeliveryReqFragment(dst []byte, v *PowerDeliveryReq) ([]byte, er
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(148, 8)
+	e.In()
 	v.EncodeEXI(&e)
 	e.Out("PowerDeliveryReq")
 	e.Bits(244, 8)
@@ -784,6 +808,7 @@ func AppendPowerDeliveryResFragment(dst []byte, v *PowerDeliveryRes) ([]byte, er
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(149, 8)
+	e.In()
 	v.EncodeEXI(&e)
 	e.Out("PowerDeliveryRes")
 	e.Bits(244, 8)
@@ -795,6 +820,7 @@ func AppendPreChargeReqFragment(dst []byte, v *PreChargeReq) ([]byte, error) {
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(150, 8)
+	e.In()
 	v.EncodeEXI(&e)
 	e.Out("PreChargeReq")
 	e.Bits(244, 8)
@@ -806,6 +832,7 @@ func AppendPreChargeResFragment(dst []byte, v *PreChargeRes) ([]byte, error) {
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(151, 8)
+	e.In()
 	v.EncodeEXI(&e)
 	e.Out("PreChargeRes")
 	e.Bits(244, 8)
@@ -817,6 +844,7 @@ func AppendSAProvisioningCertificateChainFragment(dst []byte, v *CertificateChai
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(166, 8)
+	e.In()
 	v.EncodeEXI(&e)
 	e.Out("SAProvisioningCertificateChain")
 	e.Bits(244, 8)
@@ -828,6 +856,7 @@ func AppendSalesTariffFragment(dst []byte, v *SalesTariff) ([]byte, error) {
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(174, 8)
+	e.In()
 	v.EncodeEXI(&e)
 	e.Out("SalesTariff")
 	e.Bits(244, 8)
@@ -839,6 +868,7 @@ func AppendServiceDetailReqFragment(dst []byte, v *ServiceDetailReq) ([]byte, er
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(185, 8)
+	e.In()
 	v.EncodeEXI(&e)
 	e.Out("ServiceDetailReq")
 	e.Bits(244, 8)
@@ -850,6 +880,7 @@ func AppendServiceDetailResFragment(dst []byte, v *ServiceDetailRes) ([]byte, er
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(186, 8)
+	e.In()
 	v.EncodeEXI(&e)
 	e.Out("ServiceDetailRes")
 	e.Bits(244, 8)
@@ -861,6 +892,7 @@ func AppendServiceDiscoveryReqFragment(dst []byte, v *ServiceDiscoveryReq) ([]by
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(187, 8)
+	e.In()
 	v.EncodeEXI(&e)
 	e.Out("ServiceDiscoveryReq")
 	e.Bits(244, 8)
@@ -872,6 +904,7 @@ func AppendServiceDiscoveryResFragment(dst []byte, v *ServiceDiscoveryRes) ([]by
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(188, 8)
+	e.In()
 	v.EncodeEXI(&e)
 	e.Out("ServiceDiscoveryRes")
 	e.Bits(244, 8)
@@ -883,6 +916,7 @@ func AppendSessionSetupReqFragment(dst []byte, v *SessionSetupReq) ([]byte, erro
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(198, 8)
+	e.In()
 	v.EncodeEXI(&e)
 	e.Out("SessionSetupReq")
 	e.Bits(244, 8)
@@ -894,6 +928,7 @@ func AppendSessionSetupResFragment(dst []byte, v *SessionSetupRes) ([]byte, erro
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(199, 8)
+	e.In()
 	v.EncodeEXI(&e)
 	e.Out("SessionSetupRes")
 	e.Bits(244, 8)
@@ -905,6 +940,7 @@ func AppendSessionStopReqFragment(dst []byte, v *SessionStopReq) ([]byte, error)
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(200, 8)
+	e.In()
 	v.EncodeEXI(&e)
 	e.Out("SessionStopReq")
 	e.Bits(244, 8)
@@ -916,6 +952,7 @@ func AppendSessionStopResFragment(dst []byte, v *SessionStopRes) ([]byte, error)
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(201, 8)
+	e.In()
 	v.EncodeEXI(&e)
 	e.Out("SessionStopRes")
 	e.Bits(244, 8)
@@ -927,6 +964,7 @@ func AppendSignedInfoFragment(dst []byte, v *xmldsig.SignedInfo) ([]byte, error)
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(208, 8)
+	e.In()
 	v.EncodeEXI(&e)
 	e.Out("SignedInfo")
 	e.Bits(244, 8)
@@ -938,6 +976,7 @@ func AppendWeldingDetectionReqFragment(dst []byte, v *WeldingDetectionReq) ([]by
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(218, 8)
+	e.In()
 	v.EncodeEXI(&e)
 	e.Out("WeldingDetectionReq")
 	e.Bits(244, 8)
@@ -949,6 +988,7 @@ func AppendWeldingDetectionResFragment(dst []byte, v *WeldingDetectionRes) ([]by
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(219, 8)
+	e.In()
 	v.EncodeEXI(&e)
 	e.Out("WeldingDetectionRes")
 	e.Bits(244, 8)

@@ -47,6 +47,7 @@ func (x *ListOfRootCertificateIDs) EncodeEXI(e *exi.Encoder) {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.RootCertificateID[0].EncodeEXI(e)
 	if e.Out("RootCertificateID") {
 		return
@@ -58,6 +59,7 @@ func (x *ListOfRootCertificateIDs) EncodeEXI(e *exi.Encoder) {
 	}
 	for i := range x.RootCertificateID[1:] {
 		e.Event(0-at, 2-at)
+		e.In()
 		x.RootCertificateID[i+1].EncodeEXI(e)
 		if e.Out("RootCertificateID") {
 			return

@@ -66,6 +66,7 @@ func (x *MeteringReceiptReq) EncodeEXI(e *exi.Encoder) {
 		at = 1
 	}
 	e.Event(1-at, 2-at)
+	e.In()
 	x.MeterInfo.EncodeEXI(e)
 	if e.Out("MeterInfo") {
 		return
@@ -135,6 +136,7 @@ func (x *MeteringReceiptRes) EncodeEXI(e *exi.Encoder) {
 			e.Missing("AC_EVSEStatus")
 			return
 		}
+		e.In()
 		v.EncodeEXI(e)
 		if e.Out("AC_EVSEStatus") {
 			return
@@ -145,6 +147,7 @@ func (x *MeteringReceiptRes) EncodeEXI(e *exi.Encoder) {
 			e.Missing("DC_EVSEStatus")
 			return
 		}
+		e.In()
 		v.EncodeEXI(e)
 		if e.Out("DC_EVSEStatus") {
 			return

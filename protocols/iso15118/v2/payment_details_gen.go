@@ -35,6 +35,7 @@ func (x *PaymentDetailsReq) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
 	e.Text("eMAID", x.EMAID)
 	e.Event(0, 1)
+	e.In()
 	x.ContractSignatureCertChain.EncodeEXI(e)
 	if e.Out("ContractSignatureCertChain") {
 		return

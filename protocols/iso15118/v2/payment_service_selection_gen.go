@@ -34,6 +34,7 @@ func (x *PaymentServiceSelectionReq) DecodeEXI(d *exi.Decoder) {
 func (x *PaymentServiceSelectionReq) EncodeEXI(e *exi.Encoder) {
 	e.NextEnum("SelectedPaymentOption", uint8(x.SelectedPaymentOption), 2)
 	e.Event(0, 1)
+	e.In()
 	x.SelectedServiceList.EncodeEXI(e)
 	if e.Out("SelectedServiceList") {
 		return
@@ -154,6 +155,7 @@ func (x *SelectedServiceList) EncodeEXI(e *exi.Encoder) {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.SelectedService[0].EncodeEXI(e)
 	if e.Out("SelectedService") {
 		return
@@ -165,6 +167,7 @@ func (x *SelectedServiceList) EncodeEXI(e *exi.Encoder) {
 	}
 	for i := range x.SelectedService[1:] {
 		e.Event(0-at, 2-at)
+		e.In()
 		x.SelectedService[i+1].EncodeEXI(e)
 		if e.Out("SelectedService") {
 			return

@@ -57,6 +57,7 @@ func (x *SalesTariffEntry) DecodeEXI(d *exi.Decoder) {
 // EncodeEXI writes the element's content and end.
 func (x *SalesTariffEntry) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 2)
+	e.In()
 	x.RelativeTimeInterval.EncodeEXI(e)
 	if e.Out("RelativeTimeInterval") {
 		return
@@ -73,6 +74,7 @@ func (x *SalesTariffEntry) EncodeEXI(e *exi.Encoder) {
 	}
 	for i := range x.ConsumptionCost {
 		e.Event(1-at, 3-at)
+		e.In()
 		x.ConsumptionCost[i].EncodeEXI(e)
 		if e.Out("ConsumptionCost") {
 			return

@@ -91,6 +91,7 @@ func (x *SalesTariff) EncodeEXI(e *exi.Encoder) {
 		return
 	}
 	e.Event(2-at, 3-at)
+	e.In()
 	x.SalesTariffEntry[0].EncodeEXI(e)
 	if e.Out("SalesTariffEntry") {
 		return
@@ -102,6 +103,7 @@ func (x *SalesTariff) EncodeEXI(e *exi.Encoder) {
 	}
 	for i := range x.SalesTariffEntry[1:] {
 		e.Event(0-at, 2-at)
+		e.In()
 		x.SalesTariffEntry[i+1].EncodeEXI(e)
 		if e.Out("SalesTariffEntry") {
 			return

@@ -71,6 +71,7 @@ func (x *ServiceDetailRes) EncodeEXI(e *exi.Encoder) {
 	at := uint32(0)
 	if x.ServiceParameterList.Present {
 		e.Event(0-at, 2-at)
+		e.In()
 		x.ServiceParameterList.Value.EncodeEXI(e)
 		if e.Out("ServiceParameterList") {
 			return
@@ -158,6 +159,7 @@ func (x *Parameter) EncodeEXI(e *exi.Encoder) {
 		e.Signed("intValue", int64(x.IntValue.Value))
 	case x.PhysicalValue.Present:
 		e.Event(4, 6)
+		e.In()
 		x.PhysicalValue.Value.EncodeEXI(e)
 		if e.Out("physicalValue") {
 			return
@@ -246,6 +248,7 @@ func (x *ParameterSet) EncodeEXI(e *exi.Encoder) {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.Parameter[0].EncodeEXI(e)
 	if e.Out("Parameter") {
 		return
@@ -257,6 +260,7 @@ func (x *ParameterSet) EncodeEXI(e *exi.Encoder) {
 	}
 	for i := range x.Parameter[1:] {
 		e.Event(0-at, 2-at)
+		e.In()
 		x.Parameter[i+1].EncodeEXI(e)
 		if e.Out("Parameter") {
 			return
@@ -318,6 +322,7 @@ func (x *ServiceParameterList) EncodeEXI(e *exi.Encoder) {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.ParameterSet[0].EncodeEXI(e)
 	if e.Out("ParameterSet") {
 		return
@@ -329,6 +334,7 @@ func (x *ServiceParameterList) EncodeEXI(e *exi.Encoder) {
 	}
 	for i := range x.ParameterSet[1:] {
 		e.Event(0-at, 2-at)
+		e.In()
 		x.ParameterSet[i+1].EncodeEXI(e)
 		if e.Out("ParameterSet") {
 			return

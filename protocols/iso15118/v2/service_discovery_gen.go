@@ -107,11 +107,13 @@ func (x *ServiceDiscoveryRes) DecodeEXI(d *exi.Decoder) {
 func (x *ServiceDiscoveryRes) EncodeEXI(e *exi.Encoder) {
 	e.NextEnum("ResponseCode", uint8(x.ResponseCode), 26)
 	e.Event(0, 1)
+	e.In()
 	x.PaymentOptionList.EncodeEXI(e)
 	if e.Out("PaymentOptionList") {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.ChargeService.EncodeEXI(e)
 	if e.Out("ChargeService") {
 		return
@@ -119,6 +121,7 @@ func (x *ServiceDiscoveryRes) EncodeEXI(e *exi.Encoder) {
 	at := uint32(0)
 	if x.ServiceList.Present {
 		e.Event(0-at, 2-at)
+		e.In()
 		x.ServiceList.Value.EncodeEXI(e)
 		if e.Out("ServiceList") {
 			return
@@ -331,6 +334,7 @@ func (x *ChargeService) EncodeEXI(e *exi.Encoder) {
 	e.Event(1-at, 2-at)
 	e.Bool("FreeService", x.FreeService)
 	e.Event(0, 1)
+	e.In()
 	x.SupportedEnergyTransferMode.EncodeEXI(e)
 	if e.Out("SupportedEnergyTransferMode") {
 		return
@@ -465,6 +469,7 @@ func (x *ServiceList) EncodeEXI(e *exi.Encoder) {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.Service[0].EncodeEXI(e)
 	if e.Out("Service") {
 		return
@@ -476,6 +481,7 @@ func (x *ServiceList) EncodeEXI(e *exi.Encoder) {
 	}
 	for i := range x.Service[1:] {
 		e.Event(0-at, 2-at)
+		e.In()
 		x.Service[i+1].EncodeEXI(e)
 		if e.Out("Service") {
 			return

@@ -37,11 +37,13 @@ func (x *V2GMessage) DecodeEXI(d *exi.Decoder) {
 // EncodeEXI writes the element's content and end.
 func (x *V2GMessage) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
+	e.In()
 	x.Header.EncodeEXI(e)
 	if e.Out("Header") {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.Body.EncodeEXI(e)
 	if e.Out("Body") {
 		return

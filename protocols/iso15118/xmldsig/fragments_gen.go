@@ -90,6 +90,7 @@ func AppendSignatureFragment(dst []byte, v *Signature) ([]byte, error) {
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(27, 6)
+	e.In()
 	v.EncodeEXI(&e)
 	e.Out("Signature")
 	e.Bits(46, 6)
@@ -101,6 +102,7 @@ func AppendSignedInfoFragment(dst []byte, v *SignedInfo) ([]byte, error) {
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(32, 6)
+	e.In()
 	v.EncodeEXI(&e)
 	e.Out("SignedInfo")
 	e.Bits(46, 6)

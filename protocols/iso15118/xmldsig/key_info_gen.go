@@ -186,30 +186,35 @@ func (x *KeyInfo) EncodeEXI(e *exi.Encoder) {
 		e.Text("KeyName", *v.KeyName)
 	case v.KeyValue != nil:
 		e.Event(2-at, 10-at)
+		e.In()
 		v.KeyValue.EncodeEXI(e)
 		if e.Out("KeyValue") {
 			return
 		}
 	case v.RetrievalMethod != nil:
 		e.Event(3-at, 10-at)
+		e.In()
 		v.RetrievalMethod.EncodeEXI(e)
 		if e.Out("RetrievalMethod") {
 			return
 		}
 	case v.X509Data != nil:
 		e.Event(4-at, 10-at)
+		e.In()
 		v.X509Data.EncodeEXI(e)
 		if e.Out("X509Data") {
 			return
 		}
 	case v.PGPData != nil:
 		e.Event(5-at, 10-at)
+		e.In()
 		v.PGPData.EncodeEXI(e)
 		if e.Out("PGPData") {
 			return
 		}
 	case v.SPKIData != nil:
 		e.Event(6-at, 10-at)
+		e.In()
 		v.SPKIData.EncodeEXI(e)
 		if e.Out("SPKIData") {
 			return
@@ -229,30 +234,35 @@ func (x *KeyInfo) EncodeEXI(e *exi.Encoder) {
 			e.Text("KeyName", *v.KeyName)
 		case v.KeyValue != nil:
 			e.Event(1-at, 10-at)
+			e.In()
 			v.KeyValue.EncodeEXI(e)
 			if e.Out("KeyValue") {
 				return
 			}
 		case v.RetrievalMethod != nil:
 			e.Event(2-at, 10-at)
+			e.In()
 			v.RetrievalMethod.EncodeEXI(e)
 			if e.Out("RetrievalMethod") {
 				return
 			}
 		case v.X509Data != nil:
 			e.Event(3-at, 10-at)
+			e.In()
 			v.X509Data.EncodeEXI(e)
 			if e.Out("X509Data") {
 				return
 			}
 		case v.PGPData != nil:
 			e.Event(4-at, 10-at)
+			e.In()
 			v.PGPData.EncodeEXI(e)
 			if e.Out("PGPData") {
 				return
 			}
 		case v.SPKIData != nil:
 			e.Event(5-at, 10-at)
+			e.In()
 			v.SPKIData.EncodeEXI(e)
 			if e.Out("SPKIData") {
 				return

@@ -47,12 +47,14 @@ func (x *KeyValue) EncodeEXI(e *exi.Encoder) {
 	switch {
 	case x.DSAKeyValue.Present:
 		e.Event(0, 4)
+		e.In()
 		x.DSAKeyValue.Value.EncodeEXI(e)
 		if e.Out("DSAKeyValue") {
 			return
 		}
 	case x.RSAKeyValue.Present:
 		e.Event(1, 4)
+		e.In()
 		x.RSAKeyValue.Value.EncodeEXI(e)
 		if e.Out("RSAKeyValue") {
 			return

@@ -78,6 +78,7 @@ func (x *Reference) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.Transforms.Present {
 		e.Event(3-at, 5-at)
+		e.In()
 		x.Transforms.Value.EncodeEXI(e)
 		if e.Out("Transforms") {
 			return
@@ -85,6 +86,7 @@ func (x *Reference) EncodeEXI(e *exi.Encoder) {
 		at = 4
 	}
 	e.Event(4-at, 5-at)
+	e.In()
 	x.DigestMethod.EncodeEXI(e)
 	if e.Out("DigestMethod") {
 		return

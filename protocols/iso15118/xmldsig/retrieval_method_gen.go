@@ -58,6 +58,7 @@ func (x *RetrievalMethod) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.Transforms.Present {
 		e.Event(2-at, 4-at)
+		e.In()
 		x.Transforms.Value.EncodeEXI(e)
 		if e.Out("Transforms") {
 			return

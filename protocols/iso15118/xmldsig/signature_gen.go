@@ -70,11 +70,13 @@ func (x *Signature) EncodeEXI(e *exi.Encoder) {
 		at = 1
 	}
 	e.Event(1-at, 2-at)
+	e.In()
 	x.SignedInfo.EncodeEXI(e)
 	if e.Out("SignedInfo") {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.SignatureValue.EncodeEXI(e)
 	if e.Out("SignatureValue") {
 		return
@@ -82,6 +84,7 @@ func (x *Signature) EncodeEXI(e *exi.Encoder) {
 	at = 0
 	if x.KeyInfo.Present {
 		e.Event(0-at, 3-at)
+		e.In()
 		x.KeyInfo.Value.EncodeEXI(e)
 		if e.Out("KeyInfo") {
 			return
@@ -90,6 +93,7 @@ func (x *Signature) EncodeEXI(e *exi.Encoder) {
 	}
 	for i := range x.Object {
 		e.Event(1-at, 3-at)
+		e.In()
 		x.Object[i].EncodeEXI(e)
 		if e.Out("Object") {
 			return

@@ -70,11 +70,13 @@ func (x *SignedInfo) EncodeEXI(e *exi.Encoder) {
 		at = 1
 	}
 	e.Event(1-at, 2-at)
+	e.In()
 	x.CanonicalizationMethod.EncodeEXI(e)
 	if e.Out("CanonicalizationMethod") {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.SignatureMethod.EncodeEXI(e)
 	if e.Out("SignatureMethod") {
 		return
@@ -84,6 +86,7 @@ func (x *SignedInfo) EncodeEXI(e *exi.Encoder) {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.Reference[0].EncodeEXI(e)
 	if e.Out("Reference") {
 		return
@@ -91,6 +94,7 @@ func (x *SignedInfo) EncodeEXI(e *exi.Encoder) {
 	at = 0
 	for i := range x.Reference[1:] {
 		e.Event(0-at, 2-at)
+		e.In()
 		x.Reference[i+1].EncodeEXI(e)
 		if e.Out("Reference") {
 			return

@@ -46,6 +46,7 @@ func (x *Transforms) EncodeEXI(e *exi.Encoder) {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.Transform[0].EncodeEXI(e)
 	if e.Out("Transform") {
 		return
@@ -53,6 +54,7 @@ func (x *Transforms) EncodeEXI(e *exi.Encoder) {
 	at := uint32(0)
 	for i := range x.Transform[1:] {
 		e.Event(0-at, 2-at)
+		e.In()
 		x.Transform[i+1].EncodeEXI(e)
 		if e.Out("Transform") {
 			return

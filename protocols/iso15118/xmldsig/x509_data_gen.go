@@ -133,6 +133,7 @@ func (x *X509Data) EncodeEXI(e *exi.Encoder) {
 	switch v := &x.Items[0]; {
 	case v.X509IssuerSerial != nil:
 		e.Event(0, 6)
+		e.In()
 		v.X509IssuerSerial.EncodeEXI(e)
 		if e.Out("X509IssuerSerial") {
 			return
@@ -158,6 +159,7 @@ func (x *X509Data) EncodeEXI(e *exi.Encoder) {
 		switch v := &x.Items[i+1]; {
 		case v.X509IssuerSerial != nil:
 			e.Event(0-at, 7-at)
+			e.In()
 			v.X509IssuerSerial.EncodeEXI(e)
 			if e.Out("X509IssuerSerial") {
 				return

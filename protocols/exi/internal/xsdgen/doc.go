@@ -10,3 +10,5 @@
 // Whatever a schema contains that the generator has no answer for is an
 // error, never a guess.
 package xsdgen
+
+//go:generate go run ./cmd -schemas $SCHEMAS/iso15118 -out ../../../iso15118

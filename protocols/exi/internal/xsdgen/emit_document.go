@@ -125,7 +125,7 @@ func (p *Package) emitMessage(w *writer, e *Element, code, width int) {
 	}
 	w.p("// AppendEXI appends m as an EXI document to dst. It allocates only to let dst grow.")
 	w.p("func (m *%s) AppendEXI(dst []byte) ([]byte, error) {", t)
-	w.p("\tvar e exi.Encoder\n\te.Reset(dst)\n\te.Bits(%d, %d)\n\tm.EncodeEXI(&e)\n\te.Out(%q)\n\treturn e.Finish()\n}\n", code, width, e.Name.Local)
+	w.p("\tvar e exi.Encoder\n\te.Reset(dst)\n\te.Bits(%d, %d)\n\te.In()\n\tm.EncodeEXI(&e)\n\te.Out(%q)\n\treturn e.Finish()\n}\n", code, width, e.Name.Local)
 	w.p("// Validate checks the restrictions of the schema that the wire format does not enforce.")
 	w.p("func (m *%s) Validate() error {", t)
 	w.p("\tvar v exi.Validator\n\tv.In(%q)\n\tm.ValidateEXI(&v)\n\treturn v.Err()\n}\n", e.Name.Local)
@@ -187,7 +187,7 @@ func (p *Package) emitFragments(w *writer) {
 		if ambiguous(p.Set, e.Name) {
 			w.p("\t%s", p.relaxedEncode(e))
 		} else {
-			w.p("\tv.EncodeEXI(&e)\n\te.Out(%q)", e.Name.Local)
+			w.p("\te.In()\n\tv.EncodeEXI(&e)\n\te.Out(%q)", e.Name.Local)
 		}
 		w.p("\te.Bits(%d, %d)\n\treturn e.Finish()\n}\n", end, width)
 	}

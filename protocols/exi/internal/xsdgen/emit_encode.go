@@ -227,7 +227,7 @@ func (e *encoder) union(q *position, v, code string) {
 			e.p("\te.Event(%s)", fmt.Sprintf(code, e.off+k))
 		}
 		e.p("\tif v == nil {\n\t\te.Missing(%q)\n\t\treturn\n\t}", a.Element.Name.Local)
-		e.p("\tv.EncodeEXI(e)\n\tif e.Out(%q) {\n\t\treturn\n\t}", a.Element.Name.Local)
+		e.p("\te.In()\n\tv.EncodeEXI(e)\n\tif e.Out(%q) {\n\t\treturn\n\t}", a.Element.Name.Local)
 	}
 	e.p("\tdefault:\n\t\te.Missing(%q)\n\t}", q.field.XML.Local)
 }
@@ -314,7 +314,7 @@ func (e *encoder) occurrence(q *position, v, code string) {
 			e.p("\tcase *%s:", e.pkg.goTypeOf(a.Element.Type))
 			e.p("\t"+code, e.off+k)
 			e.p("\tif v == nil {\n\t\te.Missing(%q)\n\t\treturn\n\t}", a.Element.Name.Local)
-			e.p("\tv.EncodeEXI(e)\n\tif e.Out(%q) {\n\t\treturn\n\t}", a.Element.Name.Local)
+			e.p("\te.In()\n\tv.EncodeEXI(e)\n\tif e.Out(%q) {\n\t\treturn\n\t}", a.Element.Name.Local)
 		}
 		e.p("\tdefault:\n\t\te.Missing(%q)\n\t\treturn\n\t}", f.XML.Local)
 	default:
@@ -338,7 +338,7 @@ func (e *encoder) field(f *field, q *position) {
 
 func (e *encoder) value(t *Type, v, simple, local string) {
 	if t.Complex {
-		e.p("\t%s.EncodeEXI(e)\n\tif e.Out(%q) {\n\t\treturn\n\t}", v, local)
+		e.p("\te.In()\n\t%s.EncodeEXI(e)\n\tif e.Out(%q) {\n\t\treturn\n\t}", v, local)
 	} else {
 		e.p("\t%s", e.pkg.encodeValue(t, local, simple, false))
 	}

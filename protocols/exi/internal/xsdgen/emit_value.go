@@ -76,6 +76,12 @@ func (p *Package) decodeNext(t *Type, element, site string) string {
 
 func (p *Package) decodeCall(t *Type, prefix, suffix, element string, site ...string) string {
 	s := t.Simple
+	if s.Primitive == List {
+		item := p.decodeCall(&Type{Simple: s.Item}, "", "Attr", element)
+		args := append([]string{"d", fmt.Sprintf("%q", element)}, site...)
+		return fmt.Sprintf("exi.%sList%s(%s, func(d *exi.Decoder) %s { return %s })",
+			prefix, suffix, strings.Join(args, ", "), p.goSimple(s.Item), item)
+	}
 	name, args := method(s)
 	args = append(append([]string{fmt.Sprintf("%q", element)}, args...), site...)
 	call := "d." + prefix + name + suffix + "(" + strings.Join(args, ", ") + ")"
@@ -105,6 +111,9 @@ func (p *Package) encodeValue(t *Type, element, v string, attr bool) string {
 // encodeNext returns the statement that writes a required simple element with
 // its start event, where the runtime has a method for it, or "".
 func (p *Package) encodeNext(t *Type, element, v string) string {
+	if t.Simple.Primitive == List {
+		return ""
+	}
 	switch name, _ := method(t.Simple); name {
 	case "Bool", "Enum", "Ranged", "Unsigned", "Signed":
 		return p.encodeCall(t, "Next", "", element, v)
@@ -114,6 +123,10 @@ func (p *Package) encodeNext(t *Type, element, v string) string {
 
 func (p *Package) encodeCall(t *Type, prefix, suffix, element, v string) string {
 	s := t.Simple
+	if s.Primitive == List {
+		item := p.encodeCall(&Type{Simple: s.Item}, "", "Attr", element, "v")
+		return fmt.Sprintf("exi.PutList%s(e, %s, func(e *exi.Encoder, v %s) { %s })", suffix, v, p.goSimple(s.Item), item)
+	}
 	name, args := method(s)
 	switch {
 	case s.Enum != nil:

@@ -100,10 +100,13 @@ func isV20Message(e *Element) bool {
 }
 
 // Generate produces the files of all packages from the schemas below root.
-func Generate(root string) ([]File, error) {
+func Generate(root string) ([]File, error) { return GenerateSpecs(Specs, root) }
+
+// GenerateSpecs is Generate for the given specifications.
+func GenerateSpecs(specs []Spec, root string) ([]File, error) {
 	var out []File
 	done := map[string]*Package{}
-	for _, spec := range Specs {
+	for _, spec := range specs {
 		set, err := Load(filepath.Join(root, filepath.FromSlash(spec.Root)))
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", spec.Set, err)

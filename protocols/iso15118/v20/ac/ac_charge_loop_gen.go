@@ -226,21 +226,25 @@ func (x *BPTDynamicACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 		at = 1
 	}
 	e.Event(1-at, 2-at)
+	e.In()
 	x.EVTargetEnergyRequest.EncodeEXI(e)
 	if e.Out("EVTargetEnergyRequest") {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.EVMaximumEnergyRequest.EncodeEXI(e)
 	if e.Out("EVMaximumEnergyRequest") {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.EVMinimumEnergyRequest.EncodeEXI(e)
 	if e.Out("EVMinimumEnergyRequest") {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.EVMaximumChargePower.EncodeEXI(e)
 	if e.Out("EVMaximumChargePower") {
 		return
@@ -248,6 +252,7 @@ func (x *BPTDynamicACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	at = 0
 	if x.EVMaximumChargePowerL2.Present {
 		e.Event(0-at, 3-at)
+		e.In()
 		x.EVMaximumChargePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVMaximumChargePower_L2") {
 			return
@@ -256,6 +261,7 @@ func (x *BPTDynamicACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMaximumChargePowerL3.Present {
 		e.Event(1-at, 3-at)
+		e.In()
 		x.EVMaximumChargePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVMaximumChargePower_L3") {
 			return
@@ -263,6 +269,7 @@ func (x *BPTDynamicACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 		at = 2
 	}
 	e.Event(2-at, 3-at)
+	e.In()
 	x.EVMinimumChargePower.EncodeEXI(e)
 	if e.Out("EVMinimumChargePower") {
 		return
@@ -270,6 +277,7 @@ func (x *BPTDynamicACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	at = 0
 	if x.EVMinimumChargePowerL2.Present {
 		e.Event(0-at, 3-at)
+		e.In()
 		x.EVMinimumChargePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVMinimumChargePower_L2") {
 			return
@@ -278,6 +286,7 @@ func (x *BPTDynamicACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMinimumChargePowerL3.Present {
 		e.Event(1-at, 3-at)
+		e.In()
 		x.EVMinimumChargePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVMinimumChargePower_L3") {
 			return
@@ -285,6 +294,7 @@ func (x *BPTDynamicACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 		at = 2
 	}
 	e.Event(2-at, 3-at)
+	e.In()
 	x.EVPresentActivePower.EncodeEXI(e)
 	if e.Out("EVPresentActivePower") {
 		return
@@ -292,6 +302,7 @@ func (x *BPTDynamicACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	at = 0
 	if x.EVPresentActivePowerL2.Present {
 		e.Event(0-at, 3-at)
+		e.In()
 		x.EVPresentActivePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVPresentActivePower_L2") {
 			return
@@ -300,6 +311,7 @@ func (x *BPTDynamicACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVPresentActivePowerL3.Present {
 		e.Event(1-at, 3-at)
+		e.In()
 		x.EVPresentActivePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVPresentActivePower_L3") {
 			return
@@ -307,6 +319,7 @@ func (x *BPTDynamicACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 		at = 2
 	}
 	e.Event(2-at, 3-at)
+	e.In()
 	x.EVPresentReactivePower.EncodeEXI(e)
 	if e.Out("EVPresentReactivePower") {
 		return
@@ -314,6 +327,7 @@ func (x *BPTDynamicACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	at = 0
 	if x.EVPresentReactivePowerL2.Present {
 		e.Event(0-at, 3-at)
+		e.In()
 		x.EVPresentReactivePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVPresentReactivePower_L2") {
 			return
@@ -322,6 +336,7 @@ func (x *BPTDynamicACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVPresentReactivePowerL3.Present {
 		e.Event(1-at, 3-at)
+		e.In()
 		x.EVPresentReactivePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVPresentReactivePower_L3") {
 			return
@@ -329,6 +344,7 @@ func (x *BPTDynamicACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 		at = 2
 	}
 	e.Event(2-at, 3-at)
+	e.In()
 	x.EVMaximumDischargePower.EncodeEXI(e)
 	if e.Out("EVMaximumDischargePower") {
 		return
@@ -336,6 +352,7 @@ func (x *BPTDynamicACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	at = 0
 	if x.EVMaximumDischargePowerL2.Present {
 		e.Event(0-at, 3-at)
+		e.In()
 		x.EVMaximumDischargePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVMaximumDischargePower_L2") {
 			return
@@ -344,6 +361,7 @@ func (x *BPTDynamicACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMaximumDischargePowerL3.Present {
 		e.Event(1-at, 3-at)
+		e.In()
 		x.EVMaximumDischargePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVMaximumDischargePower_L3") {
 			return
@@ -351,6 +369,7 @@ func (x *BPTDynamicACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 		at = 2
 	}
 	e.Event(2-at, 3-at)
+	e.In()
 	x.EVMinimumDischargePower.EncodeEXI(e)
 	if e.Out("EVMinimumDischargePower") {
 		return
@@ -358,6 +377,7 @@ func (x *BPTDynamicACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	at = 0
 	if x.EVMinimumDischargePowerL2.Present {
 		e.Event(0-at, 5-at)
+		e.In()
 		x.EVMinimumDischargePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVMinimumDischargePower_L2") {
 			return
@@ -366,6 +386,7 @@ func (x *BPTDynamicACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMinimumDischargePowerL3.Present {
 		e.Event(1-at, 5-at)
+		e.In()
 		x.EVMinimumDischargePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVMinimumDischargePower_L3") {
 			return
@@ -374,6 +395,7 @@ func (x *BPTDynamicACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMaximumV2XEnergyRequest.Present {
 		e.Event(2-at, 5-at)
+		e.In()
 		x.EVMaximumV2XEnergyRequest.Value.EncodeEXI(e)
 		if e.Out("EVMaximumV2XEnergyRequest") {
 			return
@@ -382,6 +404,7 @@ func (x *BPTDynamicACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMinimumV2XEnergyRequest.Present {
 		e.Event(3-at, 5-at)
+		e.In()
 		x.EVMinimumV2XEnergyRequest.Value.EncodeEXI(e)
 		if e.Out("EVMinimumV2XEnergyRequest") {
 			return
@@ -683,6 +706,7 @@ func (x *BPTScheduledACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	at := uint32(0)
 	if x.EVTargetEnergyRequest.Present {
 		e.Event(0-at, 10-at)
+		e.In()
 		x.EVTargetEnergyRequest.Value.EncodeEXI(e)
 		if e.Out("EVTargetEnergyRequest") {
 			return
@@ -691,6 +715,7 @@ func (x *BPTScheduledACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMaximumEnergyRequest.Present {
 		e.Event(1-at, 10-at)
+		e.In()
 		x.EVMaximumEnergyRequest.Value.EncodeEXI(e)
 		if e.Out("EVMaximumEnergyRequest") {
 			return
@@ -699,6 +724,7 @@ func (x *BPTScheduledACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMinimumEnergyRequest.Present {
 		e.Event(2-at, 10-at)
+		e.In()
 		x.EVMinimumEnergyRequest.Value.EncodeEXI(e)
 		if e.Out("EVMinimumEnergyRequest") {
 			return
@@ -707,6 +733,7 @@ func (x *BPTScheduledACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMaximumChargePower.Present {
 		e.Event(3-at, 10-at)
+		e.In()
 		x.EVMaximumChargePower.Value.EncodeEXI(e)
 		if e.Out("EVMaximumChargePower") {
 			return
@@ -715,6 +742,7 @@ func (x *BPTScheduledACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMaximumChargePowerL2.Present {
 		e.Event(4-at, 10-at)
+		e.In()
 		x.EVMaximumChargePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVMaximumChargePower_L2") {
 			return
@@ -723,6 +751,7 @@ func (x *BPTScheduledACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMaximumChargePowerL3.Present {
 		e.Event(5-at, 10-at)
+		e.In()
 		x.EVMaximumChargePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVMaximumChargePower_L3") {
 			return
@@ -731,6 +760,7 @@ func (x *BPTScheduledACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMinimumChargePower.Present {
 		e.Event(6-at, 10-at)
+		e.In()
 		x.EVMinimumChargePower.Value.EncodeEXI(e)
 		if e.Out("EVMinimumChargePower") {
 			return
@@ -739,6 +769,7 @@ func (x *BPTScheduledACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMinimumChargePowerL2.Present {
 		e.Event(7-at, 10-at)
+		e.In()
 		x.EVMinimumChargePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVMinimumChargePower_L2") {
 			return
@@ -747,6 +778,7 @@ func (x *BPTScheduledACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMinimumChargePowerL3.Present {
 		e.Event(8-at, 10-at)
+		e.In()
 		x.EVMinimumChargePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVMinimumChargePower_L3") {
 			return
@@ -754,6 +786,7 @@ func (x *BPTScheduledACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 		at = 9
 	}
 	e.Event(9-at, 10-at)
+	e.In()
 	x.EVPresentActivePower.EncodeEXI(e)
 	if e.Out("EVPresentActivePower") {
 		return
@@ -761,6 +794,7 @@ func (x *BPTScheduledACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	at = 0
 	if x.EVPresentActivePowerL2.Present {
 		e.Event(0-at, 12-at)
+		e.In()
 		x.EVPresentActivePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVPresentActivePower_L2") {
 			return
@@ -769,6 +803,7 @@ func (x *BPTScheduledACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVPresentActivePowerL3.Present {
 		e.Event(1-at, 12-at)
+		e.In()
 		x.EVPresentActivePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVPresentActivePower_L3") {
 			return
@@ -777,6 +812,7 @@ func (x *BPTScheduledACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVPresentReactivePower.Present {
 		e.Event(2-at, 12-at)
+		e.In()
 		x.EVPresentReactivePower.Value.EncodeEXI(e)
 		if e.Out("EVPresentReactivePower") {
 			return
@@ -785,6 +821,7 @@ func (x *BPTScheduledACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVPresentReactivePowerL2.Present {
 		e.Event(3-at, 12-at)
+		e.In()
 		x.EVPresentReactivePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVPresentReactivePower_L2") {
 			return
@@ -793,6 +830,7 @@ func (x *BPTScheduledACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVPresentReactivePowerL3.Present {
 		e.Event(4-at, 12-at)
+		e.In()
 		x.EVPresentReactivePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVPresentReactivePower_L3") {
 			return
@@ -801,6 +839,7 @@ func (x *BPTScheduledACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMaximumDischargePower.Present {
 		e.Event(5-at, 12-at)
+		e.In()
 		x.EVMaximumDischargePower.Value.EncodeEXI(e)
 		if e.Out("EVMaximumDischargePower") {
 			return
@@ -809,6 +848,7 @@ func (x *BPTScheduledACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMaximumDischargePowerL2.Present {
 		e.Event(6-at, 12-at)
+		e.In()
 		x.EVMaximumDischargePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVMaximumDischargePower_L2") {
 			return
@@ -817,6 +857,7 @@ func (x *BPTScheduledACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMaximumDischargePowerL3.Present {
 		e.Event(7-at, 12-at)
+		e.In()
 		x.EVMaximumDischargePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVMaximumDischargePower_L3") {
 			return
@@ -825,6 +866,7 @@ func (x *BPTScheduledACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMinimumDischargePower.Present {
 		e.Event(8-at, 12-at)
+		e.In()
 		x.EVMinimumDischargePower.Value.EncodeEXI(e)
 		if e.Out("EVMinimumDischargePower") {
 			return
@@ -833,6 +875,7 @@ func (x *BPTScheduledACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMinimumDischargePowerL2.Present {
 		e.Event(9-at, 12-at)
+		e.In()
 		x.EVMinimumDischargePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVMinimumDischargePower_L2") {
 			return
@@ -841,6 +884,7 @@ func (x *BPTScheduledACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMinimumDischargePowerL3.Present {
 		e.Event(10-at, 12-at)
+		e.In()
 		x.EVMinimumDischargePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVMinimumDischargePower_L3") {
 			return
@@ -1110,21 +1154,25 @@ func (x *DynamicACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 		at = 1
 	}
 	e.Event(1-at, 2-at)
+	e.In()
 	x.EVTargetEnergyRequest.EncodeEXI(e)
 	if e.Out("EVTargetEnergyRequest") {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.EVMaximumEnergyRequest.EncodeEXI(e)
 	if e.Out("EVMaximumEnergyRequest") {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.EVMinimumEnergyRequest.EncodeEXI(e)
 	if e.Out("EVMinimumEnergyRequest") {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.EVMaximumChargePower.EncodeEXI(e)
 	if e.Out("EVMaximumChargePower") {
 		return
@@ -1132,6 +1180,7 @@ func (x *DynamicACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	at = 0
 	if x.EVMaximumChargePowerL2.Present {
 		e.Event(0-at, 3-at)
+		e.In()
 		x.EVMaximumChargePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVMaximumChargePower_L2") {
 			return
@@ -1140,6 +1189,7 @@ func (x *DynamicACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMaximumChargePowerL3.Present {
 		e.Event(1-at, 3-at)
+		e.In()
 		x.EVMaximumChargePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVMaximumChargePower_L3") {
 			return
@@ -1147,6 +1197,7 @@ func (x *DynamicACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 		at = 2
 	}
 	e.Event(2-at, 3-at)
+	e.In()
 	x.EVMinimumChargePower.EncodeEXI(e)
 	if e.Out("EVMinimumChargePower") {
 		return
@@ -1154,6 +1205,7 @@ func (x *DynamicACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	at = 0
 	if x.EVMinimumChargePowerL2.Present {
 		e.Event(0-at, 3-at)
+		e.In()
 		x.EVMinimumChargePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVMinimumChargePower_L2") {
 			return
@@ -1162,6 +1214,7 @@ func (x *DynamicACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMinimumChargePowerL3.Present {
 		e.Event(1-at, 3-at)
+		e.In()
 		x.EVMinimumChargePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVMinimumChargePower_L3") {
 			return
@@ -1169,6 +1222,7 @@ func (x *DynamicACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 		at = 2
 	}
 	e.Event(2-at, 3-at)
+	e.In()
 	x.EVPresentActivePower.EncodeEXI(e)
 	if e.Out("EVPresentActivePower") {
 		return
@@ -1176,6 +1230,7 @@ func (x *DynamicACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	at = 0
 	if x.EVPresentActivePowerL2.Present {
 		e.Event(0-at, 3-at)
+		e.In()
 		x.EVPresentActivePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVPresentActivePower_L2") {
 			return
@@ -1184,6 +1239,7 @@ func (x *DynamicACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVPresentActivePowerL3.Present {
 		e.Event(1-at, 3-at)
+		e.In()
 		x.EVPresentActivePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVPresentActivePower_L3") {
 			return
@@ -1191,6 +1247,7 @@ func (x *DynamicACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 		at = 2
 	}
 	e.Event(2-at, 3-at)
+	e.In()
 	x.EVPresentReactivePower.EncodeEXI(e)
 	if e.Out("EVPresentReactivePower") {
 		return
@@ -1198,6 +1255,7 @@ func (x *DynamicACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	at = 0
 	if x.EVPresentReactivePowerL2.Present {
 		e.Event(0-at, 3-at)
+		e.In()
 		x.EVPresentReactivePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVPresentReactivePower_L2") {
 			return
@@ -1206,6 +1264,7 @@ func (x *DynamicACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVPresentReactivePowerL3.Present {
 		e.Event(1-at, 3-at)
+		e.In()
 		x.EVPresentReactivePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVPresentReactivePower_L3") {
 			return
@@ -1423,6 +1482,7 @@ func (x *ScheduledACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	at := uint32(0)
 	if x.EVTargetEnergyRequest.Present {
 		e.Event(0-at, 10-at)
+		e.In()
 		x.EVTargetEnergyRequest.Value.EncodeEXI(e)
 		if e.Out("EVTargetEnergyRequest") {
 			return
@@ -1431,6 +1491,7 @@ func (x *ScheduledACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMaximumEnergyRequest.Present {
 		e.Event(1-at, 10-at)
+		e.In()
 		x.EVMaximumEnergyRequest.Value.EncodeEXI(e)
 		if e.Out("EVMaximumEnergyRequest") {
 			return
@@ -1439,6 +1500,7 @@ func (x *ScheduledACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMinimumEnergyRequest.Present {
 		e.Event(2-at, 10-at)
+		e.In()
 		x.EVMinimumEnergyRequest.Value.EncodeEXI(e)
 		if e.Out("EVMinimumEnergyRequest") {
 			return
@@ -1447,6 +1509,7 @@ func (x *ScheduledACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMaximumChargePower.Present {
 		e.Event(3-at, 10-at)
+		e.In()
 		x.EVMaximumChargePower.Value.EncodeEXI(e)
 		if e.Out("EVMaximumChargePower") {
 			return
@@ -1455,6 +1518,7 @@ func (x *ScheduledACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMaximumChargePowerL2.Present {
 		e.Event(4-at, 10-at)
+		e.In()
 		x.EVMaximumChargePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVMaximumChargePower_L2") {
 			return
@@ -1463,6 +1527,7 @@ func (x *ScheduledACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMaximumChargePowerL3.Present {
 		e.Event(5-at, 10-at)
+		e.In()
 		x.EVMaximumChargePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVMaximumChargePower_L3") {
 			return
@@ -1471,6 +1536,7 @@ func (x *ScheduledACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMinimumChargePower.Present {
 		e.Event(6-at, 10-at)
+		e.In()
 		x.EVMinimumChargePower.Value.EncodeEXI(e)
 		if e.Out("EVMinimumChargePower") {
 			return
@@ -1479,6 +1545,7 @@ func (x *ScheduledACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMinimumChargePowerL2.Present {
 		e.Event(7-at, 10-at)
+		e.In()
 		x.EVMinimumChargePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVMinimumChargePower_L2") {
 			return
@@ -1487,6 +1554,7 @@ func (x *ScheduledACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMinimumChargePowerL3.Present {
 		e.Event(8-at, 10-at)
+		e.In()
 		x.EVMinimumChargePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVMinimumChargePower_L3") {
 			return
@@ -1494,6 +1562,7 @@ func (x *ScheduledACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 		at = 9
 	}
 	e.Event(9-at, 10-at)
+	e.In()
 	x.EVPresentActivePower.EncodeEXI(e)
 	if e.Out("EVPresentActivePower") {
 		return
@@ -1501,6 +1570,7 @@ func (x *ScheduledACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	at = 0
 	if x.EVPresentActivePowerL2.Present {
 		e.Event(0-at, 6-at)
+		e.In()
 		x.EVPresentActivePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVPresentActivePower_L2") {
 			return
@@ -1509,6 +1579,7 @@ func (x *ScheduledACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVPresentActivePowerL3.Present {
 		e.Event(1-at, 6-at)
+		e.In()
 		x.EVPresentActivePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVPresentActivePower_L3") {
 			return
@@ -1517,6 +1588,7 @@ func (x *ScheduledACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVPresentReactivePower.Present {
 		e.Event(2-at, 6-at)
+		e.In()
 		x.EVPresentReactivePower.Value.EncodeEXI(e)
 		if e.Out("EVPresentReactivePower") {
 			return
@@ -1525,6 +1597,7 @@ func (x *ScheduledACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVPresentReactivePowerL2.Present {
 		e.Event(3-at, 6-at)
+		e.In()
 		x.EVPresentReactivePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVPresentReactivePower_L2") {
 			return
@@ -1533,6 +1606,7 @@ func (x *ScheduledACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVPresentReactivePowerL3.Present {
 		e.Event(4-at, 6-at)
+		e.In()
 		x.EVPresentReactivePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVPresentReactivePower_L3") {
 			return
@@ -1697,6 +1771,7 @@ func (x *ACChargeLoopReq) DecodeEXI(d *exi.Decoder) {
 // EncodeEXI writes the element's content and end.
 func (x *ACChargeLoopReq) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
+	e.In()
 	x.Header.EncodeEXI(e)
 	if e.Out("Header") {
 		return
@@ -1704,6 +1779,7 @@ func (x *ACChargeLoopReq) EncodeEXI(e *exi.Encoder) {
 	at := uint32(0)
 	if x.DisplayParameters.Present {
 		e.Event(0-at, 2-at)
+		e.In()
 		x.DisplayParameters.Value.EncodeEXI(e)
 		if e.Out("DisplayParameters") {
 			return
@@ -1719,6 +1795,7 @@ func (x *ACChargeLoopReq) EncodeEXI(e *exi.Encoder) {
 			e.Missing("BPT_Dynamic_AC_CLReqControlMode")
 			return
 		}
+		e.In()
 		v.EncodeEXI(e)
 		if e.Out("BPT_Dynamic_AC_CLReqControlMode") {
 			return
@@ -1729,6 +1806,7 @@ func (x *ACChargeLoopReq) EncodeEXI(e *exi.Encoder) {
 			e.Missing("BPT_Scheduled_AC_CLReqControlMode")
 			return
 		}
+		e.In()
 		v.EncodeEXI(e)
 		if e.Out("BPT_Scheduled_AC_CLReqControlMode") {
 			return
@@ -1739,6 +1817,7 @@ func (x *ACChargeLoopReq) EncodeEXI(e *exi.Encoder) {
 			e.Missing("Dynamic_AC_CLReqControlMode")
 			return
 		}
+		e.In()
 		v.EncodeEXI(e)
 		if e.Out("Dynamic_AC_CLReqControlMode") {
 			return
@@ -1749,6 +1828,7 @@ func (x *ACChargeLoopReq) EncodeEXI(e *exi.Encoder) {
 			e.Missing("Scheduled_AC_CLReqControlMode")
 			return
 		}
+		e.In()
 		v.EncodeEXI(e)
 		if e.Out("Scheduled_AC_CLReqControlMode") {
 			return
@@ -1916,6 +1996,7 @@ func (x *BPTDynamicACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 		at = 4
 	}
 	e.Event(4-at, 5-at)
+	e.In()
 	x.EVSETargetActivePower.EncodeEXI(e)
 	if e.Out("EVSETargetActivePower") {
 		return
@@ -1923,6 +2004,7 @@ func (x *BPTDynamicACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	at = 0
 	if x.EVSETargetActivePowerL2.Present {
 		e.Event(0-at, 9-at)
+		e.In()
 		x.EVSETargetActivePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVSETargetActivePower_L2") {
 			return
@@ -1931,6 +2013,7 @@ func (x *BPTDynamicACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSETargetActivePowerL3.Present {
 		e.Event(1-at, 9-at)
+		e.In()
 		x.EVSETargetActivePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVSETargetActivePower_L3") {
 			return
@@ -1939,6 +2022,7 @@ func (x *BPTDynamicACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSETargetReactivePower.Present {
 		e.Event(2-at, 9-at)
+		e.In()
 		x.EVSETargetReactivePower.Value.EncodeEXI(e)
 		if e.Out("EVSETargetReactivePower") {
 			return
@@ -1947,6 +2031,7 @@ func (x *BPTDynamicACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSETargetReactivePowerL2.Present {
 		e.Event(3-at, 9-at)
+		e.In()
 		x.EVSETargetReactivePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVSETargetReactivePower_L2") {
 			return
@@ -1955,6 +2040,7 @@ func (x *BPTDynamicACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSETargetReactivePowerL3.Present {
 		e.Event(4-at, 9-at)
+		e.In()
 		x.EVSETargetReactivePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVSETargetReactivePower_L3") {
 			return
@@ -1963,6 +2049,7 @@ func (x *BPTDynamicACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSEPresentActivePower.Present {
 		e.Event(5-at, 9-at)
+		e.In()
 		x.EVSEPresentActivePower.Value.EncodeEXI(e)
 		if e.Out("EVSEPresentActivePower") {
 			return
@@ -1971,6 +2058,7 @@ func (x *BPTDynamicACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSEPresentActivePowerL2.Present {
 		e.Event(6-at, 9-at)
+		e.In()
 		x.EVSEPresentActivePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVSEPresentActivePower_L2") {
 			return
@@ -1979,6 +2067,7 @@ func (x *BPTDynamicACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSEPresentActivePowerL3.Present {
 		e.Event(7-at, 9-at)
+		e.In()
 		x.EVSEPresentActivePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVSEPresentActivePower_L3") {
 			return
@@ -2135,6 +2224,7 @@ func (x *BPTScheduledACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	at := uint32(0)
 	if x.EVSETargetActivePower.Present {
 		e.Event(0-at, 10-at)
+		e.In()
 		x.EVSETargetActivePower.Value.EncodeEXI(e)
 		if e.Out("EVSETargetActivePower") {
 			return
@@ -2143,6 +2233,7 @@ func (x *BPTScheduledACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSETargetActivePowerL2.Present {
 		e.Event(1-at, 10-at)
+		e.In()
 		x.EVSETargetActivePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVSETargetActivePower_L2") {
 			return
@@ -2151,6 +2242,7 @@ func (x *BPTScheduledACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSETargetActivePowerL3.Present {
 		e.Event(2-at, 10-at)
+		e.In()
 		x.EVSETargetActivePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVSETargetActivePower_L3") {
 			return
@@ -2159,6 +2251,7 @@ func (x *BPTScheduledACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSETargetReactivePower.Present {
 		e.Event(3-at, 10-at)
+		e.In()
 		x.EVSETargetReactivePower.Value.EncodeEXI(e)
 		if e.Out("EVSETargetReactivePower") {
 			return
@@ -2167,6 +2260,7 @@ func (x *BPTScheduledACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSETargetReactivePowerL2.Present {
 		e.Event(4-at, 10-at)
+		e.In()
 		x.EVSETargetReactivePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVSETargetReactivePower_L2") {
 			return
@@ -2175,6 +2269,7 @@ func (x *BPTScheduledACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSETargetReactivePowerL3.Present {
 		e.Event(5-at, 10-at)
+		e.In()
 		x.EVSETargetReactivePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVSETargetReactivePower_L3") {
 			return
@@ -2183,6 +2278,7 @@ func (x *BPTScheduledACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSEPresentActivePower.Present {
 		e.Event(6-at, 10-at)
+		e.In()
 		x.EVSEPresentActivePower.Value.EncodeEXI(e)
 		if e.Out("EVSEPresentActivePower") {
 			return
@@ -2191,6 +2287,7 @@ func (x *BPTScheduledACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSEPresentActivePowerL2.Present {
 		e.Event(7-at, 10-at)
+		e.In()
 		x.EVSEPresentActivePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVSEPresentActivePower_L2") {
 			return
@@ -2199,6 +2296,7 @@ func (x *BPTScheduledACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSEPresentActivePowerL3.Present {
 		e.Event(8-at, 10-at)
+		e.In()
 		x.EVSEPresentActivePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVSEPresentActivePower_L3") {
 			return
@@ -2395,6 +2493,7 @@ func (x *DynamicACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 		at = 4
 	}
 	e.Event(4-at, 5-at)
+	e.In()
 	x.EVSETargetActivePower.EncodeEXI(e)
 	if e.Out("EVSETargetActivePower") {
 		return
@@ -2402,6 +2501,7 @@ func (x *DynamicACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	at = 0
 	if x.EVSETargetActivePowerL2.Present {
 		e.Event(0-at, 9-at)
+		e.In()
 		x.EVSETargetActivePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVSETargetActivePower_L2") {
 			return
@@ -2410,6 +2510,7 @@ func (x *DynamicACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSETargetActivePowerL3.Present {
 		e.Event(1-at, 9-at)
+		e.In()
 		x.EVSETargetActivePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVSETargetActivePower_L3") {
 			return
@@ -2418,6 +2519,7 @@ func (x *DynamicACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSETargetReactivePower.Present {
 		e.Event(2-at, 9-at)
+		e.In()
 		x.EVSETargetReactivePower.Value.EncodeEXI(e)
 		if e.Out("EVSETargetReactivePower") {
 			return
@@ -2426,6 +2528,7 @@ func (x *DynamicACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSETargetReactivePowerL2.Present {
 		e.Event(3-at, 9-at)
+		e.In()
 		x.EVSETargetReactivePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVSETargetReactivePower_L2") {
 			return
@@ -2434,6 +2537,7 @@ func (x *DynamicACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSETargetReactivePowerL3.Present {
 		e.Event(4-at, 9-at)
+		e.In()
 		x.EVSETargetReactivePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVSETargetReactivePower_L3") {
 			return
@@ -2442,6 +2546,7 @@ func (x *DynamicACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSEPresentActivePower.Present {
 		e.Event(5-at, 9-at)
+		e.In()
 		x.EVSEPresentActivePower.Value.EncodeEXI(e)
 		if e.Out("EVSEPresentActivePower") {
 			return
@@ -2450,6 +2555,7 @@ func (x *DynamicACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSEPresentActivePowerL2.Present {
 		e.Event(6-at, 9-at)
+		e.In()
 		x.EVSEPresentActivePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVSEPresentActivePower_L2") {
 			return
@@ -2458,6 +2564,7 @@ func (x *DynamicACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSEPresentActivePowerL3.Present {
 		e.Event(7-at, 9-at)
+		e.In()
 		x.EVSEPresentActivePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVSEPresentActivePower_L3") {
 			return
@@ -2614,6 +2721,7 @@ func (x *ScheduledACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	at := uint32(0)
 	if x.EVSETargetActivePower.Present {
 		e.Event(0-at, 10-at)
+		e.In()
 		x.EVSETargetActivePower.Value.EncodeEXI(e)
 		if e.Out("EVSETargetActivePower") {
 			return
@@ -2622,6 +2730,7 @@ func (x *ScheduledACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSETargetActivePowerL2.Present {
 		e.Event(1-at, 10-at)
+		e.In()
 		x.EVSETargetActivePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVSETargetActivePower_L2") {
 			return
@@ -2630,6 +2739,7 @@ func (x *ScheduledACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSETargetActivePowerL3.Present {
 		e.Event(2-at, 10-at)
+		e.In()
 		x.EVSETargetActivePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVSETargetActivePower_L3") {
 			return
@@ -2638,6 +2748,7 @@ func (x *ScheduledACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSETargetReactivePower.Present {
 		e.Event(3-at, 10-at)
+		e.In()
 		x.EVSETargetReactivePower.Value.EncodeEXI(e)
 		if e.Out("EVSETargetReactivePower") {
 			return
@@ -2646,6 +2757,7 @@ func (x *ScheduledACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSETargetReactivePowerL2.Present {
 		e.Event(4-at, 10-at)
+		e.In()
 		x.EVSETargetReactivePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVSETargetReactivePower_L2") {
 			return
@@ -2654,6 +2766,7 @@ func (x *ScheduledACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSETargetReactivePowerL3.Present {
 		e.Event(5-at, 10-at)
+		e.In()
 		x.EVSETargetReactivePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVSETargetReactivePower_L3") {
 			return
@@ -2662,6 +2775,7 @@ func (x *ScheduledACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSEPresentActivePower.Present {
 		e.Event(6-at, 10-at)
+		e.In()
 		x.EVSEPresentActivePower.Value.EncodeEXI(e)
 		if e.Out("EVSEPresentActivePower") {
 			return
@@ -2670,6 +2784,7 @@ func (x *ScheduledACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSEPresentActivePowerL2.Present {
 		e.Event(7-at, 10-at)
+		e.In()
 		x.EVSEPresentActivePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVSEPresentActivePower_L2") {
 			return
@@ -2678,6 +2793,7 @@ func (x *ScheduledACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSEPresentActivePowerL3.Present {
 		e.Event(8-at, 10-at)
+		e.In()
 		x.EVSEPresentActivePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVSEPresentActivePower_L3") {
 			return
@@ -2833,6 +2949,7 @@ func (x *ACChargeLoopRes) DecodeEXI(d *exi.Decoder) {
 // EncodeEXI writes the element's content and end.
 func (x *ACChargeLoopRes) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
+	e.In()
 	x.Header.EncodeEXI(e)
 	if e.Out("Header") {
 		return
@@ -2841,6 +2958,7 @@ func (x *ACChargeLoopRes) EncodeEXI(e *exi.Encoder) {
 	at := uint32(0)
 	if x.EVSEStatus.Present {
 		e.Event(0-at, 9-at)
+		e.In()
 		x.EVSEStatus.Value.EncodeEXI(e)
 		if e.Out("EVSEStatus") {
 			return
@@ -2849,6 +2967,7 @@ func (x *ACChargeLoopRes) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.MeterInfo.Present {
 		e.Event(1-at, 9-at)
+		e.In()
 		x.MeterInfo.Value.EncodeEXI(e)
 		if e.Out("MeterInfo") {
 			return
@@ -2857,6 +2976,7 @@ func (x *ACChargeLoopRes) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.Receipt.Present {
 		e.Event(2-at, 9-at)
+		e.In()
 		x.Receipt.Value.EncodeEXI(e)
 		if e.Out("Receipt") {
 			return
@@ -2865,6 +2985,7 @@ func (x *ACChargeLoopRes) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSETargetFrequency.Present {
 		e.Event(3-at, 9-at)
+		e.In()
 		x.EVSETargetFrequency.Value.EncodeEXI(e)
 		if e.Out("EVSETargetFrequency") {
 			return
@@ -2878,6 +2999,7 @@ func (x *ACChargeLoopRes) EncodeEXI(e *exi.Encoder) {
 			e.Missing("BPT_Dynamic_AC_CLResControlMode")
 			return
 		}
+		e.In()
 		v.EncodeEXI(e)
 		if e.Out("BPT_Dynamic_AC_CLResControlMode") {
 			return
@@ -2888,6 +3010,7 @@ func (x *ACChargeLoopRes) EncodeEXI(e *exi.Encoder) {
 			e.Missing("BPT_Scheduled_AC_CLResControlMode")
 			return
 		}
+		e.In()
 		v.EncodeEXI(e)
 		if e.Out("BPT_Scheduled_AC_CLResControlMode") {
 			return
@@ -2898,6 +3021,7 @@ func (x *ACChargeLoopRes) EncodeEXI(e *exi.Encoder) {
 			e.Missing("Dynamic_AC_CLResControlMode")
 			return
 		}
+		e.In()
 		v.EncodeEXI(e)
 		if e.Out("Dynamic_AC_CLResControlMode") {
 			return
@@ -2908,6 +3032,7 @@ func (x *ACChargeLoopRes) EncodeEXI(e *exi.Encoder) {
 			e.Missing("Scheduled_AC_CLResControlMode")
 			return
 		}
+		e.In()
 		v.EncodeEXI(e)
 		if e.Out("Scheduled_AC_CLResControlMode") {
 			return

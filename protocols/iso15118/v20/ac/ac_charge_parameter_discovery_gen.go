@@ -75,6 +75,7 @@ func (x *ACCPDReqEnergyTransferMode) DecodeEXI(d *exi.Decoder) {
 // EncodeEXI writes the element's content and end.
 func (x *ACCPDReqEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
+	e.In()
 	x.EVMaximumChargePower.EncodeEXI(e)
 	if e.Out("EVMaximumChargePower") {
 		return
@@ -82,6 +83,7 @@ func (x *ACCPDReqEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	at := uint32(0)
 	if x.EVMaximumChargePowerL2.Present {
 		e.Event(0-at, 3-at)
+		e.In()
 		x.EVMaximumChargePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVMaximumChargePower_L2") {
 			return
@@ -90,6 +92,7 @@ func (x *ACCPDReqEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMaximumChargePowerL3.Present {
 		e.Event(1-at, 3-at)
+		e.In()
 		x.EVMaximumChargePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVMaximumChargePower_L3") {
 			return
@@ -97,6 +100,7 @@ func (x *ACCPDReqEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 		at = 2
 	}
 	e.Event(2-at, 3-at)
+	e.In()
 	x.EVMinimumChargePower.EncodeEXI(e)
 	if e.Out("EVMinimumChargePower") {
 		return
@@ -104,6 +108,7 @@ func (x *ACCPDReqEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	at = 0
 	if x.EVMinimumChargePowerL2.Present {
 		e.Event(0-at, 3-at)
+		e.In()
 		x.EVMinimumChargePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVMinimumChargePower_L2") {
 			return
@@ -112,6 +117,7 @@ func (x *ACCPDReqEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMinimumChargePowerL3.Present {
 		e.Event(1-at, 3-at)
+		e.In()
 		x.EVMinimumChargePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVMinimumChargePower_L3") {
 			return
@@ -269,6 +275,7 @@ func (x *BPTACCPDReqEnergyTransferMode) DecodeEXI(d *exi.Decoder) {
 // EncodeEXI writes the element's content and end.
 func (x *BPTACCPDReqEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
+	e.In()
 	x.EVMaximumChargePower.EncodeEXI(e)
 	if e.Out("EVMaximumChargePower") {
 		return
@@ -276,6 +283,7 @@ func (x *BPTACCPDReqEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	at := uint32(0)
 	if x.EVMaximumChargePowerL2.Present {
 		e.Event(0-at, 3-at)
+		e.In()
 		x.EVMaximumChargePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVMaximumChargePower_L2") {
 			return
@@ -284,6 +292,7 @@ func (x *BPTACCPDReqEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMaximumChargePowerL3.Present {
 		e.Event(1-at, 3-at)
+		e.In()
 		x.EVMaximumChargePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVMaximumChargePower_L3") {
 			return
@@ -291,6 +300,7 @@ func (x *BPTACCPDReqEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 		at = 2
 	}
 	e.Event(2-at, 3-at)
+	e.In()
 	x.EVMinimumChargePower.EncodeEXI(e)
 	if e.Out("EVMinimumChargePower") {
 		return
@@ -298,6 +308,7 @@ func (x *BPTACCPDReqEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	at = 0
 	if x.EVMinimumChargePowerL2.Present {
 		e.Event(0-at, 3-at)
+		e.In()
 		x.EVMinimumChargePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVMinimumChargePower_L2") {
 			return
@@ -306,6 +317,7 @@ func (x *BPTACCPDReqEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMinimumChargePowerL3.Present {
 		e.Event(1-at, 3-at)
+		e.In()
 		x.EVMinimumChargePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVMinimumChargePower_L3") {
 			return
@@ -313,6 +325,7 @@ func (x *BPTACCPDReqEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 		at = 2
 	}
 	e.Event(2-at, 3-at)
+	e.In()
 	x.EVMaximumDischargePower.EncodeEXI(e)
 	if e.Out("EVMaximumDischargePower") {
 		return
@@ -320,6 +333,7 @@ func (x *BPTACCPDReqEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	at = 0
 	if x.EVMaximumDischargePowerL2.Present {
 		e.Event(0-at, 3-at)
+		e.In()
 		x.EVMaximumDischargePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVMaximumDischargePower_L2") {
 			return
@@ -328,6 +342,7 @@ func (x *BPTACCPDReqEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMaximumDischargePowerL3.Present {
 		e.Event(1-at, 3-at)
+		e.In()
 		x.EVMaximumDischargePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVMaximumDischargePower_L3") {
 			return
@@ -335,6 +350,7 @@ func (x *BPTACCPDReqEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 		at = 2
 	}
 	e.Event(2-at, 3-at)
+	e.In()
 	x.EVMinimumDischargePower.EncodeEXI(e)
 	if e.Out("EVMinimumDischargePower") {
 		return
@@ -342,6 +358,7 @@ func (x *BPTACCPDReqEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	at = 0
 	if x.EVMinimumDischargePowerL2.Present {
 		e.Event(0-at, 3-at)
+		e.In()
 		x.EVMinimumDischargePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVMinimumDischargePower_L2") {
 			return
@@ -350,6 +367,7 @@ func (x *BPTACCPDReqEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMinimumDischargePowerL3.Present {
 		e.Event(1-at, 3-at)
+		e.In()
 		x.EVMinimumDischargePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVMinimumDischargePower_L3") {
 			return
@@ -461,6 +479,7 @@ func (x *ACChargeParameterDiscoveryReq) DecodeEXI(d *exi.Decoder) {
 // EncodeEXI writes the element's content and end.
 func (x *ACChargeParameterDiscoveryReq) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
+	e.In()
 	x.Header.EncodeEXI(e)
 	if e.Out("Header") {
 		return
@@ -472,6 +491,7 @@ func (x *ACChargeParameterDiscoveryReq) EncodeEXI(e *exi.Encoder) {
 			e.Missing("AC_CPDReqEnergyTransferMode")
 			return
 		}
+		e.In()
 		v.EncodeEXI(e)
 		if e.Out("AC_CPDReqEnergyTransferMode") {
 			return
@@ -482,6 +502,7 @@ func (x *ACChargeParameterDiscoveryReq) EncodeEXI(e *exi.Encoder) {
 			e.Missing("BPT_AC_CPDReqEnergyTransferMode")
 			return
 		}
+		e.In()
 		v.EncodeEXI(e)
 		if e.Out("BPT_AC_CPDReqEnergyTransferMode") {
 			return
@@ -623,6 +644,7 @@ func (x *ACCPDResEnergyTransferMode) DecodeEXI(d *exi.Decoder) {
 // EncodeEXI writes the element's content and end.
 func (x *ACCPDResEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
+	e.In()
 	x.EVSEMaximumChargePower.EncodeEXI(e)
 	if e.Out("EVSEMaximumChargePower") {
 		return
@@ -630,6 +652,7 @@ func (x *ACCPDResEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	at := uint32(0)
 	if x.EVSEMaximumChargePowerL2.Present {
 		e.Event(0-at, 3-at)
+		e.In()
 		x.EVSEMaximumChargePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVSEMaximumChargePower_L2") {
 			return
@@ -638,6 +661,7 @@ func (x *ACCPDResEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSEMaximumChargePowerL3.Present {
 		e.Event(1-at, 3-at)
+		e.In()
 		x.EVSEMaximumChargePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVSEMaximumChargePower_L3") {
 			return
@@ -645,6 +669,7 @@ func (x *ACCPDResEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 		at = 2
 	}
 	e.Event(2-at, 3-at)
+	e.In()
 	x.EVSEMinimumChargePower.EncodeEXI(e)
 	if e.Out("EVSEMinimumChargePower") {
 		return
@@ -652,6 +677,7 @@ func (x *ACCPDResEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	at = 0
 	if x.EVSEMinimumChargePowerL2.Present {
 		e.Event(0-at, 3-at)
+		e.In()
 		x.EVSEMinimumChargePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVSEMinimumChargePower_L2") {
 			return
@@ -660,6 +686,7 @@ func (x *ACCPDResEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSEMinimumChargePowerL3.Present {
 		e.Event(1-at, 3-at)
+		e.In()
 		x.EVSEMinimumChargePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVSEMinimumChargePower_L3") {
 			return
@@ -667,6 +694,7 @@ func (x *ACCPDResEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 		at = 2
 	}
 	e.Event(2-at, 3-at)
+	e.In()
 	x.EVSENominalFrequency.EncodeEXI(e)
 	if e.Out("EVSENominalFrequency") {
 		return
@@ -674,6 +702,7 @@ func (x *ACCPDResEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	at = 0
 	if x.MaximumPowerAsymmetry.Present {
 		e.Event(0-at, 6-at)
+		e.In()
 		x.MaximumPowerAsymmetry.Value.EncodeEXI(e)
 		if e.Out("MaximumPowerAsymmetry") {
 			return
@@ -682,6 +711,7 @@ func (x *ACCPDResEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSEPowerRampLimitation.Present {
 		e.Event(1-at, 6-at)
+		e.In()
 		x.EVSEPowerRampLimitation.Value.EncodeEXI(e)
 		if e.Out("EVSEPowerRampLimitation") {
 			return
@@ -690,6 +720,7 @@ func (x *ACCPDResEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSEPresentActivePower.Present {
 		e.Event(2-at, 6-at)
+		e.In()
 		x.EVSEPresentActivePower.Value.EncodeEXI(e)
 		if e.Out("EVSEPresentActivePower") {
 			return
@@ -698,6 +729,7 @@ func (x *ACCPDResEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSEPresentActivePowerL2.Present {
 		e.Event(3-at, 6-at)
+		e.In()
 		x.EVSEPresentActivePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVSEPresentActivePower_L2") {
 			return
@@ -706,6 +738,7 @@ func (x *ACCPDResEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSEPresentActivePowerL3.Present {
 		e.Event(4-at, 6-at)
+		e.In()
 		x.EVSEPresentActivePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVSEPresentActivePower_L3") {
 			return
@@ -940,6 +973,7 @@ func (x *BPTACCPDResEnergyTransferMode) DecodeEXI(d *exi.Decoder) {
 // EncodeEXI writes the element's content and end.
 func (x *BPTACCPDResEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
+	e.In()
 	x.EVSEMaximumChargePower.EncodeEXI(e)
 	if e.Out("EVSEMaximumChargePower") {
 		return
@@ -947,6 +981,7 @@ func (x *BPTACCPDResEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	at := uint32(0)
 	if x.EVSEMaximumChargePowerL2.Present {
 		e.Event(0-at, 3-at)
+		e.In()
 		x.EVSEMaximumChargePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVSEMaximumChargePower_L2") {
 			return
@@ -955,6 +990,7 @@ func (x *BPTACCPDResEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSEMaximumChargePowerL3.Present {
 		e.Event(1-at, 3-at)
+		e.In()
 		x.EVSEMaximumChargePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVSEMaximumChargePower_L3") {
 			return
@@ -962,6 +998,7 @@ func (x *BPTACCPDResEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 		at = 2
 	}
 	e.Event(2-at, 3-at)
+	e.In()
 	x.EVSEMinimumChargePower.EncodeEXI(e)
 	if e.Out("EVSEMinimumChargePower") {
 		return
@@ -969,6 +1006,7 @@ func (x *BPTACCPDResEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	at = 0
 	if x.EVSEMinimumChargePowerL2.Present {
 		e.Event(0-at, 3-at)
+		e.In()
 		x.EVSEMinimumChargePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVSEMinimumChargePower_L2") {
 			return
@@ -977,6 +1015,7 @@ func (x *BPTACCPDResEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSEMinimumChargePowerL3.Present {
 		e.Event(1-at, 3-at)
+		e.In()
 		x.EVSEMinimumChargePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVSEMinimumChargePower_L3") {
 			return
@@ -984,6 +1023,7 @@ func (x *BPTACCPDResEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 		at = 2
 	}
 	e.Event(2-at, 3-at)
+	e.In()
 	x.EVSENominalFrequency.EncodeEXI(e)
 	if e.Out("EVSENominalFrequency") {
 		return
@@ -991,6 +1031,7 @@ func (x *BPTACCPDResEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	at = 0
 	if x.MaximumPowerAsymmetry.Present {
 		e.Event(0-at, 6-at)
+		e.In()
 		x.MaximumPowerAsymmetry.Value.EncodeEXI(e)
 		if e.Out("MaximumPowerAsymmetry") {
 			return
@@ -999,6 +1040,7 @@ func (x *BPTACCPDResEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSEPowerRampLimitation.Present {
 		e.Event(1-at, 6-at)
+		e.In()
 		x.EVSEPowerRampLimitation.Value.EncodeEXI(e)
 		if e.Out("EVSEPowerRampLimitation") {
 			return
@@ -1007,6 +1049,7 @@ func (x *BPTACCPDResEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSEPresentActivePower.Present {
 		e.Event(2-at, 6-at)
+		e.In()
 		x.EVSEPresentActivePower.Value.EncodeEXI(e)
 		if e.Out("EVSEPresentActivePower") {
 			return
@@ -1015,6 +1058,7 @@ func (x *BPTACCPDResEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSEPresentActivePowerL2.Present {
 		e.Event(3-at, 6-at)
+		e.In()
 		x.EVSEPresentActivePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVSEPresentActivePower_L2") {
 			return
@@ -1023,6 +1067,7 @@ func (x *BPTACCPDResEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSEPresentActivePowerL3.Present {
 		e.Event(4-at, 6-at)
+		e.In()
 		x.EVSEPresentActivePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVSEPresentActivePower_L3") {
 			return
@@ -1030,6 +1075,7 @@ func (x *BPTACCPDResEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 		at = 5
 	}
 	e.Event(5-at, 6-at)
+	e.In()
 	x.EVSEMaximumDischargePower.EncodeEXI(e)
 	if e.Out("EVSEMaximumDischargePower") {
 		return
@@ -1037,6 +1083,7 @@ func (x *BPTACCPDResEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	at = 0
 	if x.EVSEMaximumDischargePowerL2.Present {
 		e.Event(0-at, 3-at)
+		e.In()
 		x.EVSEMaximumDischargePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVSEMaximumDischargePower_L2") {
 			return
@@ -1045,6 +1092,7 @@ func (x *BPTACCPDResEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSEMaximumDischargePowerL3.Present {
 		e.Event(1-at, 3-at)
+		e.In()
 		x.EVSEMaximumDischargePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVSEMaximumDischargePower_L3") {
 			return
@@ -1052,6 +1100,7 @@ func (x *BPTACCPDResEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 		at = 2
 	}
 	e.Event(2-at, 3-at)
+	e.In()
 	x.EVSEMinimumDischargePower.EncodeEXI(e)
 	if e.Out("EVSEMinimumDischargePower") {
 		return
@@ -1059,6 +1108,7 @@ func (x *BPTACCPDResEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	at = 0
 	if x.EVSEMinimumDischargePowerL2.Present {
 		e.Event(0-at, 3-at)
+		e.In()
 		x.EVSEMinimumDischargePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVSEMinimumDischargePower_L2") {
 			return
@@ -1067,6 +1117,7 @@ func (x *BPTACCPDResEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSEMinimumDischargePowerL3.Present {
 		e.Event(1-at, 3-at)
+		e.In()
 		x.EVSEMinimumDischargePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVSEMinimumDischargePower_L3") {
 			return
@@ -1209,6 +1260,7 @@ func (x *ACChargeParameterDiscoveryRes) DecodeEXI(d *exi.Decoder) {
 // EncodeEXI writes the element's content and end.
 func (x *ACChargeParameterDiscoveryRes) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
+	e.In()
 	x.Header.EncodeEXI(e)
 	if e.Out("Header") {
 		return
@@ -1221,6 +1273,7 @@ func (x *ACChargeParameterDiscoveryRes) EncodeEXI(e *exi.Encoder) {
 			e.Missing("AC_CPDResEnergyTransferMode")
 			return
 		}
+		e.In()
 		v.EncodeEXI(e)
 		if e.Out("AC_CPDResEnergyTransferMode") {
 			return
@@ -1231,6 +1284,7 @@ func (x *ACChargeParameterDiscoveryRes) EncodeEXI(e *exi.Encoder) {
 			e.Missing("BPT_AC_CPDResEnergyTransferMode")
 			return
 		}
+		e.In()
 		v.EncodeEXI(e)
 		if e.Out("BPT_AC_CPDResEnergyTransferMode") {
 			return

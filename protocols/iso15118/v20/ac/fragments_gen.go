@@ -112,6 +112,7 @@ func AppendACChargeLoopReqFragment(dst []byte, v *ACChargeLoopReq) ([]byte, erro
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(2, 8)
+	e.In()
 	v.EncodeEXI(&e)
 	e.Out("AC_ChargeLoopReq")
 	e.Bits(155, 8)
@@ -123,6 +124,7 @@ func AppendACChargeLoopResFragment(dst []byte, v *ACChargeLoopRes) ([]byte, erro
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(3, 8)
+	e.In()
 	v.EncodeEXI(&e)
 	e.Out("AC_ChargeLoopRes")
 	e.Bits(155, 8)
@@ -134,6 +136,7 @@ func AppendACChargeParameterDiscoveryReqFragment(dst []byte, v *ACChargeParamete
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(4, 8)
+	e.In()
 	v.EncodeEXI(&e)
 	e.Out("AC_ChargeParameterDiscoveryReq")
 	e.Bits(155, 8)
@@ -145,6 +148,7 @@ func AppendACChargeParameterDiscoveryResFragment(dst []byte, v *ACChargeParamete
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(5, 8)
+	e.In()
 	v.EncodeEXI(&e)
 	e.Out("AC_ChargeParameterDiscoveryRes")
 	e.Bits(155, 8)

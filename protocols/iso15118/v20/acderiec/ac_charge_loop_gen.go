@@ -226,21 +226,25 @@ func (x *BPTDynamicACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 		at = 1
 	}
 	e.Event(1-at, 2-at)
+	e.In()
 	x.EVTargetEnergyRequest.EncodeEXI(e)
 	if e.Out("EVTargetEnergyRequest") {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.EVMaximumEnergyRequest.EncodeEXI(e)
 	if e.Out("EVMaximumEnergyRequest") {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.EVMinimumEnergyRequest.EncodeEXI(e)
 	if e.Out("EVMinimumEnergyRequest") {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.EVMaximumChargePower.EncodeEXI(e)
 	if e.Out("EVMaximumChargePower") {
 		return
@@ -248,6 +252,7 @@ func (x *BPTDynamicACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	at = 0
 	if x.EVMaximumChargePowerL2.Present {
 		e.Event(0-at, 3-at)
+		e.In()
 		x.EVMaximumChargePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVMaximumChargePower_L2") {
 			return
@@ -256,6 +261,7 @@ func (x *BPTDynamicACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMaximumChargePowerL3.Present {
 		e.Event(1-at, 3-at)
+		e.In()
 		x.EVMaximumChargePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVMaximumChargePower_L3") {
 			return
@@ -263,6 +269,7 @@ func (x *BPTDynamicACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 		at = 2
 	}
 	e.Event(2-at, 3-at)
+	e.In()
 	x.EVMinimumChargePower.EncodeEXI(e)
 	if e.Out("EVMinimumChargePower") {
 		return
@@ -270,6 +277,7 @@ func (x *BPTDynamicACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	at = 0
 	if x.EVMinimumChargePowerL2.Present {
 		e.Event(0-at, 3-at)
+		e.In()
 		x.EVMinimumChargePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVMinimumChargePower_L2") {
 			return
@@ -278,6 +286,7 @@ func (x *BPTDynamicACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMinimumChargePowerL3.Present {
 		e.Event(1-at, 3-at)
+		e.In()
 		x.EVMinimumChargePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVMinimumChargePower_L3") {
 			return
@@ -285,6 +294,7 @@ func (x *BPTDynamicACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 		at = 2
 	}
 	e.Event(2-at, 3-at)
+	e.In()
 	x.EVPresentActivePower.EncodeEXI(e)
 	if e.Out("EVPresentActivePower") {
 		return
@@ -292,6 +302,7 @@ func (x *BPTDynamicACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	at = 0
 	if x.EVPresentActivePowerL2.Present {
 		e.Event(0-at, 3-at)
+		e.In()
 		x.EVPresentActivePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVPresentActivePower_L2") {
 			return
@@ -300,6 +311,7 @@ func (x *BPTDynamicACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVPresentActivePowerL3.Present {
 		e.Event(1-at, 3-at)
+		e.In()
 		x.EVPresentActivePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVPresentActivePower_L3") {
 			return
@@ -307,6 +319,7 @@ func (x *BPTDynamicACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 		at = 2
 	}
 	e.Event(2-at, 3-at)
+	e.In()
 	x.EVPresentReactivePower.EncodeEXI(e)
 	if e.Out("EVPresentReactivePower") {
 		return
@@ -314,6 +327,7 @@ func (x *BPTDynamicACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	at = 0
 	if x.EVPresentReactivePowerL2.Present {
 		e.Event(0-at, 3-at)
+		e.In()
 		x.EVPresentReactivePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVPresentReactivePower_L2") {
 			return
@@ -322,6 +336,7 @@ func (x *BPTDynamicACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVPresentReactivePowerL3.Present {
 		e.Event(1-at, 3-at)
+		e.In()
 		x.EVPresentReactivePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVPresentReactivePower_L3") {
 			return
@@ -329,6 +344,7 @@ func (x *BPTDynamicACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 		at = 2
 	}
 	e.Event(2-at, 3-at)
+	e.In()
 	x.EVMaximumDischargePower.EncodeEXI(e)
 	if e.Out("EVMaximumDischargePower") {
 		return
@@ -336,6 +352,7 @@ func (x *BPTDynamicACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	at = 0
 	if x.EVMaximumDischargePowerL2.Present {
 		e.Event(0-at, 3-at)
+		e.In()
 		x.EVMaximumDischargePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVMaximumDischargePower_L2") {
 			return
@@ -344,6 +361,7 @@ func (x *BPTDynamicACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMaximumDischargePowerL3.Present {
 		e.Event(1-at, 3-at)
+		e.In()
 		x.EVMaximumDischargePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVMaximumDischargePower_L3") {
 			return
@@ -351,6 +369,7 @@ func (x *BPTDynamicACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 		at = 2
 	}
 	e.Event(2-at, 3-at)
+	e.In()
 	x.EVMinimumDischargePower.EncodeEXI(e)
 	if e.Out("EVMinimumDischargePower") {
 		return
@@ -358,6 +377,7 @@ func (x *BPTDynamicACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	at = 0
 	if x.EVMinimumDischargePowerL2.Present {
 		e.Event(0-at, 5-at)
+		e.In()
 		x.EVMinimumDischargePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVMinimumDischargePower_L2") {
 			return
@@ -366,6 +386,7 @@ func (x *BPTDynamicACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMinimumDischargePowerL3.Present {
 		e.Event(1-at, 5-at)
+		e.In()
 		x.EVMinimumDischargePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVMinimumDischargePower_L3") {
 			return
@@ -374,6 +395,7 @@ func (x *BPTDynamicACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMaximumV2XEnergyRequest.Present {
 		e.Event(2-at, 5-at)
+		e.In()
 		x.EVMaximumV2XEnergyRequest.Value.EncodeEXI(e)
 		if e.Out("EVMaximumV2XEnergyRequest") {
 			return
@@ -382,6 +404,7 @@ func (x *BPTDynamicACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMinimumV2XEnergyRequest.Present {
 		e.Event(3-at, 5-at)
+		e.In()
 		x.EVMinimumV2XEnergyRequest.Value.EncodeEXI(e)
 		if e.Out("EVMinimumV2XEnergyRequest") {
 			return
@@ -683,6 +706,7 @@ func (x *BPTScheduledACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	at := uint32(0)
 	if x.EVTargetEnergyRequest.Present {
 		e.Event(0-at, 10-at)
+		e.In()
 		x.EVTargetEnergyRequest.Value.EncodeEXI(e)
 		if e.Out("EVTargetEnergyRequest") {
 			return
@@ -691,6 +715,7 @@ func (x *BPTScheduledACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMaximumEnergyRequest.Present {
 		e.Event(1-at, 10-at)
+		e.In()
 		x.EVMaximumEnergyRequest.Value.EncodeEXI(e)
 		if e.Out("EVMaximumEnergyRequest") {
 			return
@@ -699,6 +724,7 @@ func (x *BPTScheduledACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMinimumEnergyRequest.Present {
 		e.Event(2-at, 10-at)
+		e.In()
 		x.EVMinimumEnergyRequest.Value.EncodeEXI(e)
 		if e.Out("EVMinimumEnergyRequest") {
 			return
@@ -707,6 +733,7 @@ func (x *BPTScheduledACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMaximumChargePower.Present {
 		e.Event(3-at, 10-at)
+		e.In()
 		x.EVMaximumChargePower.Value.EncodeEXI(e)
 		if e.Out("EVMaximumChargePower") {
 			return
@@ -715,6 +742,7 @@ func (x *BPTScheduledACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMaximumChargePowerL2.Present {
 		e.Event(4-at, 10-at)
+		e.In()
 		x.EVMaximumChargePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVMaximumChargePower_L2") {
 			return
@@ -723,6 +751,7 @@ func (x *BPTScheduledACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMaximumChargePowerL3.Present {
 		e.Event(5-at, 10-at)
+		e.In()
 		x.EVMaximumChargePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVMaximumChargePower_L3") {
 			return
@@ -731,6 +760,7 @@ func (x *BPTScheduledACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMinimumChargePower.Present {
 		e.Event(6-at, 10-at)
+		e.In()
 		x.EVMinimumChargePower.Value.EncodeEXI(e)
 		if e.Out("EVMinimumChargePower") {
 			return
@@ -739,6 +769,7 @@ func (x *BPTScheduledACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMinimumChargePowerL2.Present {
 		e.Event(7-at, 10-at)
+		e.In()
 		x.EVMinimumChargePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVMinimumChargePower_L2") {
 			return
@@ -747,6 +778,7 @@ func (x *BPTScheduledACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMinimumChargePowerL3.Present {
 		e.Event(8-at, 10-at)
+		e.In()
 		x.EVMinimumChargePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVMinimumChargePower_L3") {
 			return
@@ -754,6 +786,7 @@ func (x *BPTScheduledACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 		at = 9
 	}
 	e.Event(9-at, 10-at)
+	e.In()
 	x.EVPresentActivePower.EncodeEXI(e)
 	if e.Out("EVPresentActivePower") {
 		return
@@ -761,6 +794,7 @@ func (x *BPTScheduledACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	at = 0
 	if x.EVPresentActivePowerL2.Present {
 		e.Event(0-at, 12-at)
+		e.In()
 		x.EVPresentActivePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVPresentActivePower_L2") {
 			return
@@ -769,6 +803,7 @@ func (x *BPTScheduledACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVPresentActivePowerL3.Present {
 		e.Event(1-at, 12-at)
+		e.In()
 		x.EVPresentActivePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVPresentActivePower_L3") {
 			return
@@ -777,6 +812,7 @@ func (x *BPTScheduledACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVPresentReactivePower.Present {
 		e.Event(2-at, 12-at)
+		e.In()
 		x.EVPresentReactivePower.Value.EncodeEXI(e)
 		if e.Out("EVPresentReactivePower") {
 			return
@@ -785,6 +821,7 @@ func (x *BPTScheduledACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVPresentReactivePowerL2.Present {
 		e.Event(3-at, 12-at)
+		e.In()
 		x.EVPresentReactivePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVPresentReactivePower_L2") {
 			return
@@ -793,6 +830,7 @@ func (x *BPTScheduledACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVPresentReactivePowerL3.Present {
 		e.Event(4-at, 12-at)
+		e.In()
 		x.EVPresentReactivePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVPresentReactivePower_L3") {
 			return
@@ -801,6 +839,7 @@ func (x *BPTScheduledACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMaximumDischargePower.Present {
 		e.Event(5-at, 12-at)
+		e.In()
 		x.EVMaximumDischargePower.Value.EncodeEXI(e)
 		if e.Out("EVMaximumDischargePower") {
 			return
@@ -809,6 +848,7 @@ func (x *BPTScheduledACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMaximumDischargePowerL2.Present {
 		e.Event(6-at, 12-at)
+		e.In()
 		x.EVMaximumDischargePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVMaximumDischargePower_L2") {
 			return
@@ -817,6 +857,7 @@ func (x *BPTScheduledACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMaximumDischargePowerL3.Present {
 		e.Event(7-at, 12-at)
+		e.In()
 		x.EVMaximumDischargePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVMaximumDischargePower_L3") {
 			return
@@ -825,6 +866,7 @@ func (x *BPTScheduledACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMinimumDischargePower.Present {
 		e.Event(8-at, 12-at)
+		e.In()
 		x.EVMinimumDischargePower.Value.EncodeEXI(e)
 		if e.Out("EVMinimumDischargePower") {
 			return
@@ -833,6 +875,7 @@ func (x *BPTScheduledACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMinimumDischargePowerL2.Present {
 		e.Event(9-at, 12-at)
+		e.In()
 		x.EVMinimumDischargePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVMinimumDischargePower_L2") {
 			return
@@ -841,6 +884,7 @@ func (x *BPTScheduledACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMinimumDischargePowerL3.Present {
 		e.Event(10-at, 12-at)
+		e.In()
 		x.EVMinimumDischargePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVMinimumDischargePower_L3") {
 			return
@@ -1240,21 +1284,25 @@ func (x *DERDynamicACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 		at = 1
 	}
 	e.Event(1-at, 2-at)
+	e.In()
 	x.EVTargetEnergyRequest.EncodeEXI(e)
 	if e.Out("EVTargetEnergyRequest") {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.EVMaximumEnergyRequest.EncodeEXI(e)
 	if e.Out("EVMaximumEnergyRequest") {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.EVMinimumEnergyRequest.EncodeEXI(e)
 	if e.Out("EVMinimumEnergyRequest") {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.EVMaximumChargePower.EncodeEXI(e)
 	if e.Out("EVMaximumChargePower") {
 		return
@@ -1262,6 +1310,7 @@ func (x *DERDynamicACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	at = 0
 	if x.EVMaximumChargePowerL2.Present {
 		e.Event(0-at, 3-at)
+		e.In()
 		x.EVMaximumChargePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVMaximumChargePower_L2") {
 			return
@@ -1270,6 +1319,7 @@ func (x *DERDynamicACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMaximumChargePowerL3.Present {
 		e.Event(1-at, 3-at)
+		e.In()
 		x.EVMaximumChargePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVMaximumChargePower_L3") {
 			return
@@ -1277,6 +1327,7 @@ func (x *DERDynamicACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 		at = 2
 	}
 	e.Event(2-at, 3-at)
+	e.In()
 	x.EVMinimumChargePower.EncodeEXI(e)
 	if e.Out("EVMinimumChargePower") {
 		return
@@ -1284,6 +1335,7 @@ func (x *DERDynamicACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	at = 0
 	if x.EVMinimumChargePowerL2.Present {
 		e.Event(0-at, 3-at)
+		e.In()
 		x.EVMinimumChargePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVMinimumChargePower_L2") {
 			return
@@ -1292,6 +1344,7 @@ func (x *DERDynamicACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMinimumChargePowerL3.Present {
 		e.Event(1-at, 3-at)
+		e.In()
 		x.EVMinimumChargePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVMinimumChargePower_L3") {
 			return
@@ -1299,6 +1352,7 @@ func (x *DERDynamicACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 		at = 2
 	}
 	e.Event(2-at, 3-at)
+	e.In()
 	x.EVPresentActivePower.EncodeEXI(e)
 	if e.Out("EVPresentActivePower") {
 		return
@@ -1306,6 +1360,7 @@ func (x *DERDynamicACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	at = 0
 	if x.EVPresentActivePowerL2.Present {
 		e.Event(0-at, 3-at)
+		e.In()
 		x.EVPresentActivePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVPresentActivePower_L2") {
 			return
@@ -1314,6 +1369,7 @@ func (x *DERDynamicACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVPresentActivePowerL3.Present {
 		e.Event(1-at, 3-at)
+		e.In()
 		x.EVPresentActivePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVPresentActivePower_L3") {
 			return
@@ -1321,6 +1377,7 @@ func (x *DERDynamicACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 		at = 2
 	}
 	e.Event(2-at, 3-at)
+	e.In()
 	x.EVPresentReactivePower.EncodeEXI(e)
 	if e.Out("EVPresentReactivePower") {
 		return
@@ -1328,6 +1385,7 @@ func (x *DERDynamicACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	at = 0
 	if x.EVPresentReactivePowerL2.Present {
 		e.Event(0-at, 3-at)
+		e.In()
 		x.EVPresentReactivePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVPresentReactivePower_L2") {
 			return
@@ -1336,6 +1394,7 @@ func (x *DERDynamicACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVPresentReactivePowerL3.Present {
 		e.Event(1-at, 3-at)
+		e.In()
 		x.EVPresentReactivePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVPresentReactivePower_L3") {
 			return
@@ -1343,6 +1402,7 @@ func (x *DERDynamicACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 		at = 2
 	}
 	e.Event(2-at, 3-at)
+	e.In()
 	x.EVMaximumDischargePower.EncodeEXI(e)
 	if e.Out("EVMaximumDischargePower") {
 		return
@@ -1350,6 +1410,7 @@ func (x *DERDynamicACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	at = 0
 	if x.EVMaximumDischargePowerL2.Present {
 		e.Event(0-at, 3-at)
+		e.In()
 		x.EVMaximumDischargePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVMaximumDischargePower_L2") {
 			return
@@ -1358,6 +1419,7 @@ func (x *DERDynamicACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMaximumDischargePowerL3.Present {
 		e.Event(1-at, 3-at)
+		e.In()
 		x.EVMaximumDischargePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVMaximumDischargePower_L3") {
 			return
@@ -1365,6 +1427,7 @@ func (x *DERDynamicACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 		at = 2
 	}
 	e.Event(2-at, 3-at)
+	e.In()
 	x.EVMinimumDischargePower.EncodeEXI(e)
 	if e.Out("EVMinimumDischargePower") {
 		return
@@ -1372,6 +1435,7 @@ func (x *DERDynamicACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	at = 0
 	if x.EVMinimumDischargePowerL2.Present {
 		e.Event(0-at, 9-at)
+		e.In()
 		x.EVMinimumDischargePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVMinimumDischargePower_L2") {
 			return
@@ -1380,6 +1444,7 @@ func (x *DERDynamicACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMinimumDischargePowerL3.Present {
 		e.Event(1-at, 9-at)
+		e.In()
 		x.EVMinimumDischargePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVMinimumDischargePower_L3") {
 			return
@@ -1388,6 +1453,7 @@ func (x *DERDynamicACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMaximumChargeReactivePower.Present {
 		e.Event(2-at, 9-at)
+		e.In()
 		x.EVMaximumChargeReactivePower.Value.EncodeEXI(e)
 		if e.Out("EVMaximumChargeReactivePower") {
 			return
@@ -1396,6 +1462,7 @@ func (x *DERDynamicACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMaximumChargeReactivePowerL2.Present {
 		e.Event(3-at, 9-at)
+		e.In()
 		x.EVMaximumChargeReactivePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVMaximumChargeReactivePower_L2") {
 			return
@@ -1404,6 +1471,7 @@ func (x *DERDynamicACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMaximumChargeReactivePowerL3.Present {
 		e.Event(4-at, 9-at)
+		e.In()
 		x.EVMaximumChargeReactivePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVMaximumChargeReactivePower_L3") {
 			return
@@ -1412,6 +1480,7 @@ func (x *DERDynamicACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMaximumDischargeReactivePower.Present {
 		e.Event(5-at, 9-at)
+		e.In()
 		x.EVMaximumDischargeReactivePower.Value.EncodeEXI(e)
 		if e.Out("EVMaximumDischargeReactivePower") {
 			return
@@ -1420,6 +1489,7 @@ func (x *DERDynamicACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMaximumDischargeReactivePowerL2.Present {
 		e.Event(6-at, 9-at)
+		e.In()
 		x.EVMaximumDischargeReactivePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVMaximumDischargeReactivePower_L2") {
 			return
@@ -1428,6 +1498,7 @@ func (x *DERDynamicACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMaximumDischargeReactivePowerL3.Present {
 		e.Event(7-at, 9-at)
+		e.In()
 		x.EVMaximumDischargeReactivePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVMaximumDischargeReactivePower_L3") {
 			return
@@ -1439,6 +1510,7 @@ func (x *DERDynamicACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	at = 0
 	if x.EVMaximumV2XEnergyRequest.Present {
 		e.Event(0-at, 4-at)
+		e.In()
 		x.EVMaximumV2XEnergyRequest.Value.EncodeEXI(e)
 		if e.Out("EVMaximumV2XEnergyRequest") {
 			return
@@ -1447,6 +1519,7 @@ func (x *DERDynamicACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMinimumV2XEnergyRequest.Present {
 		e.Event(1-at, 4-at)
+		e.In()
 		x.EVMinimumV2XEnergyRequest.Value.EncodeEXI(e)
 		if e.Out("EVMinimumV2XEnergyRequest") {
 			return
@@ -1455,6 +1528,7 @@ func (x *DERDynamicACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSessionTotalDischargeEnergyAvailable.Present {
 		e.Event(2-at, 4-at)
+		e.In()
 		x.EVSessionTotalDischargeEnergyAvailable.Value.EncodeEXI(e)
 		if e.Out("EVSessionTotalDischargeEnergyAvailable") {
 			return
@@ -1846,6 +1920,7 @@ func (x *DERScheduledACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	at := uint32(0)
 	if x.EVTargetEnergyRequest.Present {
 		e.Event(0-at, 10-at)
+		e.In()
 		x.EVTargetEnergyRequest.Value.EncodeEXI(e)
 		if e.Out("EVTargetEnergyRequest") {
 			return
@@ -1854,6 +1929,7 @@ func (x *DERScheduledACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMaximumEnergyRequest.Present {
 		e.Event(1-at, 10-at)
+		e.In()
 		x.EVMaximumEnergyRequest.Value.EncodeEXI(e)
 		if e.Out("EVMaximumEnergyRequest") {
 			return
@@ -1862,6 +1938,7 @@ func (x *DERScheduledACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMinimumEnergyRequest.Present {
 		e.Event(2-at, 10-at)
+		e.In()
 		x.EVMinimumEnergyRequest.Value.EncodeEXI(e)
 		if e.Out("EVMinimumEnergyRequest") {
 			return
@@ -1870,6 +1947,7 @@ func (x *DERScheduledACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMaximumChargePower.Present {
 		e.Event(3-at, 10-at)
+		e.In()
 		x.EVMaximumChargePower.Value.EncodeEXI(e)
 		if e.Out("EVMaximumChargePower") {
 			return
@@ -1878,6 +1956,7 @@ func (x *DERScheduledACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMaximumChargePowerL2.Present {
 		e.Event(4-at, 10-at)
+		e.In()
 		x.EVMaximumChargePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVMaximumChargePower_L2") {
 			return
@@ -1886,6 +1965,7 @@ func (x *DERScheduledACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMaximumChargePowerL3.Present {
 		e.Event(5-at, 10-at)
+		e.In()
 		x.EVMaximumChargePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVMaximumChargePower_L3") {
 			return
@@ -1894,6 +1974,7 @@ func (x *DERScheduledACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMinimumChargePower.Present {
 		e.Event(6-at, 10-at)
+		e.In()
 		x.EVMinimumChargePower.Value.EncodeEXI(e)
 		if e.Out("EVMinimumChargePower") {
 			return
@@ -1902,6 +1983,7 @@ func (x *DERScheduledACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMinimumChargePowerL2.Present {
 		e.Event(7-at, 10-at)
+		e.In()
 		x.EVMinimumChargePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVMinimumChargePower_L2") {
 			return
@@ -1910,6 +1992,7 @@ func (x *DERScheduledACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMinimumChargePowerL3.Present {
 		e.Event(8-at, 10-at)
+		e.In()
 		x.EVMinimumChargePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVMinimumChargePower_L3") {
 			return
@@ -1917,6 +2000,7 @@ func (x *DERScheduledACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 		at = 9
 	}
 	e.Event(9-at, 10-at)
+	e.In()
 	x.EVPresentActivePower.EncodeEXI(e)
 	if e.Out("EVPresentActivePower") {
 		return
@@ -1924,6 +2008,7 @@ func (x *DERScheduledACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	at = 0
 	if x.EVPresentActivePowerL2.Present {
 		e.Event(0-at, 6-at)
+		e.In()
 		x.EVPresentActivePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVPresentActivePower_L2") {
 			return
@@ -1932,6 +2017,7 @@ func (x *DERScheduledACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVPresentActivePowerL3.Present {
 		e.Event(1-at, 6-at)
+		e.In()
 		x.EVPresentActivePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVPresentActivePower_L3") {
 			return
@@ -1940,6 +2026,7 @@ func (x *DERScheduledACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVPresentReactivePower.Present {
 		e.Event(2-at, 6-at)
+		e.In()
 		x.EVPresentReactivePower.Value.EncodeEXI(e)
 		if e.Out("EVPresentReactivePower") {
 			return
@@ -1948,6 +2035,7 @@ func (x *DERScheduledACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVPresentReactivePowerL2.Present {
 		e.Event(3-at, 6-at)
+		e.In()
 		x.EVPresentReactivePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVPresentReactivePower_L2") {
 			return
@@ -1956,6 +2044,7 @@ func (x *DERScheduledACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVPresentReactivePowerL3.Present {
 		e.Event(4-at, 6-at)
+		e.In()
 		x.EVPresentReactivePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVPresentReactivePower_L3") {
 			return
@@ -1963,6 +2052,7 @@ func (x *DERScheduledACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 		at = 5
 	}
 	e.Event(5-at, 6-at)
+	e.In()
 	x.EVMaximumDischargePower.EncodeEXI(e)
 	if e.Out("EVMaximumDischargePower") {
 		return
@@ -1970,6 +2060,7 @@ func (x *DERScheduledACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	at = 0
 	if x.EVMaximumDischargePowerL2.Present {
 		e.Event(0-at, 3-at)
+		e.In()
 		x.EVMaximumDischargePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVMaximumDischargePower_L2") {
 			return
@@ -1978,6 +2069,7 @@ func (x *DERScheduledACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMaximumDischargePowerL3.Present {
 		e.Event(1-at, 3-at)
+		e.In()
 		x.EVMaximumDischargePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVMaximumDischargePower_L3") {
 			return
@@ -1985,6 +2077,7 @@ func (x *DERScheduledACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 		at = 2
 	}
 	e.Event(2-at, 3-at)
+	e.In()
 	x.EVMinimumDischargePower.EncodeEXI(e)
 	if e.Out("EVMinimumDischargePower") {
 		return
@@ -1992,6 +2085,7 @@ func (x *DERScheduledACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	at = 0
 	if x.EVMinimumDischargePowerL2.Present {
 		e.Event(0-at, 9-at)
+		e.In()
 		x.EVMinimumDischargePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVMinimumDischargePower_L2") {
 			return
@@ -2000,6 +2094,7 @@ func (x *DERScheduledACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMinimumDischargePowerL3.Present {
 		e.Event(1-at, 9-at)
+		e.In()
 		x.EVMinimumDischargePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVMinimumDischargePower_L3") {
 			return
@@ -2008,6 +2103,7 @@ func (x *DERScheduledACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMaximumChargeReactivePower.Present {
 		e.Event(2-at, 9-at)
+		e.In()
 		x.EVMaximumChargeReactivePower.Value.EncodeEXI(e)
 		if e.Out("EVMaximumChargeReactivePower") {
 			return
@@ -2016,6 +2112,7 @@ func (x *DERScheduledACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMaximumChargeReactivePowerL2.Present {
 		e.Event(3-at, 9-at)
+		e.In()
 		x.EVMaximumChargeReactivePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVMaximumChargeReactivePower_L2") {
 			return
@@ -2024,6 +2121,7 @@ func (x *DERScheduledACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMaximumChargeReactivePowerL3.Present {
 		e.Event(4-at, 9-at)
+		e.In()
 		x.EVMaximumChargeReactivePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVMaximumChargeReactivePower_L3") {
 			return
@@ -2032,6 +2130,7 @@ func (x *DERScheduledACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMaximumDischargeReactivePower.Present {
 		e.Event(5-at, 9-at)
+		e.In()
 		x.EVMaximumDischargeReactivePower.Value.EncodeEXI(e)
 		if e.Out("EVMaximumDischargeReactivePower") {
 			return
@@ -2040,6 +2139,7 @@ func (x *DERScheduledACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMaximumDischargeReactivePowerL2.Present {
 		e.Event(6-at, 9-at)
+		e.In()
 		x.EVMaximumDischargeReactivePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVMaximumDischargeReactivePower_L2") {
 			return
@@ -2048,6 +2148,7 @@ func (x *DERScheduledACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMaximumDischargeReactivePowerL3.Present {
 		e.Event(7-at, 9-at)
+		e.In()
 		x.EVMaximumDischargeReactivePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVMaximumDischargeReactivePower_L3") {
 			return
@@ -2345,21 +2446,25 @@ func (x *DynamicACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 		at = 1
 	}
 	e.Event(1-at, 2-at)
+	e.In()
 	x.EVTargetEnergyRequest.EncodeEXI(e)
 	if e.Out("EVTargetEnergyRequest") {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.EVMaximumEnergyRequest.EncodeEXI(e)
 	if e.Out("EVMaximumEnergyRequest") {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.EVMinimumEnergyRequest.EncodeEXI(e)
 	if e.Out("EVMinimumEnergyRequest") {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.EVMaximumChargePower.EncodeEXI(e)
 	if e.Out("EVMaximumChargePower") {
 		return
@@ -2367,6 +2472,7 @@ func (x *DynamicACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	at = 0
 	if x.EVMaximumChargePowerL2.Present {
 		e.Event(0-at, 3-at)
+		e.In()
 		x.EVMaximumChargePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVMaximumChargePower_L2") {
 			return
@@ -2375,6 +2481,7 @@ func (x *DynamicACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMaximumChargePowerL3.Present {
 		e.Event(1-at, 3-at)
+		e.In()
 		x.EVMaximumChargePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVMaximumChargePower_L3") {
 			return
@@ -2382,6 +2489,7 @@ func (x *DynamicACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 		at = 2
 	}
 	e.Event(2-at, 3-at)
+	e.In()
 	x.EVMinimumChargePower.EncodeEXI(e)
 	if e.Out("EVMinimumChargePower") {
 		return
@@ -2389,6 +2497,7 @@ func (x *DynamicACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	at = 0
 	if x.EVMinimumChargePowerL2.Present {
 		e.Event(0-at, 3-at)
+		e.In()
 		x.EVMinimumChargePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVMinimumChargePower_L2") {
 			return
@@ -2397,6 +2506,7 @@ func (x *DynamicACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMinimumChargePowerL3.Present {
 		e.Event(1-at, 3-at)
+		e.In()
 		x.EVMinimumChargePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVMinimumChargePower_L3") {
 			return
@@ -2404,6 +2514,7 @@ func (x *DynamicACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 		at = 2
 	}
 	e.Event(2-at, 3-at)
+	e.In()
 	x.EVPresentActivePower.EncodeEXI(e)
 	if e.Out("EVPresentActivePower") {
 		return
@@ -2411,6 +2522,7 @@ func (x *DynamicACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	at = 0
 	if x.EVPresentActivePowerL2.Present {
 		e.Event(0-at, 3-at)
+		e.In()
 		x.EVPresentActivePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVPresentActivePower_L2") {
 			return
@@ -2419,6 +2531,7 @@ func (x *DynamicACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVPresentActivePowerL3.Present {
 		e.Event(1-at, 3-at)
+		e.In()
 		x.EVPresentActivePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVPresentActivePower_L3") {
 			return
@@ -2426,6 +2539,7 @@ func (x *DynamicACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 		at = 2
 	}
 	e.Event(2-at, 3-at)
+	e.In()
 	x.EVPresentReactivePower.EncodeEXI(e)
 	if e.Out("EVPresentReactivePower") {
 		return
@@ -2433,6 +2547,7 @@ func (x *DynamicACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	at = 0
 	if x.EVPresentReactivePowerL2.Present {
 		e.Event(0-at, 3-at)
+		e.In()
 		x.EVPresentReactivePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVPresentReactivePower_L2") {
 			return
@@ -2441,6 +2556,7 @@ func (x *DynamicACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVPresentReactivePowerL3.Present {
 		e.Event(1-at, 3-at)
+		e.In()
 		x.EVPresentReactivePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVPresentReactivePower_L3") {
 			return
@@ -2658,6 +2774,7 @@ func (x *ScheduledACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	at := uint32(0)
 	if x.EVTargetEnergyRequest.Present {
 		e.Event(0-at, 10-at)
+		e.In()
 		x.EVTargetEnergyRequest.Value.EncodeEXI(e)
 		if e.Out("EVTargetEnergyRequest") {
 			return
@@ -2666,6 +2783,7 @@ func (x *ScheduledACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMaximumEnergyRequest.Present {
 		e.Event(1-at, 10-at)
+		e.In()
 		x.EVMaximumEnergyRequest.Value.EncodeEXI(e)
 		if e.Out("EVMaximumEnergyRequest") {
 			return
@@ -2674,6 +2792,7 @@ func (x *ScheduledACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMinimumEnergyRequest.Present {
 		e.Event(2-at, 10-at)
+		e.In()
 		x.EVMinimumEnergyRequest.Value.EncodeEXI(e)
 		if e.Out("EVMinimumEnergyRequest") {
 			return
@@ -2682,6 +2801,7 @@ func (x *ScheduledACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMaximumChargePower.Present {
 		e.Event(3-at, 10-at)
+		e.In()
 		x.EVMaximumChargePower.Value.EncodeEXI(e)
 		if e.Out("EVMaximumChargePower") {
 			return
@@ -2690,6 +2810,7 @@ func (x *ScheduledACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMaximumChargePowerL2.Present {
 		e.Event(4-at, 10-at)
+		e.In()
 		x.EVMaximumChargePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVMaximumChargePower_L2") {
 			return
@@ -2698,6 +2819,7 @@ func (x *ScheduledACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMaximumChargePowerL3.Present {
 		e.Event(5-at, 10-at)
+		e.In()
 		x.EVMaximumChargePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVMaximumChargePower_L3") {
 			return
@@ -2706,6 +2828,7 @@ func (x *ScheduledACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMinimumChargePower.Present {
 		e.Event(6-at, 10-at)
+		e.In()
 		x.EVMinimumChargePower.Value.EncodeEXI(e)
 		if e.Out("EVMinimumChargePower") {
 			return
@@ -2714,6 +2837,7 @@ func (x *ScheduledACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMinimumChargePowerL2.Present {
 		e.Event(7-at, 10-at)
+		e.In()
 		x.EVMinimumChargePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVMinimumChargePower_L2") {
 			return
@@ -2722,6 +2846,7 @@ func (x *ScheduledACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMinimumChargePowerL3.Present {
 		e.Event(8-at, 10-at)
+		e.In()
 		x.EVMinimumChargePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVMinimumChargePower_L3") {
 			return
@@ -2729,6 +2854,7 @@ func (x *ScheduledACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 		at = 9
 	}
 	e.Event(9-at, 10-at)
+	e.In()
 	x.EVPresentActivePower.EncodeEXI(e)
 	if e.Out("EVPresentActivePower") {
 		return
@@ -2736,6 +2862,7 @@ func (x *ScheduledACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	at = 0
 	if x.EVPresentActivePowerL2.Present {
 		e.Event(0-at, 6-at)
+		e.In()
 		x.EVPresentActivePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVPresentActivePower_L2") {
 			return
@@ -2744,6 +2871,7 @@ func (x *ScheduledACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVPresentActivePowerL3.Present {
 		e.Event(1-at, 6-at)
+		e.In()
 		x.EVPresentActivePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVPresentActivePower_L3") {
 			return
@@ -2752,6 +2880,7 @@ func (x *ScheduledACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVPresentReactivePower.Present {
 		e.Event(2-at, 6-at)
+		e.In()
 		x.EVPresentReactivePower.Value.EncodeEXI(e)
 		if e.Out("EVPresentReactivePower") {
 			return
@@ -2760,6 +2889,7 @@ func (x *ScheduledACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVPresentReactivePowerL2.Present {
 		e.Event(3-at, 6-at)
+		e.In()
 		x.EVPresentReactivePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVPresentReactivePower_L2") {
 			return
@@ -2768,6 +2898,7 @@ func (x *ScheduledACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVPresentReactivePowerL3.Present {
 		e.Event(4-at, 6-at)
+		e.In()
 		x.EVPresentReactivePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVPresentReactivePower_L3") {
 			return
@@ -2946,6 +3077,7 @@ func (x *ACChargeLoopReq) DecodeEXI(d *exi.Decoder) {
 // EncodeEXI writes the element's content and end.
 func (x *ACChargeLoopReq) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
+	e.In()
 	x.Header.EncodeEXI(e)
 	if e.Out("Header") {
 		return
@@ -2953,6 +3085,7 @@ func (x *ACChargeLoopReq) EncodeEXI(e *exi.Encoder) {
 	at := uint32(0)
 	if x.DisplayParameters.Present {
 		e.Event(0-at, 2-at)
+		e.In()
 		x.DisplayParameters.Value.EncodeEXI(e)
 		if e.Out("DisplayParameters") {
 			return
@@ -2968,6 +3101,7 @@ func (x *ACChargeLoopReq) EncodeEXI(e *exi.Encoder) {
 			e.Missing("BPT_Dynamic_AC_CLReqControlMode")
 			return
 		}
+		e.In()
 		v.EncodeEXI(e)
 		if e.Out("BPT_Dynamic_AC_CLReqControlMode") {
 			return
@@ -2978,6 +3112,7 @@ func (x *ACChargeLoopReq) EncodeEXI(e *exi.Encoder) {
 			e.Missing("BPT_Scheduled_AC_CLReqControlMode")
 			return
 		}
+		e.In()
 		v.EncodeEXI(e)
 		if e.Out("BPT_Scheduled_AC_CLReqControlMode") {
 			return
@@ -2988,6 +3123,7 @@ func (x *ACChargeLoopReq) EncodeEXI(e *exi.Encoder) {
 			e.Missing("DER_Dynamic_AC_CLReqControlMode")
 			return
 		}
+		e.In()
 		v.EncodeEXI(e)
 		if e.Out("DER_Dynamic_AC_CLReqControlMode") {
 			return
@@ -2998,6 +3134,7 @@ func (x *ACChargeLoopReq) EncodeEXI(e *exi.Encoder) {
 			e.Missing("DER_Scheduled_AC_CLReqControlMode")
 			return
 		}
+		e.In()
 		v.EncodeEXI(e)
 		if e.Out("DER_Scheduled_AC_CLReqControlMode") {
 			return
@@ -3008,6 +3145,7 @@ func (x *ACChargeLoopReq) EncodeEXI(e *exi.Encoder) {
 			e.Missing("Dynamic_AC_CLReqControlMode")
 			return
 		}
+		e.In()
 		v.EncodeEXI(e)
 		if e.Out("Dynamic_AC_CLReqControlMode") {
 			return
@@ -3018,6 +3156,7 @@ func (x *ACChargeLoopReq) EncodeEXI(e *exi.Encoder) {
 			e.Missing("Scheduled_AC_CLReqControlMode")
 			return
 		}
+		e.In()
 		v.EncodeEXI(e)
 		if e.Out("Scheduled_AC_CLReqControlMode") {
 			return
@@ -3185,6 +3324,7 @@ func (x *BPTDynamicACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 		at = 4
 	}
 	e.Event(4-at, 5-at)
+	e.In()
 	x.EVSETargetActivePower.EncodeEXI(e)
 	if e.Out("EVSETargetActivePower") {
 		return
@@ -3192,6 +3332,7 @@ func (x *BPTDynamicACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	at = 0
 	if x.EVSETargetActivePowerL2.Present {
 		e.Event(0-at, 9-at)
+		e.In()
 		x.EVSETargetActivePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVSETargetActivePower_L2") {
 			return
@@ -3200,6 +3341,7 @@ func (x *BPTDynamicACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSETargetActivePowerL3.Present {
 		e.Event(1-at, 9-at)
+		e.In()
 		x.EVSETargetActivePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVSETargetActivePower_L3") {
 			return
@@ -3208,6 +3350,7 @@ func (x *BPTDynamicACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSETargetReactivePower.Present {
 		e.Event(2-at, 9-at)
+		e.In()
 		x.EVSETargetReactivePower.Value.EncodeEXI(e)
 		if e.Out("EVSETargetReactivePower") {
 			return
@@ -3216,6 +3359,7 @@ func (x *BPTDynamicACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSETargetReactivePowerL2.Present {
 		e.Event(3-at, 9-at)
+		e.In()
 		x.EVSETargetReactivePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVSETargetReactivePower_L2") {
 			return
@@ -3224,6 +3368,7 @@ func (x *BPTDynamicACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSETargetReactivePowerL3.Present {
 		e.Event(4-at, 9-at)
+		e.In()
 		x.EVSETargetReactivePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVSETargetReactivePower_L3") {
 			return
@@ -3232,6 +3377,7 @@ func (x *BPTDynamicACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSEPresentActivePower.Present {
 		e.Event(5-at, 9-at)
+		e.In()
 		x.EVSEPresentActivePower.Value.EncodeEXI(e)
 		if e.Out("EVSEPresentActivePower") {
 			return
@@ -3240,6 +3386,7 @@ func (x *BPTDynamicACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSEPresentActivePowerL2.Present {
 		e.Event(6-at, 9-at)
+		e.In()
 		x.EVSEPresentActivePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVSEPresentActivePower_L2") {
 			return
@@ -3248,6 +3395,7 @@ func (x *BPTDynamicACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSEPresentActivePowerL3.Present {
 		e.Event(7-at, 9-at)
+		e.In()
 		x.EVSEPresentActivePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVSEPresentActivePower_L3") {
 			return
@@ -3404,6 +3552,7 @@ func (x *BPTScheduledACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	at := uint32(0)
 	if x.EVSETargetActivePower.Present {
 		e.Event(0-at, 10-at)
+		e.In()
 		x.EVSETargetActivePower.Value.EncodeEXI(e)
 		if e.Out("EVSETargetActivePower") {
 			return
@@ -3412,6 +3561,7 @@ func (x *BPTScheduledACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSETargetActivePowerL2.Present {
 		e.Event(1-at, 10-at)
+		e.In()
 		x.EVSETargetActivePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVSETargetActivePower_L2") {
 			return
@@ -3420,6 +3570,7 @@ func (x *BPTScheduledACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSETargetActivePowerL3.Present {
 		e.Event(2-at, 10-at)
+		e.In()
 		x.EVSETargetActivePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVSETargetActivePower_L3") {
 			return
@@ -3428,6 +3579,7 @@ func (x *BPTScheduledACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSETargetReactivePower.Present {
 		e.Event(3-at, 10-at)
+		e.In()
 		x.EVSETargetReactivePower.Value.EncodeEXI(e)
 		if e.Out("EVSETargetReactivePower") {
 			return
@@ -3436,6 +3588,7 @@ func (x *BPTScheduledACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSETargetReactivePowerL2.Present {
 		e.Event(4-at, 10-at)
+		e.In()
 		x.EVSETargetReactivePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVSETargetReactivePower_L2") {
 			return
@@ -3444,6 +3597,7 @@ func (x *BPTScheduledACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSETargetReactivePowerL3.Present {
 		e.Event(5-at, 10-at)
+		e.In()
 		x.EVSETargetReactivePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVSETargetReactivePower_L3") {
 			return
@@ -3452,6 +3606,7 @@ func (x *BPTScheduledACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSEPresentActivePower.Present {
 		e.Event(6-at, 10-at)
+		e.In()
 		x.EVSEPresentActivePower.Value.EncodeEXI(e)
 		if e.Out("EVSEPresentActivePower") {
 			return
@@ -3460,6 +3615,7 @@ func (x *BPTScheduledACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSEPresentActivePowerL2.Present {
 		e.Event(7-at, 10-at)
+		e.In()
 		x.EVSEPresentActivePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVSEPresentActivePower_L2") {
 			return
@@ -3468,6 +3624,7 @@ func (x *BPTScheduledACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSEPresentActivePowerL3.Present {
 		e.Event(8-at, 10-at)
+		e.In()
 		x.EVSEPresentActivePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVSEPresentActivePower_L3") {
 			return
@@ -3754,6 +3911,7 @@ func (x *DERDynamicACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 		at = 4
 	}
 	e.Event(4-at, 5-at)
+	e.In()
 	x.EVSETargetActivePower.EncodeEXI(e)
 	if e.Out("EVSETargetActivePower") {
 		return
@@ -3761,6 +3919,7 @@ func (x *DERDynamicACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	at = 0
 	if x.EVSETargetActivePowerL2.Present {
 		e.Event(0-at, 9-at)
+		e.In()
 		x.EVSETargetActivePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVSETargetActivePower_L2") {
 			return
@@ -3769,6 +3928,7 @@ func (x *DERDynamicACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSETargetActivePowerL3.Present {
 		e.Event(1-at, 9-at)
+		e.In()
 		x.EVSETargetActivePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVSETargetActivePower_L3") {
 			return
@@ -3777,6 +3937,7 @@ func (x *DERDynamicACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSETargetReactivePower.Present {
 		e.Event(2-at, 9-at)
+		e.In()
 		x.EVSETargetReactivePower.Value.EncodeEXI(e)
 		if e.Out("EVSETargetReactivePower") {
 			return
@@ -3785,6 +3946,7 @@ func (x *DERDynamicACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSETargetReactivePowerL2.Present {
 		e.Event(3-at, 9-at)
+		e.In()
 		x.EVSETargetReactivePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVSETargetReactivePower_L2") {
 			return
@@ -3793,6 +3955,7 @@ func (x *DERDynamicACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSETargetReactivePowerL3.Present {
 		e.Event(4-at, 9-at)
+		e.In()
 		x.EVSETargetReactivePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVSETargetReactivePower_L3") {
 			return
@@ -3801,6 +3964,7 @@ func (x *DERDynamicACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSEPresentActivePower.Present {
 		e.Event(5-at, 9-at)
+		e.In()
 		x.EVSEPresentActivePower.Value.EncodeEXI(e)
 		if e.Out("EVSEPresentActivePower") {
 			return
@@ -3809,6 +3973,7 @@ func (x *DERDynamicACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSEPresentActivePowerL2.Present {
 		e.Event(6-at, 9-at)
+		e.In()
 		x.EVSEPresentActivePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVSEPresentActivePower_L2") {
 			return
@@ -3817,6 +3982,7 @@ func (x *DERDynamicACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSEPresentActivePowerL3.Present {
 		e.Event(7-at, 9-at)
+		e.In()
 		x.EVSEPresentActivePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVSEPresentActivePower_L3") {
 			return
@@ -3824,6 +3990,7 @@ func (x *DERDynamicACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 		at = 8
 	}
 	e.Event(8-at, 9-at)
+	e.In()
 	x.EVSEMaximumChargePower.EncodeEXI(e)
 	if e.Out("EVSEMaximumChargePower") {
 		return
@@ -3831,6 +3998,7 @@ func (x *DERDynamicACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	at = 0
 	if x.EVSEMaximumChargePowerL2.Present {
 		e.Event(0-at, 3-at)
+		e.In()
 		x.EVSEMaximumChargePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVSEMaximumChargePower_L2") {
 			return
@@ -3839,6 +4007,7 @@ func (x *DERDynamicACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSEMaximumChargePowerL3.Present {
 		e.Event(1-at, 3-at)
+		e.In()
 		x.EVSEMaximumChargePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVSEMaximumChargePower_L3") {
 			return
@@ -3846,6 +4015,7 @@ func (x *DERDynamicACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 		at = 2
 	}
 	e.Event(2-at, 3-at)
+	e.In()
 	x.EVSEMaximumDischargePower.EncodeEXI(e)
 	if e.Out("EVSEMaximumDischargePower") {
 		return
@@ -3853,6 +4023,7 @@ func (x *DERDynamicACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	at = 0
 	if x.EVSEMaximumDischargePowerL2.Present {
 		e.Event(0-at, 8-at)
+		e.In()
 		x.EVSEMaximumDischargePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVSEMaximumDischargePower_L2") {
 			return
@@ -3861,6 +4032,7 @@ func (x *DERDynamicACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSEMaximumDischargePowerL3.Present {
 		e.Event(1-at, 8-at)
+		e.In()
 		x.EVSEMaximumDischargePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVSEMaximumDischargePower_L3") {
 			return
@@ -3869,6 +4041,7 @@ func (x *DERDynamicACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.DSOMaximumDischargePower.Present {
 		e.Event(2-at, 8-at)
+		e.In()
 		x.DSOMaximumDischargePower.Value.EncodeEXI(e)
 		if e.Out("DSOMaximumDischargePower") {
 			return
@@ -3877,6 +4050,7 @@ func (x *DERDynamicACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.DSOMaximumDischargePowerL2.Present {
 		e.Event(3-at, 8-at)
+		e.In()
 		x.DSOMaximumDischargePowerL2.Value.EncodeEXI(e)
 		if e.Out("DSOMaximumDischargePower_L2") {
 			return
@@ -3885,6 +4059,7 @@ func (x *DERDynamicACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.DSOMaximumDischargePowerL3.Present {
 		e.Event(4-at, 8-at)
+		e.In()
 		x.DSOMaximumDischargePowerL3.Value.EncodeEXI(e)
 		if e.Out("DSOMaximumDischargePower_L3") {
 			return
@@ -3893,6 +4068,7 @@ func (x *DERDynamicACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.DSOQSetpoint.Present {
 		e.Event(5-at, 8-at)
+		e.In()
 		x.DSOQSetpoint.Value.EncodeEXI(e)
 		if e.Out("DSOQSetpoint") {
 			return
@@ -3901,6 +4077,7 @@ func (x *DERDynamicACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.DSOCosPhiSetpoint.Present {
 		e.Event(6-at, 8-at)
+		e.In()
 		x.DSOCosPhiSetpoint.Value.EncodeEXI(e)
 		if e.Out("DSOCosPhiSetpoint") {
 			return
@@ -4198,6 +4375,7 @@ func (x *DERScheduledACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	at := uint32(0)
 	if x.EVSETargetActivePower.Present {
 		e.Event(0-at, 10-at)
+		e.In()
 		x.EVSETargetActivePower.Value.EncodeEXI(e)
 		if e.Out("EVSETargetActivePower") {
 			return
@@ -4206,6 +4384,7 @@ func (x *DERScheduledACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSETargetActivePowerL2.Present {
 		e.Event(1-at, 10-at)
+		e.In()
 		x.EVSETargetActivePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVSETargetActivePower_L2") {
 			return
@@ -4214,6 +4393,7 @@ func (x *DERScheduledACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSETargetActivePowerL3.Present {
 		e.Event(2-at, 10-at)
+		e.In()
 		x.EVSETargetActivePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVSETargetActivePower_L3") {
 			return
@@ -4222,6 +4402,7 @@ func (x *DERScheduledACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSETargetReactivePower.Present {
 		e.Event(3-at, 10-at)
+		e.In()
 		x.EVSETargetReactivePower.Value.EncodeEXI(e)
 		if e.Out("EVSETargetReactivePower") {
 			return
@@ -4230,6 +4411,7 @@ func (x *DERScheduledACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSETargetReactivePowerL2.Present {
 		e.Event(4-at, 10-at)
+		e.In()
 		x.EVSETargetReactivePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVSETargetReactivePower_L2") {
 			return
@@ -4238,6 +4420,7 @@ func (x *DERScheduledACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSETargetReactivePowerL3.Present {
 		e.Event(5-at, 10-at)
+		e.In()
 		x.EVSETargetReactivePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVSETargetReactivePower_L3") {
 			return
@@ -4246,6 +4429,7 @@ func (x *DERScheduledACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSEPresentActivePower.Present {
 		e.Event(6-at, 10-at)
+		e.In()
 		x.EVSEPresentActivePower.Value.EncodeEXI(e)
 		if e.Out("EVSEPresentActivePower") {
 			return
@@ -4254,6 +4438,7 @@ func (x *DERScheduledACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSEPresentActivePowerL2.Present {
 		e.Event(7-at, 10-at)
+		e.In()
 		x.EVSEPresentActivePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVSEPresentActivePower_L2") {
 			return
@@ -4262,6 +4447,7 @@ func (x *DERScheduledACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSEPresentActivePowerL3.Present {
 		e.Event(8-at, 10-at)
+		e.In()
 		x.EVSEPresentActivePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVSEPresentActivePower_L3") {
 			return
@@ -4269,6 +4455,7 @@ func (x *DERScheduledACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 		at = 9
 	}
 	e.Event(9-at, 10-at)
+	e.In()
 	x.EVSEMaximumChargePower.EncodeEXI(e)
 	if e.Out("EVSEMaximumChargePower") {
 		return
@@ -4276,6 +4463,7 @@ func (x *DERScheduledACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	at = 0
 	if x.EVSEMaximumChargePowerL2.Present {
 		e.Event(0-at, 3-at)
+		e.In()
 		x.EVSEMaximumChargePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVSEMaximumChargePower_L2") {
 			return
@@ -4284,6 +4472,7 @@ func (x *DERScheduledACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSEMaximumChargePowerL3.Present {
 		e.Event(1-at, 3-at)
+		e.In()
 		x.EVSEMaximumChargePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVSEMaximumChargePower_L3") {
 			return
@@ -4291,6 +4480,7 @@ func (x *DERScheduledACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 		at = 2
 	}
 	e.Event(2-at, 3-at)
+	e.In()
 	x.EVSEMaximumDischargePower.EncodeEXI(e)
 	if e.Out("EVSEMaximumDischargePower") {
 		return
@@ -4298,6 +4488,7 @@ func (x *DERScheduledACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	at = 0
 	if x.EVSEMaximumDischargePowerL2.Present {
 		e.Event(0-at, 8-at)
+		e.In()
 		x.EVSEMaximumDischargePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVSEMaximumDischargePower_L2") {
 			return
@@ -4306,6 +4497,7 @@ func (x *DERScheduledACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSEMaximumDischargePowerL3.Present {
 		e.Event(1-at, 8-at)
+		e.In()
 		x.EVSEMaximumDischargePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVSEMaximumDischargePower_L3") {
 			return
@@ -4314,6 +4506,7 @@ func (x *DERScheduledACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.DSOMaximumDischargePower.Present {
 		e.Event(2-at, 8-at)
+		e.In()
 		x.DSOMaximumDischargePower.Value.EncodeEXI(e)
 		if e.Out("DSOMaximumDischargePower") {
 			return
@@ -4322,6 +4515,7 @@ func (x *DERScheduledACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.DSOMaximumDischargePowerL2.Present {
 		e.Event(3-at, 8-at)
+		e.In()
 		x.DSOMaximumDischargePowerL2.Value.EncodeEXI(e)
 		if e.Out("DSOMaximumDischargePower_L2") {
 			return
@@ -4330,6 +4524,7 @@ func (x *DERScheduledACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.DSOMaximumDischargePowerL3.Present {
 		e.Event(4-at, 8-at)
+		e.In()
 		x.DSOMaximumDischargePowerL3.Value.EncodeEXI(e)
 		if e.Out("DSOMaximumDischargePower_L3") {
 			return
@@ -4338,6 +4533,7 @@ func (x *DERScheduledACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.DSOQSetpoint.Present {
 		e.Event(5-at, 8-at)
+		e.In()
 		x.DSOQSetpoint.Value.EncodeEXI(e)
 		if e.Out("DSOQSetpoint") {
 			return
@@ -4346,6 +4542,7 @@ func (x *DERScheduledACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.DSOCosPhiSetpoint.Present {
 		e.Event(6-at, 8-at)
+		e.In()
 		x.DSOCosPhiSetpoint.Value.EncodeEXI(e)
 		if e.Out("DSOCosPhiSetpoint") {
 			return
@@ -4593,6 +4790,7 @@ func (x *DynamicACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 		at = 4
 	}
 	e.Event(4-at, 5-at)
+	e.In()
 	x.EVSETargetActivePower.EncodeEXI(e)
 	if e.Out("EVSETargetActivePower") {
 		return
@@ -4600,6 +4798,7 @@ func (x *DynamicACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	at = 0
 	if x.EVSETargetActivePowerL2.Present {
 		e.Event(0-at, 9-at)
+		e.In()
 		x.EVSETargetActivePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVSETargetActivePower_L2") {
 			return
@@ -4608,6 +4807,7 @@ func (x *DynamicACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSETargetActivePowerL3.Present {
 		e.Event(1-at, 9-at)
+		e.In()
 		x.EVSETargetActivePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVSETargetActivePower_L3") {
 			return
@@ -4616,6 +4816,7 @@ func (x *DynamicACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSETargetReactivePower.Present {
 		e.Event(2-at, 9-at)
+		e.In()
 		x.EVSETargetReactivePower.Value.EncodeEXI(e)
 		if e.Out("EVSETargetReactivePower") {
 			return
@@ -4624,6 +4825,7 @@ func (x *DynamicACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSETargetReactivePowerL2.Present {
 		e.Event(3-at, 9-at)
+		e.In()
 		x.EVSETargetReactivePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVSETargetReactivePower_L2") {
 			return
@@ -4632,6 +4834,7 @@ func (x *DynamicACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSETargetReactivePowerL3.Present {
 		e.Event(4-at, 9-at)
+		e.In()
 		x.EVSETargetReactivePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVSETargetReactivePower_L3") {
 			return
@@ -4640,6 +4843,7 @@ func (x *DynamicACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSEPresentActivePower.Present {
 		e.Event(5-at, 9-at)
+		e.In()
 		x.EVSEPresentActivePower.Value.EncodeEXI(e)
 		if e.Out("EVSEPresentActivePower") {
 			return
@@ -4648,6 +4852,7 @@ func (x *DynamicACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSEPresentActivePowerL2.Present {
 		e.Event(6-at, 9-at)
+		e.In()
 		x.EVSEPresentActivePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVSEPresentActivePower_L2") {
 			return
@@ -4656,6 +4861,7 @@ func (x *DynamicACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSEPresentActivePowerL3.Present {
 		e.Event(7-at, 9-at)
+		e.In()
 		x.EVSEPresentActivePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVSEPresentActivePower_L3") {
 			return
@@ -4812,6 +5018,7 @@ func (x *ScheduledACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	at := uint32(0)
 	if x.EVSETargetActivePower.Present {
 		e.Event(0-at, 10-at)
+		e.In()
 		x.EVSETargetActivePower.Value.EncodeEXI(e)
 		if e.Out("EVSETargetActivePower") {
 			return
@@ -4820,6 +5027,7 @@ func (x *ScheduledACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSETargetActivePowerL2.Present {
 		e.Event(1-at, 10-at)
+		e.In()
 		x.EVSETargetActivePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVSETargetActivePower_L2") {
 			return
@@ -4828,6 +5036,7 @@ func (x *ScheduledACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSETargetActivePowerL3.Present {
 		e.Event(2-at, 10-at)
+		e.In()
 		x.EVSETargetActivePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVSETargetActivePower_L3") {
 			return
@@ -4836,6 +5045,7 @@ func (x *ScheduledACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSETargetReactivePower.Present {
 		e.Event(3-at, 10-at)
+		e.In()
 		x.EVSETargetReactivePower.Value.EncodeEXI(e)
 		if e.Out("EVSETargetReactivePower") {
 			return
@@ -4844,6 +5054,7 @@ func (x *ScheduledACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSETargetReactivePowerL2.Present {
 		e.Event(4-at, 10-at)
+		e.In()
 		x.EVSETargetReactivePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVSETargetReactivePower_L2") {
 			return
@@ -4852,6 +5063,7 @@ func (x *ScheduledACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSETargetReactivePowerL3.Present {
 		e.Event(5-at, 10-at)
+		e.In()
 		x.EVSETargetReactivePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVSETargetReactivePower_L3") {
 			return
@@ -4860,6 +5072,7 @@ func (x *ScheduledACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSEPresentActivePower.Present {
 		e.Event(6-at, 10-at)
+		e.In()
 		x.EVSEPresentActivePower.Value.EncodeEXI(e)
 		if e.Out("EVSEPresentActivePower") {
 			return
@@ -4868,6 +5081,7 @@ func (x *ScheduledACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSEPresentActivePowerL2.Present {
 		e.Event(7-at, 10-at)
+		e.In()
 		x.EVSEPresentActivePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVSEPresentActivePower_L2") {
 			return
@@ -4876,6 +5090,7 @@ func (x *ScheduledACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSEPresentActivePowerL3.Present {
 		e.Event(8-at, 10-at)
+		e.In()
 		x.EVSEPresentActivePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVSEPresentActivePower_L3") {
 			return
@@ -5045,6 +5260,7 @@ func (x *ACChargeLoopRes) DecodeEXI(d *exi.Decoder) {
 // EncodeEXI writes the element's content and end.
 func (x *ACChargeLoopRes) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
+	e.In()
 	x.Header.EncodeEXI(e)
 	if e.Out("Header") {
 		return
@@ -5053,6 +5269,7 @@ func (x *ACChargeLoopRes) EncodeEXI(e *exi.Encoder) {
 	at := uint32(0)
 	if x.EVSEStatus.Present {
 		e.Event(0-at, 11-at)
+		e.In()
 		x.EVSEStatus.Value.EncodeEXI(e)
 		if e.Out("EVSEStatus") {
 			return
@@ -5061,6 +5278,7 @@ func (x *ACChargeLoopRes) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.MeterInfo.Present {
 		e.Event(1-at, 11-at)
+		e.In()
 		x.MeterInfo.Value.EncodeEXI(e)
 		if e.Out("MeterInfo") {
 			return
@@ -5069,6 +5287,7 @@ func (x *ACChargeLoopRes) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.Receipt.Present {
 		e.Event(2-at, 11-at)
+		e.In()
 		x.Receipt.Value.EncodeEXI(e)
 		if e.Out("Receipt") {
 			return
@@ -5077,6 +5296,7 @@ func (x *ACChargeLoopRes) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSETargetFrequency.Present {
 		e.Event(3-at, 11-at)
+		e.In()
 		x.EVSETargetFrequency.Value.EncodeEXI(e)
 		if e.Out("EVSETargetFrequency") {
 			return
@@ -5090,6 +5310,7 @@ func (x *ACChargeLoopRes) EncodeEXI(e *exi.Encoder) {
 			e.Missing("BPT_Dynamic_AC_CLResControlMode")
 			return
 		}
+		e.In()
 		v.EncodeEXI(e)
 		if e.Out("BPT_Dynamic_AC_CLResControlMode") {
 			return
@@ -5100,6 +5321,7 @@ func (x *ACChargeLoopRes) EncodeEXI(e *exi.Encoder) {
 			e.Missing("BPT_Scheduled_AC_CLResControlMode")
 			return
 		}
+		e.In()
 		v.EncodeEXI(e)
 		if e.Out("BPT_Scheduled_AC_CLResControlMode") {
 			return
@@ -5110,6 +5332,7 @@ func (x *ACChargeLoopRes) EncodeEXI(e *exi.Encoder) {
 			e.Missing("DER_Dynamic_AC_CLResControlMode")
 			return
 		}
+		e.In()
 		v.EncodeEXI(e)
 		if e.Out("DER_Dynamic_AC_CLResControlMode") {
 			return
@@ -5120,6 +5343,7 @@ func (x *ACChargeLoopRes) EncodeEXI(e *exi.Encoder) {
 			e.Missing("DER_Scheduled_AC_CLResControlMode")
 			return
 		}
+		e.In()
 		v.EncodeEXI(e)
 		if e.Out("DER_Scheduled_AC_CLResControlMode") {
 			return
@@ -5130,6 +5354,7 @@ func (x *ACChargeLoopRes) EncodeEXI(e *exi.Encoder) {
 			e.Missing("Dynamic_AC_CLResControlMode")
 			return
 		}
+		e.In()
 		v.EncodeEXI(e)
 		if e.Out("Dynamic_AC_CLResControlMode") {
 			return
@@ -5140,6 +5365,7 @@ func (x *ACChargeLoopRes) EncodeEXI(e *exi.Encoder) {
 			e.Missing("Scheduled_AC_CLResControlMode")
 			return
 		}
+		e.In()
 		v.EncodeEXI(e)
 		if e.Out("Scheduled_AC_CLResControlMode") {
 			return
@@ -5235,6 +5461,7 @@ func (x *DSOQSetpoint) DecodeEXI(d *exi.Decoder) {
 // EncodeEXI writes the element's content and end.
 func (x *DSOQSetpoint) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
+	e.In()
 	x.DSOQSetpointValue.EncodeEXI(e)
 	if e.Out("DSOQSetpointValue") {
 		return
@@ -5242,6 +5469,7 @@ func (x *DSOQSetpoint) EncodeEXI(e *exi.Encoder) {
 	at := uint32(0)
 	if x.DSOQSetpointValueL2.Present {
 		e.Event(0-at, 3-at)
+		e.In()
 		x.DSOQSetpointValueL2.Value.EncodeEXI(e)
 		if e.Out("DSOQSetpointValue_L2") {
 			return
@@ -5250,6 +5478,7 @@ func (x *DSOQSetpoint) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.DSOQSetpointValueL3.Present {
 		e.Event(1-at, 3-at)
+		e.In()
 		x.DSOQSetpointValueL3.Value.EncodeEXI(e)
 		if e.Out("DSOQSetpointValue_L3") {
 			return
@@ -5259,6 +5488,7 @@ func (x *DSOQSetpoint) EncodeEXI(e *exi.Encoder) {
 	e.Event(2-at, 3-at)
 	e.Bool("PT1ResponseReactivePower", x.PT1ResponseReactivePower)
 	e.Event(0, 1)
+	e.In()
 	x.StepResponseTimeConstantReactivePower.EncodeEXI(e)
 	if e.Out("StepResponseTimeConstantReactivePower") {
 		return
@@ -5339,6 +5569,7 @@ func (x *DSOCosPhiSetpoint) DecodeEXI(d *exi.Decoder) {
 // EncodeEXI writes the element's content and end.
 func (x *DSOCosPhiSetpoint) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
+	e.In()
 	x.DSOCosPhiSetpointValue.EncodeEXI(e)
 	if e.Out("DSOCosPhiSetpointValue") {
 		return
@@ -5346,6 +5577,7 @@ func (x *DSOCosPhiSetpoint) EncodeEXI(e *exi.Encoder) {
 	at := uint32(0)
 	if x.DSOCosPhiSetpointValueL2.Present {
 		e.Event(0-at, 3-at)
+		e.In()
 		x.DSOCosPhiSetpointValueL2.Value.EncodeEXI(e)
 		if e.Out("DSOCosPhiSetpointValue_L2") {
 			return
@@ -5354,6 +5586,7 @@ func (x *DSOCosPhiSetpoint) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.DSOCosPhiSetpointValueL3.Present {
 		e.Event(1-at, 3-at)
+		e.In()
 		x.DSOCosPhiSetpointValueL3.Value.EncodeEXI(e)
 		if e.Out("DSOCosPhiSetpointValue_L3") {
 			return
@@ -5364,6 +5597,7 @@ func (x *DSOCosPhiSetpoint) EncodeEXI(e *exi.Encoder) {
 	e.Enum("Excitation", uint8(x.Excitation), 2)
 	e.NextBool("PT1ResponseReactivePower", x.PT1ResponseReactivePower)
 	e.Event(0, 1)
+	e.In()
 	x.StepResponseTimeConstantReactivePower.EncodeEXI(e)
 	if e.Out("StepResponseTimeConstantReactivePower") {
 		return

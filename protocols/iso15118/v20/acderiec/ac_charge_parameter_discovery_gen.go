@@ -75,6 +75,7 @@ func (x *ACCPDReqEnergyTransferMode) DecodeEXI(d *exi.Decoder) {
 // EncodeEXI writes the element's content and end.
 func (x *ACCPDReqEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
+	e.In()
 	x.EVMaximumChargePower.EncodeEXI(e)
 	if e.Out("EVMaximumChargePower") {
 		return
@@ -82,6 +83,7 @@ func (x *ACCPDReqEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	at := uint32(0)
 	if x.EVMaximumChargePowerL2.Present {
 		e.Event(0-at, 3-at)
+		e.In()
 		x.EVMaximumChargePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVMaximumChargePower_L2") {
 			return
@@ -90,6 +92,7 @@ func (x *ACCPDReqEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMaximumChargePowerL3.Present {
 		e.Event(1-at, 3-at)
+		e.In()
 		x.EVMaximumChargePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVMaximumChargePower_L3") {
 			return
@@ -97,6 +100,7 @@ func (x *ACCPDReqEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 		at = 2
 	}
 	e.Event(2-at, 3-at)
+	e.In()
 	x.EVMinimumChargePower.EncodeEXI(e)
 	if e.Out("EVMinimumChargePower") {
 		return
@@ -104,6 +108,7 @@ func (x *ACCPDReqEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	at = 0
 	if x.EVMinimumChargePowerL2.Present {
 		e.Event(0-at, 3-at)
+		e.In()
 		x.EVMinimumChargePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVMinimumChargePower_L2") {
 			return
@@ -112,6 +117,7 @@ func (x *ACCPDReqEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMinimumChargePowerL3.Present {
 		e.Event(1-at, 3-at)
+		e.In()
 		x.EVMinimumChargePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVMinimumChargePower_L3") {
 			return
@@ -269,6 +275,7 @@ func (x *BPTACCPDReqEnergyTransferMode) DecodeEXI(d *exi.Decoder) {
 // EncodeEXI writes the element's content and end.
 func (x *BPTACCPDReqEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
+	e.In()
 	x.EVMaximumChargePower.EncodeEXI(e)
 	if e.Out("EVMaximumChargePower") {
 		return
@@ -276,6 +283,7 @@ func (x *BPTACCPDReqEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	at := uint32(0)
 	if x.EVMaximumChargePowerL2.Present {
 		e.Event(0-at, 3-at)
+		e.In()
 		x.EVMaximumChargePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVMaximumChargePower_L2") {
 			return
@@ -284,6 +292,7 @@ func (x *BPTACCPDReqEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMaximumChargePowerL3.Present {
 		e.Event(1-at, 3-at)
+		e.In()
 		x.EVMaximumChargePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVMaximumChargePower_L3") {
 			return
@@ -291,6 +300,7 @@ func (x *BPTACCPDReqEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 		at = 2
 	}
 	e.Event(2-at, 3-at)
+	e.In()
 	x.EVMinimumChargePower.EncodeEXI(e)
 	if e.Out("EVMinimumChargePower") {
 		return
@@ -298,6 +308,7 @@ func (x *BPTACCPDReqEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	at = 0
 	if x.EVMinimumChargePowerL2.Present {
 		e.Event(0-at, 3-at)
+		e.In()
 		x.EVMinimumChargePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVMinimumChargePower_L2") {
 			return
@@ -306,6 +317,7 @@ func (x *BPTACCPDReqEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMinimumChargePowerL3.Present {
 		e.Event(1-at, 3-at)
+		e.In()
 		x.EVMinimumChargePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVMinimumChargePower_L3") {
 			return
@@ -313,6 +325,7 @@ func (x *BPTACCPDReqEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 		at = 2
 	}
 	e.Event(2-at, 3-at)
+	e.In()
 	x.EVMaximumDischargePower.EncodeEXI(e)
 	if e.Out("EVMaximumDischargePower") {
 		return
@@ -320,6 +333,7 @@ func (x *BPTACCPDReqEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	at = 0
 	if x.EVMaximumDischargePowerL2.Present {
 		e.Event(0-at, 3-at)
+		e.In()
 		x.EVMaximumDischargePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVMaximumDischargePower_L2") {
 			return
@@ -328,6 +342,7 @@ func (x *BPTACCPDReqEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMaximumDischargePowerL3.Present {
 		e.Event(1-at, 3-at)
+		e.In()
 		x.EVMaximumDischargePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVMaximumDischargePower_L3") {
 			return
@@ -335,6 +350,7 @@ func (x *BPTACCPDReqEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 		at = 2
 	}
 	e.Event(2-at, 3-at)
+	e.In()
 	x.EVMinimumDischargePower.EncodeEXI(e)
 	if e.Out("EVMinimumDischargePower") {
 		return
@@ -342,6 +358,7 @@ func (x *BPTACCPDReqEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	at = 0
 	if x.EVMinimumDischargePowerL2.Present {
 		e.Event(0-at, 3-at)
+		e.In()
 		x.EVMinimumDischargePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVMinimumDischargePower_L2") {
 			return
@@ -350,6 +367,7 @@ func (x *BPTACCPDReqEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMinimumDischargePowerL3.Present {
 		e.Event(1-at, 3-at)
+		e.In()
 		x.EVMinimumDischargePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVMinimumDischargePower_L3") {
 			return
@@ -555,6 +573,7 @@ func (x *DERACCPDReqEnergyTransferMode) DecodeEXI(d *exi.Decoder) {
 // EncodeEXI writes the element's content and end.
 func (x *DERACCPDReqEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
+	e.In()
 	x.EVMaximumChargePower.EncodeEXI(e)
 	if e.Out("EVMaximumChargePower") {
 		return
@@ -562,6 +581,7 @@ func (x *DERACCPDReqEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	at := uint32(0)
 	if x.EVMaximumChargePowerL2.Present {
 		e.Event(0-at, 3-at)
+		e.In()
 		x.EVMaximumChargePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVMaximumChargePower_L2") {
 			return
@@ -570,6 +590,7 @@ func (x *DERACCPDReqEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMaximumChargePowerL3.Present {
 		e.Event(1-at, 3-at)
+		e.In()
 		x.EVMaximumChargePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVMaximumChargePower_L3") {
 			return
@@ -577,6 +598,7 @@ func (x *DERACCPDReqEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 		at = 2
 	}
 	e.Event(2-at, 3-at)
+	e.In()
 	x.EVMinimumChargePower.EncodeEXI(e)
 	if e.Out("EVMinimumChargePower") {
 		return
@@ -584,6 +606,7 @@ func (x *DERACCPDReqEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	at = 0
 	if x.EVMinimumChargePowerL2.Present {
 		e.Event(0-at, 3-at)
+		e.In()
 		x.EVMinimumChargePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVMinimumChargePower_L2") {
 			return
@@ -592,6 +615,7 @@ func (x *DERACCPDReqEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMinimumChargePowerL3.Present {
 		e.Event(1-at, 3-at)
+		e.In()
 		x.EVMinimumChargePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVMinimumChargePower_L3") {
 			return
@@ -601,6 +625,7 @@ func (x *DERACCPDReqEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	e.Event(2-at, 3-at)
 	e.Enum("EVProcessing", uint8(x.EVProcessing), 3)
 	e.Event(0, 1)
+	e.In()
 	x.EVMaximumDischargePower.EncodeEXI(e)
 	if e.Out("EVMaximumDischargePower") {
 		return
@@ -608,6 +633,7 @@ func (x *DERACCPDReqEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	at = 0
 	if x.EVMaximumDischargePowerL2.Present {
 		e.Event(0-at, 3-at)
+		e.In()
 		x.EVMaximumDischargePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVMaximumDischargePower_L2") {
 			return
@@ -616,6 +642,7 @@ func (x *DERACCPDReqEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMaximumDischargePowerL3.Present {
 		e.Event(1-at, 3-at)
+		e.In()
 		x.EVMaximumDischargePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVMaximumDischargePower_L3") {
 			return
@@ -623,6 +650,7 @@ func (x *DERACCPDReqEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 		at = 2
 	}
 	e.Event(2-at, 3-at)
+	e.In()
 	x.EVMinimumDischargePower.EncodeEXI(e)
 	if e.Out("EVMinimumDischargePower") {
 		return
@@ -630,6 +658,7 @@ func (x *DERACCPDReqEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	at = 0
 	if x.EVMinimumDischargePowerL2.Present {
 		e.Event(0-at, 5-at)
+		e.In()
 		x.EVMinimumDischargePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVMinimumDischargePower_L2") {
 			return
@@ -638,6 +667,7 @@ func (x *DERACCPDReqEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMinimumDischargePowerL3.Present {
 		e.Event(1-at, 5-at)
+		e.In()
 		x.EVMinimumDischargePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVMinimumDischargePower_L3") {
 			return
@@ -646,6 +676,7 @@ func (x *DERACCPDReqEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSessionTotalDischargeEnergyAvailable.Present {
 		e.Event(2-at, 5-at)
+		e.In()
 		x.EVSessionTotalDischargeEnergyAvailable.Value.EncodeEXI(e)
 		if e.Out("EVSessionTotalDischargeEnergyAvailable") {
 			return
@@ -654,6 +685,7 @@ func (x *DERACCPDReqEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVReactivePowerLimits.Present {
 		e.Event(3-at, 5-at)
+		e.In()
 		x.EVReactivePowerLimits.Value.EncodeEXI(e)
 		if e.Out("EVReactivePowerLimits") {
 			return
@@ -783,6 +815,7 @@ func (x *ACChargeParameterDiscoveryReq) DecodeEXI(d *exi.Decoder) {
 // EncodeEXI writes the element's content and end.
 func (x *ACChargeParameterDiscoveryReq) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
+	e.In()
 	x.Header.EncodeEXI(e)
 	if e.Out("Header") {
 		return
@@ -794,6 +827,7 @@ func (x *ACChargeParameterDiscoveryReq) EncodeEXI(e *exi.Encoder) {
 			e.Missing("AC_CPDReqEnergyTransferMode")
 			return
 		}
+		e.In()
 		v.EncodeEXI(e)
 		if e.Out("AC_CPDReqEnergyTransferMode") {
 			return
@@ -804,6 +838,7 @@ func (x *ACChargeParameterDiscoveryReq) EncodeEXI(e *exi.Encoder) {
 			e.Missing("BPT_AC_CPDReqEnergyTransferMode")
 			return
 		}
+		e.In()
 		v.EncodeEXI(e)
 		if e.Out("BPT_AC_CPDReqEnergyTransferMode") {
 			return
@@ -814,6 +849,7 @@ func (x *ACChargeParameterDiscoveryReq) EncodeEXI(e *exi.Encoder) {
 			e.Missing("DER_AC_CPDReqEnergyTransferMode")
 			return
 		}
+		e.In()
 		v.EncodeEXI(e)
 		if e.Out("DER_AC_CPDReqEnergyTransferMode") {
 			return
@@ -955,6 +991,7 @@ func (x *ACCPDResEnergyTransferMode) DecodeEXI(d *exi.Decoder) {
 // EncodeEXI writes the element's content and end.
 func (x *ACCPDResEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
+	e.In()
 	x.EVSEMaximumChargePower.EncodeEXI(e)
 	if e.Out("EVSEMaximumChargePower") {
 		return
@@ -962,6 +999,7 @@ func (x *ACCPDResEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	at := uint32(0)
 	if x.EVSEMaximumChargePowerL2.Present {
 		e.Event(0-at, 3-at)
+		e.In()
 		x.EVSEMaximumChargePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVSEMaximumChargePower_L2") {
 			return
@@ -970,6 +1008,7 @@ func (x *ACCPDResEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSEMaximumChargePowerL3.Present {
 		e.Event(1-at, 3-at)
+		e.In()
 		x.EVSEMaximumChargePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVSEMaximumChargePower_L3") {
 			return
@@ -977,6 +1016,7 @@ func (x *ACCPDResEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 		at = 2
 	}
 	e.Event(2-at, 3-at)
+	e.In()
 	x.EVSEMinimumChargePower.EncodeEXI(e)
 	if e.Out("EVSEMinimumChargePower") {
 		return
@@ -984,6 +1024,7 @@ func (x *ACCPDResEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	at = 0
 	if x.EVSEMinimumChargePowerL2.Present {
 		e.Event(0-at, 3-at)
+		e.In()
 		x.EVSEMinimumChargePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVSEMinimumChargePower_L2") {
 			return
@@ -992,6 +1033,7 @@ func (x *ACCPDResEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSEMinimumChargePowerL3.Present {
 		e.Event(1-at, 3-at)
+		e.In()
 		x.EVSEMinimumChargePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVSEMinimumChargePower_L3") {
 			return
@@ -999,6 +1041,7 @@ func (x *ACCPDResEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 		at = 2
 	}
 	e.Event(2-at, 3-at)
+	e.In()
 	x.EVSENominalFrequency.EncodeEXI(e)
 	if e.Out("EVSENominalFrequency") {
 		return
@@ -1006,6 +1049,7 @@ func (x *ACCPDResEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	at = 0
 	if x.MaximumPowerAsymmetry.Present {
 		e.Event(0-at, 6-at)
+		e.In()
 		x.MaximumPowerAsymmetry.Value.EncodeEXI(e)
 		if e.Out("MaximumPowerAsymmetry") {
 			return
@@ -1014,6 +1058,7 @@ func (x *ACCPDResEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSEPowerRampLimitation.Present {
 		e.Event(1-at, 6-at)
+		e.In()
 		x.EVSEPowerRampLimitation.Value.EncodeEXI(e)
 		if e.Out("EVSEPowerRampLimitation") {
 			return
@@ -1022,6 +1067,7 @@ func (x *ACCPDResEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSEPresentActivePower.Present {
 		e.Event(2-at, 6-at)
+		e.In()
 		x.EVSEPresentActivePower.Value.EncodeEXI(e)
 		if e.Out("EVSEPresentActivePower") {
 			return
@@ -1030,6 +1076,7 @@ func (x *ACCPDResEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSEPresentActivePowerL2.Present {
 		e.Event(3-at, 6-at)
+		e.In()
 		x.EVSEPresentActivePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVSEPresentActivePower_L2") {
 			return
@@ -1038,6 +1085,7 @@ func (x *ACCPDResEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSEPresentActivePowerL3.Present {
 		e.Event(4-at, 6-at)
+		e.In()
 		x.EVSEPresentActivePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVSEPresentActivePower_L3") {
 			return
@@ -1272,6 +1320,7 @@ func (x *BPTACCPDResEnergyTransferMode) DecodeEXI(d *exi.Decoder) {
 // EncodeEXI writes the element's content and end.
 func (x *BPTACCPDResEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
+	e.In()
 	x.EVSEMaximumChargePower.EncodeEXI(e)
 	if e.Out("EVSEMaximumChargePower") {
 		return
@@ -1279,6 +1328,7 @@ func (x *BPTACCPDResEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	at := uint32(0)
 	if x.EVSEMaximumChargePowerL2.Present {
 		e.Event(0-at, 3-at)
+		e.In()
 		x.EVSEMaximumChargePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVSEMaximumChargePower_L2") {
 			return
@@ -1287,6 +1337,7 @@ func (x *BPTACCPDResEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSEMaximumChargePowerL3.Present {
 		e.Event(1-at, 3-at)
+		e.In()
 		x.EVSEMaximumChargePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVSEMaximumChargePower_L3") {
 			return
@@ -1294,6 +1345,7 @@ func (x *BPTACCPDResEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 		at = 2
 	}
 	e.Event(2-at, 3-at)
+	e.In()
 	x.EVSEMinimumChargePower.EncodeEXI(e)
 	if e.Out("EVSEMinimumChargePower") {
 		return
@@ -1301,6 +1353,7 @@ func (x *BPTACCPDResEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	at = 0
 	if x.EVSEMinimumChargePowerL2.Present {
 		e.Event(0-at, 3-at)
+		e.In()
 		x.EVSEMinimumChargePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVSEMinimumChargePower_L2") {
 			return
@@ -1309,6 +1362,7 @@ func (x *BPTACCPDResEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSEMinimumChargePowerL3.Present {
 		e.Event(1-at, 3-at)
+		e.In()
 		x.EVSEMinimumChargePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVSEMinimumChargePower_L3") {
 			return
@@ -1316,6 +1370,7 @@ func (x *BPTACCPDResEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 		at = 2
 	}
 	e.Event(2-at, 3-at)
+	e.In()
 	x.EVSENominalFrequency.EncodeEXI(e)
 	if e.Out("EVSENominalFrequency") {
 		return
@@ -1323,6 +1378,7 @@ func (x *BPTACCPDResEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	at = 0
 	if x.MaximumPowerAsymmetry.Present {
 		e.Event(0-at, 6-at)
+		e.In()
 		x.MaximumPowerAsymmetry.Value.EncodeEXI(e)
 		if e.Out("MaximumPowerAsymmetry") {
 			return
@@ -1331,6 +1387,7 @@ func (x *BPTACCPDResEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSEPowerRampLimitation.Present {
 		e.Event(1-at, 6-at)
+		e.In()
 		x.EVSEPowerRampLimitation.Value.EncodeEXI(e)
 		if e.Out("EVSEPowerRampLimitation") {
 			return
@@ -1339,6 +1396,7 @@ func (x *BPTACCPDResEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSEPresentActivePower.Present {
 		e.Event(2-at, 6-at)
+		e.In()
 		x.EVSEPresentActivePower.Value.EncodeEXI(e)
 		if e.Out("EVSEPresentActivePower") {
 			return
@@ -1347,6 +1405,7 @@ func (x *BPTACCPDResEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSEPresentActivePowerL2.Present {
 		e.Event(3-at, 6-at)
+		e.In()
 		x.EVSEPresentActivePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVSEPresentActivePower_L2") {
 			return
@@ -1355,6 +1414,7 @@ func (x *BPTACCPDResEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSEPresentActivePowerL3.Present {
 		e.Event(4-at, 6-at)
+		e.In()
 		x.EVSEPresentActivePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVSEPresentActivePower_L3") {
 			return
@@ -1362,6 +1422,7 @@ func (x *BPTACCPDResEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 		at = 5
 	}
 	e.Event(5-at, 6-at)
+	e.In()
 	x.EVSEMaximumDischargePower.EncodeEXI(e)
 	if e.Out("EVSEMaximumDischargePower") {
 		return
@@ -1369,6 +1430,7 @@ func (x *BPTACCPDResEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	at = 0
 	if x.EVSEMaximumDischargePowerL2.Present {
 		e.Event(0-at, 3-at)
+		e.In()
 		x.EVSEMaximumDischargePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVSEMaximumDischargePower_L2") {
 			return
@@ -1377,6 +1439,7 @@ func (x *BPTACCPDResEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSEMaximumDischargePowerL3.Present {
 		e.Event(1-at, 3-at)
+		e.In()
 		x.EVSEMaximumDischargePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVSEMaximumDischargePower_L3") {
 			return
@@ -1384,6 +1447,7 @@ func (x *BPTACCPDResEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 		at = 2
 	}
 	e.Event(2-at, 3-at)
+	e.In()
 	x.EVSEMinimumDischargePower.EncodeEXI(e)
 	if e.Out("EVSEMinimumDischargePower") {
 		return
@@ -1391,6 +1455,7 @@ func (x *BPTACCPDResEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	at = 0
 	if x.EVSEMinimumDischargePowerL2.Present {
 		e.Event(0-at, 3-at)
+		e.In()
 		x.EVSEMinimumDischargePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVSEMinimumDischargePower_L2") {
 			return
@@ -1399,6 +1464,7 @@ func (x *BPTACCPDResEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSEMinimumDischargePowerL3.Present {
 		e.Event(1-at, 3-at)
+		e.In()
 		x.EVSEMinimumDischargePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVSEMinimumDischargePower_L3") {
 			return
@@ -1699,6 +1765,7 @@ func (x *DERACCPDResEnergyTransferMode) DecodeEXI(d *exi.Decoder) {
 // EncodeEXI writes the element's content and end.
 func (x *DERACCPDResEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
+	e.In()
 	x.EVSEMaximumChargePower.EncodeEXI(e)
 	if e.Out("EVSEMaximumChargePower") {
 		return
@@ -1706,6 +1773,7 @@ func (x *DERACCPDResEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	at := uint32(0)
 	if x.EVSEMaximumChargePowerL2.Present {
 		e.Event(0-at, 3-at)
+		e.In()
 		x.EVSEMaximumChargePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVSEMaximumChargePower_L2") {
 			return
@@ -1714,6 +1782,7 @@ func (x *DERACCPDResEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSEMaximumChargePowerL3.Present {
 		e.Event(1-at, 3-at)
+		e.In()
 		x.EVSEMaximumChargePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVSEMaximumChargePower_L3") {
 			return
@@ -1721,6 +1790,7 @@ func (x *DERACCPDResEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 		at = 2
 	}
 	e.Event(2-at, 3-at)
+	e.In()
 	x.EVSEMinimumChargePower.EncodeEXI(e)
 	if e.Out("EVSEMinimumChargePower") {
 		return
@@ -1728,6 +1798,7 @@ func (x *DERACCPDResEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	at = 0
 	if x.EVSEMinimumChargePowerL2.Present {
 		e.Event(0-at, 3-at)
+		e.In()
 		x.EVSEMinimumChargePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVSEMinimumChargePower_L2") {
 			return
@@ -1736,6 +1807,7 @@ func (x *DERACCPDResEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSEMinimumChargePowerL3.Present {
 		e.Event(1-at, 3-at)
+		e.In()
 		x.EVSEMinimumChargePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVSEMinimumChargePower_L3") {
 			return
@@ -1743,6 +1815,7 @@ func (x *DERACCPDResEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 		at = 2
 	}
 	e.Event(2-at, 3-at)
+	e.In()
 	x.EVSENominalFrequency.EncodeEXI(e)
 	if e.Out("EVSENominalFrequency") {
 		return
@@ -1750,6 +1823,7 @@ func (x *DERACCPDResEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	at = 0
 	if x.MaximumPowerAsymmetry.Present {
 		e.Event(0-at, 6-at)
+		e.In()
 		x.MaximumPowerAsymmetry.Value.EncodeEXI(e)
 		if e.Out("MaximumPowerAsymmetry") {
 			return
@@ -1758,6 +1832,7 @@ func (x *DERACCPDResEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSEPowerRampLimitation.Present {
 		e.Event(1-at, 6-at)
+		e.In()
 		x.EVSEPowerRampLimitation.Value.EncodeEXI(e)
 		if e.Out("EVSEPowerRampLimitation") {
 			return
@@ -1766,6 +1841,7 @@ func (x *DERACCPDResEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSEPresentActivePower.Present {
 		e.Event(2-at, 6-at)
+		e.In()
 		x.EVSEPresentActivePower.Value.EncodeEXI(e)
 		if e.Out("EVSEPresentActivePower") {
 			return
@@ -1774,6 +1850,7 @@ func (x *DERACCPDResEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSEPresentActivePowerL2.Present {
 		e.Event(3-at, 6-at)
+		e.In()
 		x.EVSEPresentActivePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVSEPresentActivePower_L2") {
 			return
@@ -1782,6 +1859,7 @@ func (x *DERACCPDResEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSEPresentActivePowerL3.Present {
 		e.Event(4-at, 6-at)
+		e.In()
 		x.EVSEPresentActivePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVSEPresentActivePower_L3") {
 			return
@@ -1789,6 +1867,7 @@ func (x *DERACCPDResEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 		at = 5
 	}
 	e.Event(5-at, 6-at)
+	e.In()
 	x.EVSENominalChargePower.EncodeEXI(e)
 	if e.Out("EVSENominalChargePower") {
 		return
@@ -1796,6 +1875,7 @@ func (x *DERACCPDResEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	at = 0
 	if x.EVSENominalChargePowerL2.Present {
 		e.Event(0-at, 3-at)
+		e.In()
 		x.EVSENominalChargePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVSENominalChargePower_L2") {
 			return
@@ -1804,6 +1884,7 @@ func (x *DERACCPDResEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSENominalChargePowerL3.Present {
 		e.Event(1-at, 3-at)
+		e.In()
 		x.EVSENominalChargePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVSENominalChargePower_L3") {
 			return
@@ -1811,6 +1892,7 @@ func (x *DERACCPDResEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 		at = 2
 	}
 	e.Event(2-at, 3-at)
+	e.In()
 	x.EVSENominalDischargePower.EncodeEXI(e)
 	if e.Out("EVSENominalDischargePower") {
 		return
@@ -1818,6 +1900,7 @@ func (x *DERACCPDResEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	at = 0
 	if x.EVSENominalDischargePowerL2.Present {
 		e.Event(0-at, 3-at)
+		e.In()
 		x.EVSENominalDischargePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVSENominalDischargePower_L2") {
 			return
@@ -1826,6 +1909,7 @@ func (x *DERACCPDResEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSENominalDischargePowerL3.Present {
 		e.Event(1-at, 3-at)
+		e.In()
 		x.EVSENominalDischargePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVSENominalDischargePower_L3") {
 			return
@@ -1833,6 +1917,7 @@ func (x *DERACCPDResEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 		at = 2
 	}
 	e.Event(2-at, 3-at)
+	e.In()
 	x.EVSEMaximumDischargePower.EncodeEXI(e)
 	if e.Out("EVSEMaximumDischargePower") {
 		return
@@ -1840,6 +1925,7 @@ func (x *DERACCPDResEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	at = 0
 	if x.EVSEMaximumDischargePowerL2.Present {
 		e.Event(0-at, 3-at)
+		e.In()
 		x.EVSEMaximumDischargePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVSEMaximumDischargePower_L2") {
 			return
@@ -1848,6 +1934,7 @@ func (x *DERACCPDResEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSEMaximumDischargePowerL3.Present {
 		e.Event(1-at, 3-at)
+		e.In()
 		x.EVSEMaximumDischargePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVSEMaximumDischargePower_L3") {
 			return
@@ -1858,6 +1945,7 @@ func (x *DERACCPDResEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	e.Enum("EVOperatingMode", uint8(x.EVOperatingMode), 2)
 	e.NextEnum("GridConnectionMode", uint8(x.GridConnectionMode), 2)
 	e.Event(0, 1)
+	e.In()
 	x.DERControl.EncodeEXI(e)
 	if e.Out("DERControl") {
 		return
@@ -2023,6 +2111,7 @@ func (x *ACChargeParameterDiscoveryRes) DecodeEXI(d *exi.Decoder) {
 // EncodeEXI writes the element's content and end.
 func (x *ACChargeParameterDiscoveryRes) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
+	e.In()
 	x.Header.EncodeEXI(e)
 	if e.Out("Header") {
 		return
@@ -2035,6 +2124,7 @@ func (x *ACChargeParameterDiscoveryRes) EncodeEXI(e *exi.Encoder) {
 			e.Missing("AC_CPDResEnergyTransferMode")
 			return
 		}
+		e.In()
 		v.EncodeEXI(e)
 		if e.Out("AC_CPDResEnergyTransferMode") {
 			return
@@ -2045,6 +2135,7 @@ func (x *ACChargeParameterDiscoveryRes) EncodeEXI(e *exi.Encoder) {
 			e.Missing("BPT_AC_CPDResEnergyTransferMode")
 			return
 		}
+		e.In()
 		v.EncodeEXI(e)
 		if e.Out("BPT_AC_CPDResEnergyTransferMode") {
 			return
@@ -2055,6 +2146,7 @@ func (x *ACChargeParameterDiscoveryRes) EncodeEXI(e *exi.Encoder) {
 			e.Missing("DER_AC_CPDResEnergyTransferMode")
 			return
 		}
+		e.In()
 		v.EncodeEXI(e)
 		if e.Out("DER_AC_CPDResEnergyTransferMode") {
 			return
@@ -2191,6 +2283,7 @@ func (x *EVReactivePowerLimits) DecodeEXI(d *exi.Decoder) {
 // EncodeEXI writes the element's content and end.
 func (x *EVReactivePowerLimits) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
+	e.In()
 	x.EVMaximumChargeReactivePower.EncodeEXI(e)
 	if e.Out("EVMaximumChargeReactivePower") {
 		return
@@ -2198,6 +2291,7 @@ func (x *EVReactivePowerLimits) EncodeEXI(e *exi.Encoder) {
 	at := uint32(0)
 	if x.EVMaximumChargeReactivePowerL2.Present {
 		e.Event(0-at, 6-at)
+		e.In()
 		x.EVMaximumChargeReactivePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVMaximumChargeReactivePower_L2") {
 			return
@@ -2206,6 +2300,7 @@ func (x *EVReactivePowerLimits) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMaximumChargeReactivePowerL3.Present {
 		e.Event(1-at, 6-at)
+		e.In()
 		x.EVMaximumChargeReactivePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVMaximumChargeReactivePower_L3") {
 			return
@@ -2214,6 +2309,7 @@ func (x *EVReactivePowerLimits) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMinimumChargeReactivePower.Present {
 		e.Event(2-at, 6-at)
+		e.In()
 		x.EVMinimumChargeReactivePower.Value.EncodeEXI(e)
 		if e.Out("EVMinimumChargeReactivePower") {
 			return
@@ -2222,6 +2318,7 @@ func (x *EVReactivePowerLimits) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMinimumChargeReactivePowerL2.Present {
 		e.Event(3-at, 6-at)
+		e.In()
 		x.EVMinimumChargeReactivePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVMinimumChargeReactivePower_L2") {
 			return
@@ -2230,6 +2327,7 @@ func (x *EVReactivePowerLimits) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMinimumChargeReactivePowerL3.Present {
 		e.Event(4-at, 6-at)
+		e.In()
 		x.EVMinimumChargeReactivePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVMinimumChargeReactivePower_L3") {
 			return
@@ -2237,6 +2335,7 @@ func (x *EVReactivePowerLimits) EncodeEXI(e *exi.Encoder) {
 		at = 5
 	}
 	e.Event(5-at, 6-at)
+	e.In()
 	x.EVMaximumDischargeReactivePower.EncodeEXI(e)
 	if e.Out("EVMaximumDischargeReactivePower") {
 		return
@@ -2244,6 +2343,7 @@ func (x *EVReactivePowerLimits) EncodeEXI(e *exi.Encoder) {
 	at = 0
 	if x.EVMaximumDischargeReactivePowerL2.Present {
 		e.Event(0-at, 6-at)
+		e.In()
 		x.EVMaximumDischargeReactivePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVMaximumDischargeReactivePower_L2") {
 			return
@@ -2252,6 +2352,7 @@ func (x *EVReactivePowerLimits) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMaximumDischargeReactivePowerL3.Present {
 		e.Event(1-at, 6-at)
+		e.In()
 		x.EVMaximumDischargeReactivePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVMaximumDischargeReactivePower_L3") {
 			return
@@ -2260,6 +2361,7 @@ func (x *EVReactivePowerLimits) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMinimumDischargeReactivePower.Present {
 		e.Event(2-at, 6-at)
+		e.In()
 		x.EVMinimumDischargeReactivePower.Value.EncodeEXI(e)
 		if e.Out("EVMinimumDischargeReactivePower") {
 			return
@@ -2268,6 +2370,7 @@ func (x *EVReactivePowerLimits) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMinimumDischargeReactivePowerL2.Present {
 		e.Event(3-at, 6-at)
+		e.In()
 		x.EVMinimumDischargeReactivePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVMinimumDischargeReactivePower_L2") {
 			return
@@ -2276,6 +2379,7 @@ func (x *EVReactivePowerLimits) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMinimumDischargeReactivePowerL3.Present {
 		e.Event(4-at, 6-at)
+		e.In()
 		x.EVMinimumDischargeReactivePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVMinimumDischargeReactivePower_L3") {
 			return
@@ -2421,6 +2525,7 @@ func (x *FaultRideThrough) DecodeEXI(d *exi.Decoder) {
 // EncodeEXI writes the element's content and end.
 func (x *FaultRideThrough) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
+	e.In()
 	x.VoltageLimitStartFRT.EncodeEXI(e)
 	if e.Out("VoltageLimitStartFRT") {
 		return
@@ -2428,6 +2533,7 @@ func (x *FaultRideThrough) EncodeEXI(e *exi.Encoder) {
 	at := uint32(0)
 	if x.VoltageLimitStopFRT.Present {
 		e.Event(0-at, 5-at)
+		e.In()
 		x.VoltageLimitStopFRT.Value.EncodeEXI(e)
 		if e.Out("VoltageLimitStopFRT") {
 			return
@@ -2436,6 +2542,7 @@ func (x *FaultRideThrough) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.VoltageRecoveryLimit.Present {
 		e.Event(1-at, 5-at)
+		e.In()
 		x.VoltageRecoveryLimit.Value.EncodeEXI(e)
 		if e.Out("VoltageRecoveryLimit") {
 			return
@@ -2444,6 +2551,7 @@ func (x *FaultRideThrough) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.VoltageRideThroughPositiveCurveKFactor.Present {
 		e.Event(2-at, 5-at)
+		e.In()
 		x.VoltageRideThroughPositiveCurveKFactor.Value.EncodeEXI(e)
 		if e.Out("VoltageRideThroughPositiveCurveKFactor") {
 			return
@@ -2452,6 +2560,7 @@ func (x *FaultRideThrough) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.VoltageRideThroughNegativeCurveKFactor.Present {
 		e.Event(3-at, 5-at)
+		e.In()
 		x.VoltageRideThroughNegativeCurveKFactor.Value.EncodeEXI(e)
 		if e.Out("VoltageRideThroughNegativeCurveKFactor") {
 			return
@@ -2461,12 +2570,14 @@ func (x *FaultRideThrough) EncodeEXI(e *exi.Encoder) {
 	e.Event(4-at, 5-at)
 	e.Bool("PT1ResponseActivePower", x.PT1ResponseActivePower)
 	e.Event(0, 1)
+	e.In()
 	x.StepResponseTimeConstantActivePower.EncodeEXI(e)
 	if e.Out("StepResponseTimeConstantActivePower") {
 		return
 	}
 	e.NextBool("PT1ResponseReactivePower", x.PT1ResponseReactivePower)
 	e.Event(0, 1)
+	e.In()
 	x.StepResponseTimeConstantReactivePower.EncodeEXI(e)
 	if e.Out("StepResponseTimeConstantReactivePower") {
 		return
@@ -2578,6 +2689,7 @@ func (x *ZeroCurrent) EncodeEXI(e *exi.Encoder) {
 	at := uint32(0)
 	if x.OverVoltageLimit.Present {
 		e.Event(0-at, 5-at)
+		e.In()
 		x.OverVoltageLimit.Value.EncodeEXI(e)
 		if e.Out("OverVoltageLimit") {
 			return
@@ -2586,6 +2698,7 @@ func (x *ZeroCurrent) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.UnderVoltageLimit.Present {
 		e.Event(1-at, 5-at)
+		e.In()
 		x.UnderVoltageLimit.Value.EncodeEXI(e)
 		if e.Out("UnderVoltageLimit") {
 			return
@@ -2594,6 +2707,7 @@ func (x *ZeroCurrent) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.OverVoltageRecoveryLimit.Present {
 		e.Event(2-at, 5-at)
+		e.In()
 		x.OverVoltageRecoveryLimit.Value.EncodeEXI(e)
 		if e.Out("OverVoltageRecoveryLimit") {
 			return
@@ -2602,6 +2716,7 @@ func (x *ZeroCurrent) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.UnderVoltageRecoveryLimit.Present {
 		e.Event(3-at, 5-at)
+		e.In()
 		x.UnderVoltageRecoveryLimit.Value.EncodeEXI(e)
 		if e.Out("UnderVoltageRecoveryLimit") {
 			return
@@ -2611,12 +2726,14 @@ func (x *ZeroCurrent) EncodeEXI(e *exi.Encoder) {
 	e.Event(4-at, 5-at)
 	e.Bool("PT1ResponseActivePower", x.PT1ResponseActivePower)
 	e.Event(0, 1)
+	e.In()
 	x.StepResponseTimeConstantActivePower.EncodeEXI(e)
 	if e.Out("StepResponseTimeConstantActivePower") {
 		return
 	}
 	e.NextBool("PT1ResponseReactivePower", x.PT1ResponseReactivePower)
 	e.Event(0, 1)
+	e.In()
 	x.StepResponseTimeConstantReactivePower.EncodeEXI(e)
 	if e.Out("StepResponseTimeConstantReactivePower") {
 		return
@@ -2682,6 +2799,7 @@ func (x *SetpointExcitation) DecodeEXI(d *exi.Decoder) {
 // EncodeEXI writes the element's content and end.
 func (x *SetpointExcitation) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
+	e.In()
 	x.SetpointValue.EncodeEXI(e)
 	if e.Out("SetpointValue") {
 		return
@@ -2731,11 +2849,13 @@ func (x *DataTuple) DecodeEXI(d *exi.Decoder) {
 // EncodeEXI writes the element's content and end.
 func (x *DataTuple) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
+	e.In()
 	x.XValue.EncodeEXI(e)
 	if e.Out("xValue") {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.YValue.EncodeEXI(e)
 	if e.Out("yValue") {
 		return
@@ -2803,11 +2923,13 @@ func (x *CurveDataPointsList) EncodeEXI(e *exi.Encoder) {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.CurveDataPoint[0].EncodeEXI(e)
 	if e.Out("CurveDataPoint") {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.CurveDataPoint[1].EncodeEXI(e)
 	if e.Out("CurveDataPoint") {
 		return
@@ -2819,6 +2941,7 @@ func (x *CurveDataPointsList) EncodeEXI(e *exi.Encoder) {
 	}
 	for i := range x.CurveDataPoint[2:] {
 		e.Event(0-at, 2-at)
+		e.In()
 		x.CurveDataPoint[i+2].EncodeEXI(e)
 		if e.Out("CurveDataPoint") {
 			return
@@ -2923,6 +3046,7 @@ func (x *DERCurve) EncodeEXI(e *exi.Encoder) {
 	e.NextEnum("xUnit", uint8(x.XUnit), 5)
 	e.NextEnum("yUnit", uint8(x.YUnit), 5)
 	e.Event(0, 1)
+	e.In()
 	x.CurveDataPoints.EncodeEXI(e)
 	if e.Out("CurveDataPoints") {
 		return
@@ -2930,6 +3054,7 @@ func (x *DERCurve) EncodeEXI(e *exi.Encoder) {
 	at := uint32(0)
 	if x.MinCosPhi.Present {
 		e.Event(0-at, 5-at)
+		e.In()
 		x.MinCosPhi.Value.EncodeEXI(e)
 		if e.Out("MinCosPhi") {
 			return
@@ -2943,6 +3068,7 @@ func (x *DERCurve) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.LockInValue.Present {
 		e.Event(2-at, 5-at)
+		e.In()
 		x.LockInValue.Value.EncodeEXI(e)
 		if e.Out("LockInValue") {
 			return
@@ -2951,6 +3077,7 @@ func (x *DERCurve) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.LockOutValue.Present {
 		e.Event(3-at, 5-at)
+		e.In()
 		x.LockOutValue.Value.EncodeEXI(e)
 		if e.Out("LockOutValue") {
 			return
@@ -2960,6 +3087,7 @@ func (x *DERCurve) EncodeEXI(e *exi.Encoder) {
 	e.Event(4-at, 5-at)
 	e.Bool("PT1ResponseReactivePower", x.PT1ResponseReactivePower)
 	e.Event(0, 1)
+	e.In()
 	x.StepResponseTimeConstantReactivePower.EncodeEXI(e)
 	if e.Out("StepResponseTimeConstantReactivePower") {
 		return
@@ -2967,6 +3095,7 @@ func (x *DERCurve) EncodeEXI(e *exi.Encoder) {
 	at = 0
 	if x.IntentionalDelay.Present {
 		e.Event(0-at, 2-at)
+		e.In()
 		x.IntentionalDelay.Value.EncodeEXI(e)
 		if e.Out("IntentionalDelay") {
 			return
@@ -3049,18 +3178,21 @@ func (x *ReactivePowerSupport) EncodeEXI(e *exi.Encoder) {
 	switch {
 	case x.VoltVar.Present:
 		e.Event(0, 3)
+		e.In()
 		x.VoltVar.Value.EncodeEXI(e)
 		if e.Out("VoltVar") {
 			return
 		}
 	case x.WattVar.Present:
 		e.Event(1, 3)
+		e.In()
 		x.WattVar.Value.EncodeEXI(e)
 		if e.Out("WattVar") {
 			return
 		}
 	case x.WattCosPhi.Present:
 		e.Event(2, 3)
+		e.In()
 		x.WattCosPhi.Value.EncodeEXI(e)
 		if e.Out("WattCosPhi") {
 			return
@@ -3188,11 +3320,13 @@ func (x *FrequencyWatt) DecodeEXI(d *exi.Decoder) {
 // EncodeEXI writes the element's content and end.
 func (x *FrequencyWatt) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
+	e.In()
 	x.Fstart.EncodeEXI(e)
 	if e.Out("Fstart") {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.Fstop.EncodeEXI(e)
 	if e.Out("Fstop") {
 		return
@@ -3204,6 +3338,7 @@ func (x *FrequencyWatt) EncodeEXI(e *exi.Encoder) {
 		at = 1
 	}
 	e.Event(1-at, 2-at)
+	e.In()
 	x.Slope.EncodeEXI(e)
 	if e.Out("Slope") {
 		return
@@ -3231,6 +3366,7 @@ func (x *FrequencyWatt) EncodeEXI(e *exi.Encoder) {
 	e.Event(1-at, 2-at)
 	e.Bool("PT1ResponseActivePower", x.PT1ResponseActivePower)
 	e.Event(0, 1)
+	e.In()
 	x.StepResponseTimeConstantActivePower.EncodeEXI(e)
 	if e.Out("StepResponseTimeConstantActivePower") {
 		return
@@ -3304,17 +3440,20 @@ func (x *VoltWatt) DecodeEXI(d *exi.Decoder) {
 func (x *VoltWatt) EncodeEXI(e *exi.Encoder) {
 	e.NextEnum("PowerReference", uint8(x.PowerReference), 2)
 	e.Event(0, 1)
+	e.In()
 	x.UStart.EncodeEXI(e)
 	if e.Out("UStart") {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.UStop.EncodeEXI(e)
 	if e.Out("UStop") {
 		return
 	}
 	e.NextBool("PT1ResponseActivePower", x.PT1ResponseActivePower)
 	e.Event(0, 1)
+	e.In()
 	x.StepResponseTimeConstantActivePower.EncodeEXI(e)
 	if e.Out("StepResponseTimeConstantActivePower") {
 		return
@@ -3383,6 +3522,7 @@ func (x *ActivePowerSupport) EncodeEXI(e *exi.Encoder) {
 	at := uint32(0)
 	if x.UnderFrequencyWatt.Present {
 		e.Event(0-at, 4-at)
+		e.In()
 		x.UnderFrequencyWatt.Value.EncodeEXI(e)
 		if e.Out("UnderFrequencyWatt") {
 			return
@@ -3391,6 +3531,7 @@ func (x *ActivePowerSupport) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.OverFrequencyWatt.Present {
 		e.Event(1-at, 4-at)
+		e.In()
 		x.OverFrequencyWatt.Value.EncodeEXI(e)
 		if e.Out("OverFrequencyWatt") {
 			return
@@ -3399,6 +3540,7 @@ func (x *ActivePowerSupport) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.VoltWatt.Present {
 		e.Event(2-at, 4-at)
+		e.In()
 		x.VoltWatt.Value.EncodeEXI(e)
 		if e.Out("VoltWatt") {
 			return
@@ -3492,6 +3634,7 @@ func (x *DERControl) EncodeEXI(e *exi.Encoder) {
 	at := uint32(0)
 	if x.OvervoltageFaultRideThrough.Present {
 		e.Event(0-at, 7-at)
+		e.In()
 		x.OvervoltageFaultRideThrough.Value.EncodeEXI(e)
 		if e.Out("OvervoltageFaultRideThrough") {
 			return
@@ -3500,6 +3643,7 @@ func (x *DERControl) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.UndervoltageFaultRideThrough.Present {
 		e.Event(1-at, 7-at)
+		e.In()
 		x.UndervoltageFaultRideThrough.Value.EncodeEXI(e)
 		if e.Out("UndervoltageFaultRideThrough") {
 			return
@@ -3508,6 +3652,7 @@ func (x *DERControl) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.ZeroCurrent.Present {
 		e.Event(2-at, 7-at)
+		e.In()
 		x.ZeroCurrent.Value.EncodeEXI(e)
 		if e.Out("ZeroCurrent") {
 			return
@@ -3516,6 +3661,7 @@ func (x *DERControl) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.ReactivePowerSupport != nil {
 		e.Event(3-at, 7-at)
+		e.In()
 		x.ReactivePowerSupport.EncodeEXI(e)
 		if e.Out("ReactivePowerSupport") {
 			return
@@ -3524,6 +3670,7 @@ func (x *DERControl) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.ActivePowerSupport.Present {
 		e.Event(4-at, 7-at)
+		e.In()
 		x.ActivePowerSupport.Value.EncodeEXI(e)
 		if e.Out("ActivePowerSupport") {
 			return
@@ -3532,6 +3679,7 @@ func (x *DERControl) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.MaximumLevelDCInjection.Present {
 		e.Event(5-at, 7-at)
+		e.In()
 		x.MaximumLevelDCInjection.Value.EncodeEXI(e)
 		if e.Out("MaximumLevelDCInjection") {
 			return

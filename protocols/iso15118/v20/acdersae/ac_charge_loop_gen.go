@@ -226,21 +226,25 @@ func (x *BPTDynamicACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 		at = 1
 	}
 	e.Event(1-at, 2-at)
+	e.In()
 	x.EVTargetEnergyRequest.EncodeEXI(e)
 	if e.Out("EVTargetEnergyRequest") {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.EVMaximumEnergyRequest.EncodeEXI(e)
 	if e.Out("EVMaximumEnergyRequest") {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.EVMinimumEnergyRequest.EncodeEXI(e)
 	if e.Out("EVMinimumEnergyRequest") {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.EVMaximumChargePower.EncodeEXI(e)
 	if e.Out("EVMaximumChargePower") {
 		return
@@ -248,6 +252,7 @@ func (x *BPTDynamicACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	at = 0
 	if x.EVMaximumChargePowerL2.Present {
 		e.Event(0-at, 3-at)
+		e.In()
 		x.EVMaximumChargePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVMaximumChargePower_L2") {
 			return
@@ -256,6 +261,7 @@ func (x *BPTDynamicACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMaximumChargePowerL3.Present {
 		e.Event(1-at, 3-at)
+		e.In()
 		x.EVMaximumChargePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVMaximumChargePower_L3") {
 			return
@@ -263,6 +269,7 @@ func (x *BPTDynamicACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 		at = 2
 	}
 	e.Event(2-at, 3-at)
+	e.In()
 	x.EVMinimumChargePower.EncodeEXI(e)
 	if e.Out("EVMinimumChargePower") {
 		return
@@ -270,6 +277,7 @@ func (x *BPTDynamicACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	at = 0
 	if x.EVMinimumChargePowerL2.Present {
 		e.Event(0-at, 3-at)
+		e.In()
 		x.EVMinimumChargePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVMinimumChargePower_L2") {
 			return
@@ -278,6 +286,7 @@ func (x *BPTDynamicACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMinimumChargePowerL3.Present {
 		e.Event(1-at, 3-at)
+		e.In()
 		x.EVMinimumChargePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVMinimumChargePower_L3") {
 			return
@@ -285,6 +294,7 @@ func (x *BPTDynamicACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 		at = 2
 	}
 	e.Event(2-at, 3-at)
+	e.In()
 	x.EVPresentActivePower.EncodeEXI(e)
 	if e.Out("EVPresentActivePower") {
 		return
@@ -292,6 +302,7 @@ func (x *BPTDynamicACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	at = 0
 	if x.EVPresentActivePowerL2.Present {
 		e.Event(0-at, 3-at)
+		e.In()
 		x.EVPresentActivePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVPresentActivePower_L2") {
 			return
@@ -300,6 +311,7 @@ func (x *BPTDynamicACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVPresentActivePowerL3.Present {
 		e.Event(1-at, 3-at)
+		e.In()
 		x.EVPresentActivePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVPresentActivePower_L3") {
 			return
@@ -307,6 +319,7 @@ func (x *BPTDynamicACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 		at = 2
 	}
 	e.Event(2-at, 3-at)
+	e.In()
 	x.EVPresentReactivePower.EncodeEXI(e)
 	if e.Out("EVPresentReactivePower") {
 		return
@@ -314,6 +327,7 @@ func (x *BPTDynamicACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	at = 0
 	if x.EVPresentReactivePowerL2.Present {
 		e.Event(0-at, 3-at)
+		e.In()
 		x.EVPresentReactivePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVPresentReactivePower_L2") {
 			return
@@ -322,6 +336,7 @@ func (x *BPTDynamicACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVPresentReactivePowerL3.Present {
 		e.Event(1-at, 3-at)
+		e.In()
 		x.EVPresentReactivePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVPresentReactivePower_L3") {
 			return
@@ -329,6 +344,7 @@ func (x *BPTDynamicACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 		at = 2
 	}
 	e.Event(2-at, 3-at)
+	e.In()
 	x.EVMaximumDischargePower.EncodeEXI(e)
 	if e.Out("EVMaximumDischargePower") {
 		return
@@ -336,6 +352,7 @@ func (x *BPTDynamicACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	at = 0
 	if x.EVMaximumDischargePowerL2.Present {
 		e.Event(0-at, 3-at)
+		e.In()
 		x.EVMaximumDischargePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVMaximumDischargePower_L2") {
 			return
@@ -344,6 +361,7 @@ func (x *BPTDynamicACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMaximumDischargePowerL3.Present {
 		e.Event(1-at, 3-at)
+		e.In()
 		x.EVMaximumDischargePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVMaximumDischargePower_L3") {
 			return
@@ -351,6 +369,7 @@ func (x *BPTDynamicACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 		at = 2
 	}
 	e.Event(2-at, 3-at)
+	e.In()
 	x.EVMinimumDischargePower.EncodeEXI(e)
 	if e.Out("EVMinimumDischargePower") {
 		return
@@ -358,6 +377,7 @@ func (x *BPTDynamicACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	at = 0
 	if x.EVMinimumDischargePowerL2.Present {
 		e.Event(0-at, 5-at)
+		e.In()
 		x.EVMinimumDischargePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVMinimumDischargePower_L2") {
 			return
@@ -366,6 +386,7 @@ func (x *BPTDynamicACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMinimumDischargePowerL3.Present {
 		e.Event(1-at, 5-at)
+		e.In()
 		x.EVMinimumDischargePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVMinimumDischargePower_L3") {
 			return
@@ -374,6 +395,7 @@ func (x *BPTDynamicACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMaximumV2XEnergyRequest.Present {
 		e.Event(2-at, 5-at)
+		e.In()
 		x.EVMaximumV2XEnergyRequest.Value.EncodeEXI(e)
 		if e.Out("EVMaximumV2XEnergyRequest") {
 			return
@@ -382,6 +404,7 @@ func (x *BPTDynamicACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMinimumV2XEnergyRequest.Present {
 		e.Event(3-at, 5-at)
+		e.In()
 		x.EVMinimumV2XEnergyRequest.Value.EncodeEXI(e)
 		if e.Out("EVMinimumV2XEnergyRequest") {
 			return
@@ -683,6 +706,7 @@ func (x *BPTScheduledACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	at := uint32(0)
 	if x.EVTargetEnergyRequest.Present {
 		e.Event(0-at, 10-at)
+		e.In()
 		x.EVTargetEnergyRequest.Value.EncodeEXI(e)
 		if e.Out("EVTargetEnergyRequest") {
 			return
@@ -691,6 +715,7 @@ func (x *BPTScheduledACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMaximumEnergyRequest.Present {
 		e.Event(1-at, 10-at)
+		e.In()
 		x.EVMaximumEnergyRequest.Value.EncodeEXI(e)
 		if e.Out("EVMaximumEnergyRequest") {
 			return
@@ -699,6 +724,7 @@ func (x *BPTScheduledACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMinimumEnergyRequest.Present {
 		e.Event(2-at, 10-at)
+		e.In()
 		x.EVMinimumEnergyRequest.Value.EncodeEXI(e)
 		if e.Out("EVMinimumEnergyRequest") {
 			return
@@ -707,6 +733,7 @@ func (x *BPTScheduledACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMaximumChargePower.Present {
 		e.Event(3-at, 10-at)
+		e.In()
 		x.EVMaximumChargePower.Value.EncodeEXI(e)
 		if e.Out("EVMaximumChargePower") {
 			return
@@ -715,6 +742,7 @@ func (x *BPTScheduledACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMaximumChargePowerL2.Present {
 		e.Event(4-at, 10-at)
+		e.In()
 		x.EVMaximumChargePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVMaximumChargePower_L2") {
 			return
@@ -723,6 +751,7 @@ func (x *BPTScheduledACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMaximumChargePowerL3.Present {
 		e.Event(5-at, 10-at)
+		e.In()
 		x.EVMaximumChargePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVMaximumChargePower_L3") {
 			return
@@ -731,6 +760,7 @@ func (x *BPTScheduledACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMinimumChargePower.Present {
 		e.Event(6-at, 10-at)
+		e.In()
 		x.EVMinimumChargePower.Value.EncodeEXI(e)
 		if e.Out("EVMinimumChargePower") {
 			return
@@ -739,6 +769,7 @@ func (x *BPTScheduledACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMinimumChargePowerL2.Present {
 		e.Event(7-at, 10-at)
+		e.In()
 		x.EVMinimumChargePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVMinimumChargePower_L2") {
 			return
@@ -747,6 +778,7 @@ func (x *BPTScheduledACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMinimumChargePowerL3.Present {
 		e.Event(8-at, 10-at)
+		e.In()
 		x.EVMinimumChargePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVMinimumChargePower_L3") {
 			return
@@ -754,6 +786,7 @@ func (x *BPTScheduledACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 		at = 9
 	}
 	e.Event(9-at, 10-at)
+	e.In()
 	x.EVPresentActivePower.EncodeEXI(e)
 	if e.Out("EVPresentActivePower") {
 		return
@@ -761,6 +794,7 @@ func (x *BPTScheduledACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	at = 0
 	if x.EVPresentActivePowerL2.Present {
 		e.Event(0-at, 12-at)
+		e.In()
 		x.EVPresentActivePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVPresentActivePower_L2") {
 			return
@@ -769,6 +803,7 @@ func (x *BPTScheduledACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVPresentActivePowerL3.Present {
 		e.Event(1-at, 12-at)
+		e.In()
 		x.EVPresentActivePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVPresentActivePower_L3") {
 			return
@@ -777,6 +812,7 @@ func (x *BPTScheduledACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVPresentReactivePower.Present {
 		e.Event(2-at, 12-at)
+		e.In()
 		x.EVPresentReactivePower.Value.EncodeEXI(e)
 		if e.Out("EVPresentReactivePower") {
 			return
@@ -785,6 +821,7 @@ func (x *BPTScheduledACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVPresentReactivePowerL2.Present {
 		e.Event(3-at, 12-at)
+		e.In()
 		x.EVPresentReactivePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVPresentReactivePower_L2") {
 			return
@@ -793,6 +830,7 @@ func (x *BPTScheduledACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVPresentReactivePowerL3.Present {
 		e.Event(4-at, 12-at)
+		e.In()
 		x.EVPresentReactivePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVPresentReactivePower_L3") {
 			return
@@ -801,6 +839,7 @@ func (x *BPTScheduledACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMaximumDischargePower.Present {
 		e.Event(5-at, 12-at)
+		e.In()
 		x.EVMaximumDischargePower.Value.EncodeEXI(e)
 		if e.Out("EVMaximumDischargePower") {
 			return
@@ -809,6 +848,7 @@ func (x *BPTScheduledACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMaximumDischargePowerL2.Present {
 		e.Event(6-at, 12-at)
+		e.In()
 		x.EVMaximumDischargePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVMaximumDischargePower_L2") {
 			return
@@ -817,6 +857,7 @@ func (x *BPTScheduledACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMaximumDischargePowerL3.Present {
 		e.Event(7-at, 12-at)
+		e.In()
 		x.EVMaximumDischargePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVMaximumDischargePower_L3") {
 			return
@@ -825,6 +866,7 @@ func (x *BPTScheduledACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMinimumDischargePower.Present {
 		e.Event(8-at, 12-at)
+		e.In()
 		x.EVMinimumDischargePower.Value.EncodeEXI(e)
 		if e.Out("EVMinimumDischargePower") {
 			return
@@ -833,6 +875,7 @@ func (x *BPTScheduledACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMinimumDischargePowerL2.Present {
 		e.Event(9-at, 12-at)
+		e.In()
 		x.EVMinimumDischargePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVMinimumDischargePower_L2") {
 			return
@@ -841,6 +884,7 @@ func (x *BPTScheduledACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMinimumDischargePowerL3.Present {
 		e.Event(10-at, 12-at)
+		e.In()
 		x.EVMinimumDischargePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVMinimumDischargePower_L3") {
 			return
@@ -1250,21 +1294,25 @@ func (x *DERDynamicACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 		at = 1
 	}
 	e.Event(1-at, 2-at)
+	e.In()
 	x.EVTargetEnergyRequest.EncodeEXI(e)
 	if e.Out("EVTargetEnergyRequest") {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.EVMaximumEnergyRequest.EncodeEXI(e)
 	if e.Out("EVMaximumEnergyRequest") {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.EVMinimumEnergyRequest.EncodeEXI(e)
 	if e.Out("EVMinimumEnergyRequest") {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.EVMaximumChargePower.EncodeEXI(e)
 	if e.Out("EVMaximumChargePower") {
 		return
@@ -1272,6 +1320,7 @@ func (x *DERDynamicACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	at = 0
 	if x.EVMaximumChargePowerL2.Present {
 		e.Event(0-at, 3-at)
+		e.In()
 		x.EVMaximumChargePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVMaximumChargePower_L2") {
 			return
@@ -1280,6 +1329,7 @@ func (x *DERDynamicACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMaximumChargePowerL3.Present {
 		e.Event(1-at, 3-at)
+		e.In()
 		x.EVMaximumChargePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVMaximumChargePower_L3") {
 			return
@@ -1287,6 +1337,7 @@ func (x *DERDynamicACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 		at = 2
 	}
 	e.Event(2-at, 3-at)
+	e.In()
 	x.EVMinimumChargePower.EncodeEXI(e)
 	if e.Out("EVMinimumChargePower") {
 		return
@@ -1294,6 +1345,7 @@ func (x *DERDynamicACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	at = 0
 	if x.EVMinimumChargePowerL2.Present {
 		e.Event(0-at, 3-at)
+		e.In()
 		x.EVMinimumChargePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVMinimumChargePower_L2") {
 			return
@@ -1302,6 +1354,7 @@ func (x *DERDynamicACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMinimumChargePowerL3.Present {
 		e.Event(1-at, 3-at)
+		e.In()
 		x.EVMinimumChargePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVMinimumChargePower_L3") {
 			return
@@ -1309,6 +1362,7 @@ func (x *DERDynamicACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 		at = 2
 	}
 	e.Event(2-at, 3-at)
+	e.In()
 	x.EVPresentActivePower.EncodeEXI(e)
 	if e.Out("EVPresentActivePower") {
 		return
@@ -1316,6 +1370,7 @@ func (x *DERDynamicACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	at = 0
 	if x.EVPresentActivePowerL2.Present {
 		e.Event(0-at, 3-at)
+		e.In()
 		x.EVPresentActivePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVPresentActivePower_L2") {
 			return
@@ -1324,6 +1379,7 @@ func (x *DERDynamicACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVPresentActivePowerL3.Present {
 		e.Event(1-at, 3-at)
+		e.In()
 		x.EVPresentActivePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVPresentActivePower_L3") {
 			return
@@ -1331,6 +1387,7 @@ func (x *DERDynamicACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 		at = 2
 	}
 	e.Event(2-at, 3-at)
+	e.In()
 	x.EVPresentReactivePower.EncodeEXI(e)
 	if e.Out("EVPresentReactivePower") {
 		return
@@ -1338,6 +1395,7 @@ func (x *DERDynamicACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	at = 0
 	if x.EVPresentReactivePowerL2.Present {
 		e.Event(0-at, 3-at)
+		e.In()
 		x.EVPresentReactivePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVPresentReactivePower_L2") {
 			return
@@ -1346,6 +1404,7 @@ func (x *DERDynamicACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVPresentReactivePowerL3.Present {
 		e.Event(1-at, 3-at)
+		e.In()
 		x.EVPresentReactivePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVPresentReactivePower_L3") {
 			return
@@ -1353,6 +1412,7 @@ func (x *DERDynamicACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 		at = 2
 	}
 	e.Event(2-at, 3-at)
+	e.In()
 	x.EVMaximumDischargePower.EncodeEXI(e)
 	if e.Out("EVMaximumDischargePower") {
 		return
@@ -1360,6 +1420,7 @@ func (x *DERDynamicACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	at = 0
 	if x.EVMaximumDischargePowerL2.Present {
 		e.Event(0-at, 3-at)
+		e.In()
 		x.EVMaximumDischargePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVMaximumDischargePower_L2") {
 			return
@@ -1368,6 +1429,7 @@ func (x *DERDynamicACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMaximumDischargePowerL3.Present {
 		e.Event(1-at, 3-at)
+		e.In()
 		x.EVMaximumDischargePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVMaximumDischargePower_L3") {
 			return
@@ -1375,6 +1437,7 @@ func (x *DERDynamicACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 		at = 2
 	}
 	e.Event(2-at, 3-at)
+	e.In()
 	x.EVMinimumDischargePower.EncodeEXI(e)
 	if e.Out("EVMinimumDischargePower") {
 		return
@@ -1382,6 +1445,7 @@ func (x *DERDynamicACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	at = 0
 	if x.EVMinimumDischargePowerL2.Present {
 		e.Event(0-at, 3-at)
+		e.In()
 		x.EVMinimumDischargePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVMinimumDischargePower_L2") {
 			return
@@ -1390,6 +1454,7 @@ func (x *DERDynamicACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMinimumDischargePowerL3.Present {
 		e.Event(1-at, 3-at)
+		e.In()
 		x.EVMinimumDischargePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVMinimumDischargePower_L3") {
 			return
@@ -1397,11 +1462,13 @@ func (x *DERDynamicACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 		at = 2
 	}
 	e.Event(2-at, 3-at)
+	e.In()
 	x.EVPresentVoltage.EncodeEXI(e)
 	if e.Out("EVPresentVoltage") {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.EVPresentFrequency.EncodeEXI(e)
 	if e.Out("EVPresentFrequency") {
 		return
@@ -1409,6 +1476,7 @@ func (x *DERDynamicACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	at = 0
 	if x.EVSessionTotalDischargeEnergyAvailable.Present {
 		e.Event(0-at, 7-at)
+		e.In()
 		x.EVSessionTotalDischargeEnergyAvailable.Value.EncodeEXI(e)
 		if e.Out("EVSessionTotalDischargeEnergyAvailable") {
 			return
@@ -1417,6 +1485,7 @@ func (x *DERDynamicACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVApparentPower.Present {
 		e.Event(1-at, 7-at)
+		e.In()
 		x.EVApparentPower.Value.EncodeEXI(e)
 		if e.Out("EVApparentPower") {
 			return
@@ -1425,6 +1494,7 @@ func (x *DERDynamicACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVReactivePower != nil {
 		e.Event(2-at, 7-at)
+		e.In()
 		x.EVReactivePower.EncodeEXI(e)
 		if e.Out("EVReactivePower") {
 			return
@@ -1433,6 +1503,7 @@ func (x *DERDynamicACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVExcitation.Present {
 		e.Event(3-at, 7-at)
+		e.In()
 		x.EVExcitation.Value.EncodeEXI(e)
 		if e.Out("EVExcitation") {
 			return
@@ -1441,6 +1512,7 @@ func (x *DERDynamicACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMaximumV2XEnergyRequest.Present {
 		e.Event(4-at, 7-at)
+		e.In()
 		x.EVMaximumV2XEnergyRequest.Value.EncodeEXI(e)
 		if e.Out("EVMaximumV2XEnergyRequest") {
 			return
@@ -1449,6 +1521,7 @@ func (x *DERDynamicACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMinimumV2XEnergyRequest.Present {
 		e.Event(5-at, 7-at)
+		e.In()
 		x.EVMinimumV2XEnergyRequest.Value.EncodeEXI(e)
 		if e.Out("EVMinimumV2XEnergyRequest") {
 			return
@@ -1872,6 +1945,7 @@ func (x *DERScheduledACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	at := uint32(0)
 	if x.EVTargetEnergyRequest.Present {
 		e.Event(0-at, 10-at)
+		e.In()
 		x.EVTargetEnergyRequest.Value.EncodeEXI(e)
 		if e.Out("EVTargetEnergyRequest") {
 			return
@@ -1880,6 +1954,7 @@ func (x *DERScheduledACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMaximumEnergyRequest.Present {
 		e.Event(1-at, 10-at)
+		e.In()
 		x.EVMaximumEnergyRequest.Value.EncodeEXI(e)
 		if e.Out("EVMaximumEnergyRequest") {
 			return
@@ -1888,6 +1963,7 @@ func (x *DERScheduledACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMinimumEnergyRequest.Present {
 		e.Event(2-at, 10-at)
+		e.In()
 		x.EVMinimumEnergyRequest.Value.EncodeEXI(e)
 		if e.Out("EVMinimumEnergyRequest") {
 			return
@@ -1896,6 +1972,7 @@ func (x *DERScheduledACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMaximumChargePower.Present {
 		e.Event(3-at, 10-at)
+		e.In()
 		x.EVMaximumChargePower.Value.EncodeEXI(e)
 		if e.Out("EVMaximumChargePower") {
 			return
@@ -1904,6 +1981,7 @@ func (x *DERScheduledACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMaximumChargePowerL2.Present {
 		e.Event(4-at, 10-at)
+		e.In()
 		x.EVMaximumChargePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVMaximumChargePower_L2") {
 			return
@@ -1912,6 +1990,7 @@ func (x *DERScheduledACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMaximumChargePowerL3.Present {
 		e.Event(5-at, 10-at)
+		e.In()
 		x.EVMaximumChargePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVMaximumChargePower_L3") {
 			return
@@ -1920,6 +1999,7 @@ func (x *DERScheduledACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMinimumChargePower.Present {
 		e.Event(6-at, 10-at)
+		e.In()
 		x.EVMinimumChargePower.Value.EncodeEXI(e)
 		if e.Out("EVMinimumChargePower") {
 			return
@@ -1928,6 +2008,7 @@ func (x *DERScheduledACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMinimumChargePowerL2.Present {
 		e.Event(7-at, 10-at)
+		e.In()
 		x.EVMinimumChargePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVMinimumChargePower_L2") {
 			return
@@ -1936,6 +2017,7 @@ func (x *DERScheduledACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMinimumChargePowerL3.Present {
 		e.Event(8-at, 10-at)
+		e.In()
 		x.EVMinimumChargePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVMinimumChargePower_L3") {
 			return
@@ -1943,6 +2025,7 @@ func (x *DERScheduledACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 		at = 9
 	}
 	e.Event(9-at, 10-at)
+	e.In()
 	x.EVPresentActivePower.EncodeEXI(e)
 	if e.Out("EVPresentActivePower") {
 		return
@@ -1950,6 +2033,7 @@ func (x *DERScheduledACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	at = 0
 	if x.EVPresentActivePowerL2.Present {
 		e.Event(0-at, 6-at)
+		e.In()
 		x.EVPresentActivePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVPresentActivePower_L2") {
 			return
@@ -1958,6 +2042,7 @@ func (x *DERScheduledACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVPresentActivePowerL3.Present {
 		e.Event(1-at, 6-at)
+		e.In()
 		x.EVPresentActivePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVPresentActivePower_L3") {
 			return
@@ -1966,6 +2051,7 @@ func (x *DERScheduledACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVPresentReactivePower.Present {
 		e.Event(2-at, 6-at)
+		e.In()
 		x.EVPresentReactivePower.Value.EncodeEXI(e)
 		if e.Out("EVPresentReactivePower") {
 			return
@@ -1974,6 +2060,7 @@ func (x *DERScheduledACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVPresentReactivePowerL2.Present {
 		e.Event(3-at, 6-at)
+		e.In()
 		x.EVPresentReactivePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVPresentReactivePower_L2") {
 			return
@@ -1982,6 +2069,7 @@ func (x *DERScheduledACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVPresentReactivePowerL3.Present {
 		e.Event(4-at, 6-at)
+		e.In()
 		x.EVPresentReactivePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVPresentReactivePower_L3") {
 			return
@@ -1989,11 +2077,13 @@ func (x *DERScheduledACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 		at = 5
 	}
 	e.Event(5-at, 6-at)
+	e.In()
 	x.EVPresentVoltage.EncodeEXI(e)
 	if e.Out("EVPresentVoltage") {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.EVPresentFrequency.EncodeEXI(e)
 	if e.Out("EVPresentFrequency") {
 		return
@@ -2001,6 +2091,7 @@ func (x *DERScheduledACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	at = 0
 	if x.EVMaximumDischargePower.Present {
 		e.Event(0-at, 7-at)
+		e.In()
 		x.EVMaximumDischargePower.Value.EncodeEXI(e)
 		if e.Out("EVMaximumDischargePower") {
 			return
@@ -2009,6 +2100,7 @@ func (x *DERScheduledACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMaximumDischargePowerL2.Present {
 		e.Event(1-at, 7-at)
+		e.In()
 		x.EVMaximumDischargePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVMaximumDischargePower_L2") {
 			return
@@ -2017,6 +2109,7 @@ func (x *DERScheduledACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMaximumDischargePowerL3.Present {
 		e.Event(2-at, 7-at)
+		e.In()
 		x.EVMaximumDischargePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVMaximumDischargePower_L3") {
 			return
@@ -2025,6 +2118,7 @@ func (x *DERScheduledACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMinimumDischargePower.Present {
 		e.Event(3-at, 7-at)
+		e.In()
 		x.EVMinimumDischargePower.Value.EncodeEXI(e)
 		if e.Out("EVMinimumDischargePower") {
 			return
@@ -2033,6 +2127,7 @@ func (x *DERScheduledACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMinimumDischargePowerL2.Present {
 		e.Event(4-at, 7-at)
+		e.In()
 		x.EVMinimumDischargePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVMinimumDischargePower_L2") {
 			return
@@ -2041,6 +2136,7 @@ func (x *DERScheduledACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMinimumDischargePowerL3.Present {
 		e.Event(5-at, 7-at)
+		e.In()
 		x.EVMinimumDischargePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVMinimumDischargePower_L3") {
 			return
@@ -2053,6 +2149,7 @@ func (x *DERScheduledACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	at = 0
 	if x.EVApparentPower.Present {
 		e.Event(0-at, 4-at)
+		e.In()
 		x.EVApparentPower.Value.EncodeEXI(e)
 		if e.Out("EVApparentPower") {
 			return
@@ -2061,6 +2158,7 @@ func (x *DERScheduledACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVReactivePower != nil {
 		e.Event(1-at, 4-at)
+		e.In()
 		x.EVReactivePower.EncodeEXI(e)
 		if e.Out("EVReactivePower") {
 			return
@@ -2069,6 +2167,7 @@ func (x *DERScheduledACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVExcitation.Present {
 		e.Event(2-at, 4-at)
+		e.In()
 		x.EVExcitation.Value.EncodeEXI(e)
 		if e.Out("EVExcitation") {
 			return
@@ -2382,21 +2481,25 @@ func (x *DynamicACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 		at = 1
 	}
 	e.Event(1-at, 2-at)
+	e.In()
 	x.EVTargetEnergyRequest.EncodeEXI(e)
 	if e.Out("EVTargetEnergyRequest") {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.EVMaximumEnergyRequest.EncodeEXI(e)
 	if e.Out("EVMaximumEnergyRequest") {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.EVMinimumEnergyRequest.EncodeEXI(e)
 	if e.Out("EVMinimumEnergyRequest") {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.EVMaximumChargePower.EncodeEXI(e)
 	if e.Out("EVMaximumChargePower") {
 		return
@@ -2404,6 +2507,7 @@ func (x *DynamicACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	at = 0
 	if x.EVMaximumChargePowerL2.Present {
 		e.Event(0-at, 3-at)
+		e.In()
 		x.EVMaximumChargePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVMaximumChargePower_L2") {
 			return
@@ -2412,6 +2516,7 @@ func (x *DynamicACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMaximumChargePowerL3.Present {
 		e.Event(1-at, 3-at)
+		e.In()
 		x.EVMaximumChargePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVMaximumChargePower_L3") {
 			return
@@ -2419,6 +2524,7 @@ func (x *DynamicACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 		at = 2
 	}
 	e.Event(2-at, 3-at)
+	e.In()
 	x.EVMinimumChargePower.EncodeEXI(e)
 	if e.Out("EVMinimumChargePower") {
 		return
@@ -2426,6 +2532,7 @@ func (x *DynamicACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	at = 0
 	if x.EVMinimumChargePowerL2.Present {
 		e.Event(0-at, 3-at)
+		e.In()
 		x.EVMinimumChargePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVMinimumChargePower_L2") {
 			return
@@ -2434,6 +2541,7 @@ func (x *DynamicACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMinimumChargePowerL3.Present {
 		e.Event(1-at, 3-at)
+		e.In()
 		x.EVMinimumChargePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVMinimumChargePower_L3") {
 			return
@@ -2441,6 +2549,7 @@ func (x *DynamicACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 		at = 2
 	}
 	e.Event(2-at, 3-at)
+	e.In()
 	x.EVPresentActivePower.EncodeEXI(e)
 	if e.Out("EVPresentActivePower") {
 		return
@@ -2448,6 +2557,7 @@ func (x *DynamicACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	at = 0
 	if x.EVPresentActivePowerL2.Present {
 		e.Event(0-at, 3-at)
+		e.In()
 		x.EVPresentActivePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVPresentActivePower_L2") {
 			return
@@ -2456,6 +2566,7 @@ func (x *DynamicACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVPresentActivePowerL3.Present {
 		e.Event(1-at, 3-at)
+		e.In()
 		x.EVPresentActivePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVPresentActivePower_L3") {
 			return
@@ -2463,6 +2574,7 @@ func (x *DynamicACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 		at = 2
 	}
 	e.Event(2-at, 3-at)
+	e.In()
 	x.EVPresentReactivePower.EncodeEXI(e)
 	if e.Out("EVPresentReactivePower") {
 		return
@@ -2470,6 +2582,7 @@ func (x *DynamicACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	at = 0
 	if x.EVPresentReactivePowerL2.Present {
 		e.Event(0-at, 3-at)
+		e.In()
 		x.EVPresentReactivePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVPresentReactivePower_L2") {
 			return
@@ -2478,6 +2591,7 @@ func (x *DynamicACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVPresentReactivePowerL3.Present {
 		e.Event(1-at, 3-at)
+		e.In()
 		x.EVPresentReactivePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVPresentReactivePower_L3") {
 			return
@@ -2695,6 +2809,7 @@ func (x *ScheduledACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	at := uint32(0)
 	if x.EVTargetEnergyRequest.Present {
 		e.Event(0-at, 10-at)
+		e.In()
 		x.EVTargetEnergyRequest.Value.EncodeEXI(e)
 		if e.Out("EVTargetEnergyRequest") {
 			return
@@ -2703,6 +2818,7 @@ func (x *ScheduledACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMaximumEnergyRequest.Present {
 		e.Event(1-at, 10-at)
+		e.In()
 		x.EVMaximumEnergyRequest.Value.EncodeEXI(e)
 		if e.Out("EVMaximumEnergyRequest") {
 			return
@@ -2711,6 +2827,7 @@ func (x *ScheduledACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMinimumEnergyRequest.Present {
 		e.Event(2-at, 10-at)
+		e.In()
 		x.EVMinimumEnergyRequest.Value.EncodeEXI(e)
 		if e.Out("EVMinimumEnergyRequest") {
 			return
@@ -2719,6 +2836,7 @@ func (x *ScheduledACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMaximumChargePower.Present {
 		e.Event(3-at, 10-at)
+		e.In()
 		x.EVMaximumChargePower.Value.EncodeEXI(e)
 		if e.Out("EVMaximumChargePower") {
 			return
@@ -2727,6 +2845,7 @@ func (x *ScheduledACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMaximumChargePowerL2.Present {
 		e.Event(4-at, 10-at)
+		e.In()
 		x.EVMaximumChargePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVMaximumChargePower_L2") {
 			return
@@ -2735,6 +2854,7 @@ func (x *ScheduledACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMaximumChargePowerL3.Present {
 		e.Event(5-at, 10-at)
+		e.In()
 		x.EVMaximumChargePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVMaximumChargePower_L3") {
 			return
@@ -2743,6 +2863,7 @@ func (x *ScheduledACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMinimumChargePower.Present {
 		e.Event(6-at, 10-at)
+		e.In()
 		x.EVMinimumChargePower.Value.EncodeEXI(e)
 		if e.Out("EVMinimumChargePower") {
 			return
@@ -2751,6 +2872,7 @@ func (x *ScheduledACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMinimumChargePowerL2.Present {
 		e.Event(7-at, 10-at)
+		e.In()
 		x.EVMinimumChargePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVMinimumChargePower_L2") {
 			return
@@ -2759,6 +2881,7 @@ func (x *ScheduledACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMinimumChargePowerL3.Present {
 		e.Event(8-at, 10-at)
+		e.In()
 		x.EVMinimumChargePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVMinimumChargePower_L3") {
 			return
@@ -2766,6 +2889,7 @@ func (x *ScheduledACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 		at = 9
 	}
 	e.Event(9-at, 10-at)
+	e.In()
 	x.EVPresentActivePower.EncodeEXI(e)
 	if e.Out("EVPresentActivePower") {
 		return
@@ -2773,6 +2897,7 @@ func (x *ScheduledACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	at = 0
 	if x.EVPresentActivePowerL2.Present {
 		e.Event(0-at, 6-at)
+		e.In()
 		x.EVPresentActivePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVPresentActivePower_L2") {
 			return
@@ -2781,6 +2906,7 @@ func (x *ScheduledACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVPresentActivePowerL3.Present {
 		e.Event(1-at, 6-at)
+		e.In()
 		x.EVPresentActivePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVPresentActivePower_L3") {
 			return
@@ -2789,6 +2915,7 @@ func (x *ScheduledACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVPresentReactivePower.Present {
 		e.Event(2-at, 6-at)
+		e.In()
 		x.EVPresentReactivePower.Value.EncodeEXI(e)
 		if e.Out("EVPresentReactivePower") {
 			return
@@ -2797,6 +2924,7 @@ func (x *ScheduledACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVPresentReactivePowerL2.Present {
 		e.Event(3-at, 6-at)
+		e.In()
 		x.EVPresentReactivePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVPresentReactivePower_L2") {
 			return
@@ -2805,6 +2933,7 @@ func (x *ScheduledACCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVPresentReactivePowerL3.Present {
 		e.Event(4-at, 6-at)
+		e.In()
 		x.EVPresentReactivePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVPresentReactivePower_L3") {
 			return
@@ -2983,6 +3112,7 @@ func (x *ACChargeLoopReq) DecodeEXI(d *exi.Decoder) {
 // EncodeEXI writes the element's content and end.
 func (x *ACChargeLoopReq) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
+	e.In()
 	x.Header.EncodeEXI(e)
 	if e.Out("Header") {
 		return
@@ -2990,6 +3120,7 @@ func (x *ACChargeLoopReq) EncodeEXI(e *exi.Encoder) {
 	at := uint32(0)
 	if x.DisplayParameters.Present {
 		e.Event(0-at, 2-at)
+		e.In()
 		x.DisplayParameters.Value.EncodeEXI(e)
 		if e.Out("DisplayParameters") {
 			return
@@ -3005,6 +3136,7 @@ func (x *ACChargeLoopReq) EncodeEXI(e *exi.Encoder) {
 			e.Missing("BPT_Dynamic_AC_CLReqControlMode")
 			return
 		}
+		e.In()
 		v.EncodeEXI(e)
 		if e.Out("BPT_Dynamic_AC_CLReqControlMode") {
 			return
@@ -3015,6 +3147,7 @@ func (x *ACChargeLoopReq) EncodeEXI(e *exi.Encoder) {
 			e.Missing("BPT_Scheduled_AC_CLReqControlMode")
 			return
 		}
+		e.In()
 		v.EncodeEXI(e)
 		if e.Out("BPT_Scheduled_AC_CLReqControlMode") {
 			return
@@ -3025,6 +3158,7 @@ func (x *ACChargeLoopReq) EncodeEXI(e *exi.Encoder) {
 			e.Missing("DER_Dynamic_AC_CLReqControlMode")
 			return
 		}
+		e.In()
 		v.EncodeEXI(e)
 		if e.Out("DER_Dynamic_AC_CLReqControlMode") {
 			return
@@ -3035,6 +3169,7 @@ func (x *ACChargeLoopReq) EncodeEXI(e *exi.Encoder) {
 			e.Missing("DER_Scheduled_AC_CLReqControlMode")
 			return
 		}
+		e.In()
 		v.EncodeEXI(e)
 		if e.Out("DER_Scheduled_AC_CLReqControlMode") {
 			return
@@ -3045,6 +3180,7 @@ func (x *ACChargeLoopReq) EncodeEXI(e *exi.Encoder) {
 			e.Missing("Dynamic_AC_CLReqControlMode")
 			return
 		}
+		e.In()
 		v.EncodeEXI(e)
 		if e.Out("Dynamic_AC_CLReqControlMode") {
 			return
@@ -3055,6 +3191,7 @@ func (x *ACChargeLoopReq) EncodeEXI(e *exi.Encoder) {
 			e.Missing("Scheduled_AC_CLReqControlMode")
 			return
 		}
+		e.In()
 		v.EncodeEXI(e)
 		if e.Out("Scheduled_AC_CLReqControlMode") {
 			return
@@ -3222,6 +3359,7 @@ func (x *BPTDynamicACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 		at = 4
 	}
 	e.Event(4-at, 5-at)
+	e.In()
 	x.EVSETargetActivePower.EncodeEXI(e)
 	if e.Out("EVSETargetActivePower") {
 		return
@@ -3229,6 +3367,7 @@ func (x *BPTDynamicACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	at = 0
 	if x.EVSETargetActivePowerL2.Present {
 		e.Event(0-at, 9-at)
+		e.In()
 		x.EVSETargetActivePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVSETargetActivePower_L2") {
 			return
@@ -3237,6 +3376,7 @@ func (x *BPTDynamicACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSETargetActivePowerL3.Present {
 		e.Event(1-at, 9-at)
+		e.In()
 		x.EVSETargetActivePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVSETargetActivePower_L3") {
 			return
@@ -3245,6 +3385,7 @@ func (x *BPTDynamicACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSETargetReactivePower.Present {
 		e.Event(2-at, 9-at)
+		e.In()
 		x.EVSETargetReactivePower.Value.EncodeEXI(e)
 		if e.Out("EVSETargetReactivePower") {
 			return
@@ -3253,6 +3394,7 @@ func (x *BPTDynamicACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSETargetReactivePowerL2.Present {
 		e.Event(3-at, 9-at)
+		e.In()
 		x.EVSETargetReactivePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVSETargetReactivePower_L2") {
 			return
@@ -3261,6 +3403,7 @@ func (x *BPTDynamicACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSETargetReactivePowerL3.Present {
 		e.Event(4-at, 9-at)
+		e.In()
 		x.EVSETargetReactivePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVSETargetReactivePower_L3") {
 			return
@@ -3269,6 +3412,7 @@ func (x *BPTDynamicACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSEPresentActivePower.Present {
 		e.Event(5-at, 9-at)
+		e.In()
 		x.EVSEPresentActivePower.Value.EncodeEXI(e)
 		if e.Out("EVSEPresentActivePower") {
 			return
@@ -3277,6 +3421,7 @@ func (x *BPTDynamicACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSEPresentActivePowerL2.Present {
 		e.Event(6-at, 9-at)
+		e.In()
 		x.EVSEPresentActivePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVSEPresentActivePower_L2") {
 			return
@@ -3285,6 +3430,7 @@ func (x *BPTDynamicACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSEPresentActivePowerL3.Present {
 		e.Event(7-at, 9-at)
+		e.In()
 		x.EVSEPresentActivePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVSEPresentActivePower_L3") {
 			return
@@ -3441,6 +3587,7 @@ func (x *BPTScheduledACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	at := uint32(0)
 	if x.EVSETargetActivePower.Present {
 		e.Event(0-at, 10-at)
+		e.In()
 		x.EVSETargetActivePower.Value.EncodeEXI(e)
 		if e.Out("EVSETargetActivePower") {
 			return
@@ -3449,6 +3596,7 @@ func (x *BPTScheduledACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSETargetActivePowerL2.Present {
 		e.Event(1-at, 10-at)
+		e.In()
 		x.EVSETargetActivePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVSETargetActivePower_L2") {
 			return
@@ -3457,6 +3605,7 @@ func (x *BPTScheduledACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSETargetActivePowerL3.Present {
 		e.Event(2-at, 10-at)
+		e.In()
 		x.EVSETargetActivePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVSETargetActivePower_L3") {
 			return
@@ -3465,6 +3614,7 @@ func (x *BPTScheduledACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSETargetReactivePower.Present {
 		e.Event(3-at, 10-at)
+		e.In()
 		x.EVSETargetReactivePower.Value.EncodeEXI(e)
 		if e.Out("EVSETargetReactivePower") {
 			return
@@ -3473,6 +3623,7 @@ func (x *BPTScheduledACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSETargetReactivePowerL2.Present {
 		e.Event(4-at, 10-at)
+		e.In()
 		x.EVSETargetReactivePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVSETargetReactivePower_L2") {
 			return
@@ -3481,6 +3632,7 @@ func (x *BPTScheduledACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSETargetReactivePowerL3.Present {
 		e.Event(5-at, 10-at)
+		e.In()
 		x.EVSETargetReactivePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVSETargetReactivePower_L3") {
 			return
@@ -3489,6 +3641,7 @@ func (x *BPTScheduledACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSEPresentActivePower.Present {
 		e.Event(6-at, 10-at)
+		e.In()
 		x.EVSEPresentActivePower.Value.EncodeEXI(e)
 		if e.Out("EVSEPresentActivePower") {
 			return
@@ -3497,6 +3650,7 @@ func (x *BPTScheduledACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSEPresentActivePowerL2.Present {
 		e.Event(7-at, 10-at)
+		e.In()
 		x.EVSEPresentActivePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVSEPresentActivePower_L2") {
 			return
@@ -3505,6 +3659,7 @@ func (x *BPTScheduledACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSEPresentActivePowerL3.Present {
 		e.Event(8-at, 10-at)
+		e.In()
 		x.EVSEPresentActivePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVSEPresentActivePower_L3") {
 			return
@@ -3770,6 +3925,7 @@ func (x *DERDynamicACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 		at = 4
 	}
 	e.Event(4-at, 5-at)
+	e.In()
 	x.EVSETargetActivePower.EncodeEXI(e)
 	if e.Out("EVSETargetActivePower") {
 		return
@@ -3777,6 +3933,7 @@ func (x *DERDynamicACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	at = 0
 	if x.EVSETargetActivePowerL2.Present {
 		e.Event(0-at, 9-at)
+		e.In()
 		x.EVSETargetActivePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVSETargetActivePower_L2") {
 			return
@@ -3785,6 +3942,7 @@ func (x *DERDynamicACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSETargetActivePowerL3.Present {
 		e.Event(1-at, 9-at)
+		e.In()
 		x.EVSETargetActivePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVSETargetActivePower_L3") {
 			return
@@ -3793,6 +3951,7 @@ func (x *DERDynamicACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSETargetReactivePower.Present {
 		e.Event(2-at, 9-at)
+		e.In()
 		x.EVSETargetReactivePower.Value.EncodeEXI(e)
 		if e.Out("EVSETargetReactivePower") {
 			return
@@ -3801,6 +3960,7 @@ func (x *DERDynamicACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSETargetReactivePowerL2.Present {
 		e.Event(3-at, 9-at)
+		e.In()
 		x.EVSETargetReactivePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVSETargetReactivePower_L2") {
 			return
@@ -3809,6 +3969,7 @@ func (x *DERDynamicACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSETargetReactivePowerL3.Present {
 		e.Event(4-at, 9-at)
+		e.In()
 		x.EVSETargetReactivePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVSETargetReactivePower_L3") {
 			return
@@ -3817,6 +3978,7 @@ func (x *DERDynamicACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSEPresentActivePower.Present {
 		e.Event(5-at, 9-at)
+		e.In()
 		x.EVSEPresentActivePower.Value.EncodeEXI(e)
 		if e.Out("EVSEPresentActivePower") {
 			return
@@ -3825,6 +3987,7 @@ func (x *DERDynamicACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSEPresentActivePowerL2.Present {
 		e.Event(6-at, 9-at)
+		e.In()
 		x.EVSEPresentActivePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVSEPresentActivePower_L2") {
 			return
@@ -3833,6 +3996,7 @@ func (x *DERDynamicACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSEPresentActivePowerL3.Present {
 		e.Event(7-at, 9-at)
+		e.In()
 		x.EVSEPresentActivePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVSEPresentActivePower_L3") {
 			return
@@ -3840,6 +4004,7 @@ func (x *DERDynamicACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 		at = 8
 	}
 	e.Event(8-at, 9-at)
+	e.In()
 	x.DERControlCLRes.EncodeEXI(e)
 	if e.Out("DERControlCLRes") {
 		return
@@ -3847,6 +4012,7 @@ func (x *DERDynamicACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	at = 0
 	if x.EVSEMaximumChargePower.Present {
 		e.Event(0-at, 9-at)
+		e.In()
 		x.EVSEMaximumChargePower.Value.EncodeEXI(e)
 		if e.Out("EVSEMaximumChargePower") {
 			return
@@ -3855,6 +4021,7 @@ func (x *DERDynamicACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSEMaximumChargePowerL2.Present {
 		e.Event(1-at, 9-at)
+		e.In()
 		x.EVSEMaximumChargePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVSEMaximumChargePower_L2") {
 			return
@@ -3863,6 +4030,7 @@ func (x *DERDynamicACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSEMaximumChargePowerL3.Present {
 		e.Event(2-at, 9-at)
+		e.In()
 		x.EVSEMaximumChargePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVSEMaximumChargePower_L3") {
 			return
@@ -3871,6 +4039,7 @@ func (x *DERDynamicACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSEMaximumDischargePower.Present {
 		e.Event(3-at, 9-at)
+		e.In()
 		x.EVSEMaximumDischargePower.Value.EncodeEXI(e)
 		if e.Out("EVSEMaximumDischargePower") {
 			return
@@ -3879,6 +4048,7 @@ func (x *DERDynamicACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSEMaximumDischargePowerL2.Present {
 		e.Event(4-at, 9-at)
+		e.In()
 		x.EVSEMaximumDischargePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVSEMaximumDischargePower_L2") {
 			return
@@ -3887,6 +4057,7 @@ func (x *DERDynamicACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSEMaximumDischargePowerL3.Present {
 		e.Event(5-at, 9-at)
+		e.In()
 		x.EVSEMaximumDischargePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVSEMaximumDischargePower_L3") {
 			return
@@ -4161,6 +4332,7 @@ func (x *DERScheduledACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	at := uint32(0)
 	if x.EVSETargetActivePower.Present {
 		e.Event(0-at, 10-at)
+		e.In()
 		x.EVSETargetActivePower.Value.EncodeEXI(e)
 		if e.Out("EVSETargetActivePower") {
 			return
@@ -4169,6 +4341,7 @@ func (x *DERScheduledACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSETargetActivePowerL2.Present {
 		e.Event(1-at, 10-at)
+		e.In()
 		x.EVSETargetActivePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVSETargetActivePower_L2") {
 			return
@@ -4177,6 +4350,7 @@ func (x *DERScheduledACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSETargetActivePowerL3.Present {
 		e.Event(2-at, 10-at)
+		e.In()
 		x.EVSETargetActivePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVSETargetActivePower_L3") {
 			return
@@ -4185,6 +4359,7 @@ func (x *DERScheduledACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSETargetReactivePower.Present {
 		e.Event(3-at, 10-at)
+		e.In()
 		x.EVSETargetReactivePower.Value.EncodeEXI(e)
 		if e.Out("EVSETargetReactivePower") {
 			return
@@ -4193,6 +4368,7 @@ func (x *DERScheduledACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSETargetReactivePowerL2.Present {
 		e.Event(4-at, 10-at)
+		e.In()
 		x.EVSETargetReactivePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVSETargetReactivePower_L2") {
 			return
@@ -4201,6 +4377,7 @@ func (x *DERScheduledACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSETargetReactivePowerL3.Present {
 		e.Event(5-at, 10-at)
+		e.In()
 		x.EVSETargetReactivePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVSETargetReactivePower_L3") {
 			return
@@ -4209,6 +4386,7 @@ func (x *DERScheduledACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSEPresentActivePower.Present {
 		e.Event(6-at, 10-at)
+		e.In()
 		x.EVSEPresentActivePower.Value.EncodeEXI(e)
 		if e.Out("EVSEPresentActivePower") {
 			return
@@ -4217,6 +4395,7 @@ func (x *DERScheduledACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSEPresentActivePowerL2.Present {
 		e.Event(7-at, 10-at)
+		e.In()
 		x.EVSEPresentActivePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVSEPresentActivePower_L2") {
 			return
@@ -4225,6 +4404,7 @@ func (x *DERScheduledACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSEPresentActivePowerL3.Present {
 		e.Event(8-at, 10-at)
+		e.In()
 		x.EVSEPresentActivePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVSEPresentActivePower_L3") {
 			return
@@ -4232,6 +4412,7 @@ func (x *DERScheduledACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 		at = 9
 	}
 	e.Event(9-at, 10-at)
+	e.In()
 	x.DERControlCLRes.EncodeEXI(e)
 	if e.Out("DERControlCLRes") {
 		return
@@ -4239,6 +4420,7 @@ func (x *DERScheduledACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	at = 0
 	if x.EVSEMaximumChargePower.Present {
 		e.Event(0-at, 9-at)
+		e.In()
 		x.EVSEMaximumChargePower.Value.EncodeEXI(e)
 		if e.Out("EVSEMaximumChargePower") {
 			return
@@ -4247,6 +4429,7 @@ func (x *DERScheduledACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSEMaximumChargePowerL2.Present {
 		e.Event(1-at, 9-at)
+		e.In()
 		x.EVSEMaximumChargePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVSEMaximumChargePower_L2") {
 			return
@@ -4255,6 +4438,7 @@ func (x *DERScheduledACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSEMaximumChargePowerL3.Present {
 		e.Event(2-at, 9-at)
+		e.In()
 		x.EVSEMaximumChargePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVSEMaximumChargePower_L3") {
 			return
@@ -4263,6 +4447,7 @@ func (x *DERScheduledACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSEMaximumDischargePower.Present {
 		e.Event(3-at, 9-at)
+		e.In()
 		x.EVSEMaximumDischargePower.Value.EncodeEXI(e)
 		if e.Out("EVSEMaximumDischargePower") {
 			return
@@ -4271,6 +4456,7 @@ func (x *DERScheduledACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSEMaximumDischargePowerL2.Present {
 		e.Event(4-at, 9-at)
+		e.In()
 		x.EVSEMaximumDischargePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVSEMaximumDischargePower_L2") {
 			return
@@ -4279,6 +4465,7 @@ func (x *DERScheduledACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSEMaximumDischargePowerL3.Present {
 		e.Event(5-at, 9-at)
+		e.In()
 		x.EVSEMaximumDischargePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVSEMaximumDischargePower_L3") {
 			return
@@ -4524,6 +4711,7 @@ func (x *DynamicACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 		at = 4
 	}
 	e.Event(4-at, 5-at)
+	e.In()
 	x.EVSETargetActivePower.EncodeEXI(e)
 	if e.Out("EVSETargetActivePower") {
 		return
@@ -4531,6 +4719,7 @@ func (x *DynamicACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	at = 0
 	if x.EVSETargetActivePowerL2.Present {
 		e.Event(0-at, 9-at)
+		e.In()
 		x.EVSETargetActivePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVSETargetActivePower_L2") {
 			return
@@ -4539,6 +4728,7 @@ func (x *DynamicACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSETargetActivePowerL3.Present {
 		e.Event(1-at, 9-at)
+		e.In()
 		x.EVSETargetActivePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVSETargetActivePower_L3") {
 			return
@@ -4547,6 +4737,7 @@ func (x *DynamicACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSETargetReactivePower.Present {
 		e.Event(2-at, 9-at)
+		e.In()
 		x.EVSETargetReactivePower.Value.EncodeEXI(e)
 		if e.Out("EVSETargetReactivePower") {
 			return
@@ -4555,6 +4746,7 @@ func (x *DynamicACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSETargetReactivePowerL2.Present {
 		e.Event(3-at, 9-at)
+		e.In()
 		x.EVSETargetReactivePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVSETargetReactivePower_L2") {
 			return
@@ -4563,6 +4755,7 @@ func (x *DynamicACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSETargetReactivePowerL3.Present {
 		e.Event(4-at, 9-at)
+		e.In()
 		x.EVSETargetReactivePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVSETargetReactivePower_L3") {
 			return
@@ -4571,6 +4764,7 @@ func (x *DynamicACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSEPresentActivePower.Present {
 		e.Event(5-at, 9-at)
+		e.In()
 		x.EVSEPresentActivePower.Value.EncodeEXI(e)
 		if e.Out("EVSEPresentActivePower") {
 			return
@@ -4579,6 +4773,7 @@ func (x *DynamicACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSEPresentActivePowerL2.Present {
 		e.Event(6-at, 9-at)
+		e.In()
 		x.EVSEPresentActivePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVSEPresentActivePower_L2") {
 			return
@@ -4587,6 +4782,7 @@ func (x *DynamicACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSEPresentActivePowerL3.Present {
 		e.Event(7-at, 9-at)
+		e.In()
 		x.EVSEPresentActivePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVSEPresentActivePower_L3") {
 			return
@@ -4743,6 +4939,7 @@ func (x *ScheduledACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	at := uint32(0)
 	if x.EVSETargetActivePower.Present {
 		e.Event(0-at, 10-at)
+		e.In()
 		x.EVSETargetActivePower.Value.EncodeEXI(e)
 		if e.Out("EVSETargetActivePower") {
 			return
@@ -4751,6 +4948,7 @@ func (x *ScheduledACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSETargetActivePowerL2.Present {
 		e.Event(1-at, 10-at)
+		e.In()
 		x.EVSETargetActivePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVSETargetActivePower_L2") {
 			return
@@ -4759,6 +4957,7 @@ func (x *ScheduledACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSETargetActivePowerL3.Present {
 		e.Event(2-at, 10-at)
+		e.In()
 		x.EVSETargetActivePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVSETargetActivePower_L3") {
 			return
@@ -4767,6 +4966,7 @@ func (x *ScheduledACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSETargetReactivePower.Present {
 		e.Event(3-at, 10-at)
+		e.In()
 		x.EVSETargetReactivePower.Value.EncodeEXI(e)
 		if e.Out("EVSETargetReactivePower") {
 			return
@@ -4775,6 +4975,7 @@ func (x *ScheduledACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSETargetReactivePowerL2.Present {
 		e.Event(4-at, 10-at)
+		e.In()
 		x.EVSETargetReactivePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVSETargetReactivePower_L2") {
 			return
@@ -4783,6 +4984,7 @@ func (x *ScheduledACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSETargetReactivePowerL3.Present {
 		e.Event(5-at, 10-at)
+		e.In()
 		x.EVSETargetReactivePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVSETargetReactivePower_L3") {
 			return
@@ -4791,6 +4993,7 @@ func (x *ScheduledACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSEPresentActivePower.Present {
 		e.Event(6-at, 10-at)
+		e.In()
 		x.EVSEPresentActivePower.Value.EncodeEXI(e)
 		if e.Out("EVSEPresentActivePower") {
 			return
@@ -4799,6 +5002,7 @@ func (x *ScheduledACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSEPresentActivePowerL2.Present {
 		e.Event(7-at, 10-at)
+		e.In()
 		x.EVSEPresentActivePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVSEPresentActivePower_L2") {
 			return
@@ -4807,6 +5011,7 @@ func (x *ScheduledACCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSEPresentActivePowerL3.Present {
 		e.Event(8-at, 10-at)
+		e.In()
 		x.EVSEPresentActivePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVSEPresentActivePower_L3") {
 			return
@@ -4976,6 +5181,7 @@ func (x *ACChargeLoopRes) DecodeEXI(d *exi.Decoder) {
 // EncodeEXI writes the element's content and end.
 func (x *ACChargeLoopRes) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
+	e.In()
 	x.Header.EncodeEXI(e)
 	if e.Out("Header") {
 		return
@@ -4984,6 +5190,7 @@ func (x *ACChargeLoopRes) EncodeEXI(e *exi.Encoder) {
 	at := uint32(0)
 	if x.EVSEStatus.Present {
 		e.Event(0-at, 11-at)
+		e.In()
 		x.EVSEStatus.Value.EncodeEXI(e)
 		if e.Out("EVSEStatus") {
 			return
@@ -4992,6 +5199,7 @@ func (x *ACChargeLoopRes) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.MeterInfo.Present {
 		e.Event(1-at, 11-at)
+		e.In()
 		x.MeterInfo.Value.EncodeEXI(e)
 		if e.Out("MeterInfo") {
 			return
@@ -5000,6 +5208,7 @@ func (x *ACChargeLoopRes) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.Receipt.Present {
 		e.Event(2-at, 11-at)
+		e.In()
 		x.Receipt.Value.EncodeEXI(e)
 		if e.Out("Receipt") {
 			return
@@ -5008,6 +5217,7 @@ func (x *ACChargeLoopRes) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSETargetFrequency.Present {
 		e.Event(3-at, 11-at)
+		e.In()
 		x.EVSETargetFrequency.Value.EncodeEXI(e)
 		if e.Out("EVSETargetFrequency") {
 			return
@@ -5021,6 +5231,7 @@ func (x *ACChargeLoopRes) EncodeEXI(e *exi.Encoder) {
 			e.Missing("BPT_Dynamic_AC_CLResControlMode")
 			return
 		}
+		e.In()
 		v.EncodeEXI(e)
 		if e.Out("BPT_Dynamic_AC_CLResControlMode") {
 			return
@@ -5031,6 +5242,7 @@ func (x *ACChargeLoopRes) EncodeEXI(e *exi.Encoder) {
 			e.Missing("BPT_Scheduled_AC_CLResControlMode")
 			return
 		}
+		e.In()
 		v.EncodeEXI(e)
 		if e.Out("BPT_Scheduled_AC_CLResControlMode") {
 			return
@@ -5041,6 +5253,7 @@ func (x *ACChargeLoopRes) EncodeEXI(e *exi.Encoder) {
 			e.Missing("DER_Dynamic_AC_CLResControlMode")
 			return
 		}
+		e.In()
 		v.EncodeEXI(e)
 		if e.Out("DER_Dynamic_AC_CLResControlMode") {
 			return
@@ -5051,6 +5264,7 @@ func (x *ACChargeLoopRes) EncodeEXI(e *exi.Encoder) {
 			e.Missing("DER_Scheduled_AC_CLResControlMode")
 			return
 		}
+		e.In()
 		v.EncodeEXI(e)
 		if e.Out("DER_Scheduled_AC_CLResControlMode") {
 			return
@@ -5061,6 +5275,7 @@ func (x *ACChargeLoopRes) EncodeEXI(e *exi.Encoder) {
 			e.Missing("Dynamic_AC_CLResControlMode")
 			return
 		}
+		e.In()
 		v.EncodeEXI(e)
 		if e.Out("Dynamic_AC_CLResControlMode") {
 			return
@@ -5071,6 +5286,7 @@ func (x *ACChargeLoopRes) EncodeEXI(e *exi.Encoder) {
 			e.Missing("Scheduled_AC_CLResControlMode")
 			return
 		}
+		e.In()
 		v.EncodeEXI(e)
 		if e.Out("Scheduled_AC_CLResControlMode") {
 			return
@@ -5229,6 +5445,7 @@ func (x *EVApparentPower) DecodeEXI(d *exi.Decoder) {
 // EncodeEXI writes the element's content and end.
 func (x *EVApparentPower) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
+	e.In()
 	x.EVMaximumApparentPowerDuringChargingAndVarAbsorption.EncodeEXI(e)
 	if e.Out("EVMaximumApparentPowerDuringChargingAndVarAbsorption") {
 		return
@@ -5236,6 +5453,7 @@ func (x *EVApparentPower) EncodeEXI(e *exi.Encoder) {
 	at := uint32(0)
 	if x.EVMaximumApparentPowerDuringChargingAndVarAbsorptionL2.Present {
 		e.Event(0-at, 3-at)
+		e.In()
 		x.EVMaximumApparentPowerDuringChargingAndVarAbsorptionL2.Value.EncodeEXI(e)
 		if e.Out("EVMaximumApparentPowerDuringChargingAndVarAbsorption_L2") {
 			return
@@ -5244,6 +5462,7 @@ func (x *EVApparentPower) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMaximumApparentPowerDuringChargingAndVarAbsorptionL3.Present {
 		e.Event(1-at, 3-at)
+		e.In()
 		x.EVMaximumApparentPowerDuringChargingAndVarAbsorptionL3.Value.EncodeEXI(e)
 		if e.Out("EVMaximumApparentPowerDuringChargingAndVarAbsorption_L3") {
 			return
@@ -5251,6 +5470,7 @@ func (x *EVApparentPower) EncodeEXI(e *exi.Encoder) {
 		at = 2
 	}
 	e.Event(2-at, 3-at)
+	e.In()
 	x.EVMaximumApparentPowerDuringChargingAndVarInjection.EncodeEXI(e)
 	if e.Out("EVMaximumApparentPowerDuringChargingAndVarInjection") {
 		return
@@ -5258,6 +5478,7 @@ func (x *EVApparentPower) EncodeEXI(e *exi.Encoder) {
 	at = 0
 	if x.EVMaximumApparentPowerDuringChargingAndVarInjectionL2.Present {
 		e.Event(0-at, 3-at)
+		e.In()
 		x.EVMaximumApparentPowerDuringChargingAndVarInjectionL2.Value.EncodeEXI(e)
 		if e.Out("EVMaximumApparentPowerDuringChargingAndVarInjection_L2") {
 			return
@@ -5266,6 +5487,7 @@ func (x *EVApparentPower) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMaximumApparentPowerDuringChargingAndVarInjectionL3.Present {
 		e.Event(1-at, 3-at)
+		e.In()
 		x.EVMaximumApparentPowerDuringChargingAndVarInjectionL3.Value.EncodeEXI(e)
 		if e.Out("EVMaximumApparentPowerDuringChargingAndVarInjection_L3") {
 			return
@@ -5273,6 +5495,7 @@ func (x *EVApparentPower) EncodeEXI(e *exi.Encoder) {
 		at = 2
 	}
 	e.Event(2-at, 3-at)
+	e.In()
 	x.EVMaximumApparentPowerDuringDischargingAndVarAbsorption.EncodeEXI(e)
 	if e.Out("EVMaximumApparentPowerDuringDischargingAndVarAbsorption") {
 		return
@@ -5280,6 +5503,7 @@ func (x *EVApparentPower) EncodeEXI(e *exi.Encoder) {
 	at = 0
 	if x.EVMaximumApparentPowerDuringDischargingAndVarAbsorptionL2.Present {
 		e.Event(0-at, 3-at)
+		e.In()
 		x.EVMaximumApparentPowerDuringDischargingAndVarAbsorptionL2.Value.EncodeEXI(e)
 		if e.Out("EVMaximumApparentPowerDuringDischargingAndVarAbsorption_L2") {
 			return
@@ -5288,6 +5512,7 @@ func (x *EVApparentPower) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMaximumApparentPowerDuringDischargingAndVarAbsorptionL3.Present {
 		e.Event(1-at, 3-at)
+		e.In()
 		x.EVMaximumApparentPowerDuringDischargingAndVarAbsorptionL3.Value.EncodeEXI(e)
 		if e.Out("EVMaximumApparentPowerDuringDischargingAndVarAbsorption_L3") {
 			return
@@ -5295,6 +5520,7 @@ func (x *EVApparentPower) EncodeEXI(e *exi.Encoder) {
 		at = 2
 	}
 	e.Event(2-at, 3-at)
+	e.In()
 	x.EVMaximumApparentPowerDuringDischargingAndVarInjection.EncodeEXI(e)
 	if e.Out("EVMaximumApparentPowerDuringDischargingAndVarInjection") {
 		return
@@ -5302,6 +5528,7 @@ func (x *EVApparentPower) EncodeEXI(e *exi.Encoder) {
 	at = 0
 	if x.EVMaximumApparentPowerDuringDischargingAndVarInjectionL2.Present {
 		e.Event(0-at, 3-at)
+		e.In()
 		x.EVMaximumApparentPowerDuringDischargingAndVarInjectionL2.Value.EncodeEXI(e)
 		if e.Out("EVMaximumApparentPowerDuringDischargingAndVarInjection_L2") {
 			return
@@ -5310,6 +5537,7 @@ func (x *EVApparentPower) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMaximumApparentPowerDuringDischargingAndVarInjectionL3.Present {
 		e.Event(1-at, 3-at)
+		e.In()
 		x.EVMaximumApparentPowerDuringDischargingAndVarInjectionL3.Value.EncodeEXI(e)
 		if e.Out("EVMaximumApparentPowerDuringDischargingAndVarInjection_L3") {
 			return
@@ -5584,6 +5812,7 @@ func (x *EVReactivePower) DecodeEXI(d *exi.Decoder) {
 // EncodeEXI writes the element's content and end.
 func (x *EVReactivePower) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
+	e.In()
 	x.EVMaximumVarAbsorptionDuringCharging.EncodeEXI(e)
 	if e.Out("EVMaximumVarAbsorptionDuringCharging") {
 		return
@@ -5591,6 +5820,7 @@ func (x *EVReactivePower) EncodeEXI(e *exi.Encoder) {
 	at := uint32(0)
 	if x.EVMaximumVarAbsorptionDuringChargingL2.Present {
 		e.Event(0-at, 6-at)
+		e.In()
 		x.EVMaximumVarAbsorptionDuringChargingL2.Value.EncodeEXI(e)
 		if e.Out("EVMaximumVarAbsorptionDuringCharging_L2") {
 			return
@@ -5599,6 +5829,7 @@ func (x *EVReactivePower) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMaximumVarAbsorptionDuringChargingL3.Present {
 		e.Event(1-at, 6-at)
+		e.In()
 		x.EVMaximumVarAbsorptionDuringChargingL3.Value.EncodeEXI(e)
 		if e.Out("EVMaximumVarAbsorptionDuringCharging_L3") {
 			return
@@ -5607,6 +5838,7 @@ func (x *EVReactivePower) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMinimumVarAbsorptionDuringCharging.Present {
 		e.Event(2-at, 6-at)
+		e.In()
 		x.EVMinimumVarAbsorptionDuringCharging.Value.EncodeEXI(e)
 		if e.Out("EVMinimumVarAbsorptionDuringCharging") {
 			return
@@ -5615,6 +5847,7 @@ func (x *EVReactivePower) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMinimumVarAbsorptionDuringChargingL2.Present {
 		e.Event(3-at, 6-at)
+		e.In()
 		x.EVMinimumVarAbsorptionDuringChargingL2.Value.EncodeEXI(e)
 		if e.Out("EVMinimumVarAbsorptionDuringCharging_L2") {
 			return
@@ -5623,6 +5856,7 @@ func (x *EVReactivePower) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMinimumVarAbsorptionDuringChargingL3.Present {
 		e.Event(4-at, 6-at)
+		e.In()
 		x.EVMinimumVarAbsorptionDuringChargingL3.Value.EncodeEXI(e)
 		if e.Out("EVMinimumVarAbsorptionDuringCharging_L3") {
 			return
@@ -5630,6 +5864,7 @@ func (x *EVReactivePower) EncodeEXI(e *exi.Encoder) {
 		at = 5
 	}
 	e.Event(5-at, 6-at)
+	e.In()
 	x.EVMaximumVarInjectionDuringCharging.EncodeEXI(e)
 	if e.Out("EVMaximumVarInjectionDuringCharging") {
 		return
@@ -5637,6 +5872,7 @@ func (x *EVReactivePower) EncodeEXI(e *exi.Encoder) {
 	at = 0
 	if x.EVMaximumVarInjectionDuringChargingL2.Present {
 		e.Event(0-at, 6-at)
+		e.In()
 		x.EVMaximumVarInjectionDuringChargingL2.Value.EncodeEXI(e)
 		if e.Out("EVMaximumVarInjectionDuringCharging_L2") {
 			return
@@ -5645,6 +5881,7 @@ func (x *EVReactivePower) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMaximumVarInjectionDuringChargingL3.Present {
 		e.Event(1-at, 6-at)
+		e.In()
 		x.EVMaximumVarInjectionDuringChargingL3.Value.EncodeEXI(e)
 		if e.Out("EVMaximumVarInjectionDuringCharging_L3") {
 			return
@@ -5653,6 +5890,7 @@ func (x *EVReactivePower) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMinimumVarInjectionDuringCharging.Present {
 		e.Event(2-at, 6-at)
+		e.In()
 		x.EVMinimumVarInjectionDuringCharging.Value.EncodeEXI(e)
 		if e.Out("EVMinimumVarInjectionDuringCharging") {
 			return
@@ -5661,6 +5899,7 @@ func (x *EVReactivePower) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMinimumVarInjectionDuringChargingL2.Present {
 		e.Event(3-at, 6-at)
+		e.In()
 		x.EVMinimumVarInjectionDuringChargingL2.Value.EncodeEXI(e)
 		if e.Out("EVMinimumVarInjectionDuringCharging_L2") {
 			return
@@ -5669,6 +5908,7 @@ func (x *EVReactivePower) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMinimumVarInjectionDuringChargingL3.Present {
 		e.Event(4-at, 6-at)
+		e.In()
 		x.EVMinimumVarInjectionDuringChargingL3.Value.EncodeEXI(e)
 		if e.Out("EVMinimumVarInjectionDuringCharging_L3") {
 			return
@@ -5676,6 +5916,7 @@ func (x *EVReactivePower) EncodeEXI(e *exi.Encoder) {
 		at = 5
 	}
 	e.Event(5-at, 6-at)
+	e.In()
 	x.EVMaximumVarAbsorptionDuringDischarging.EncodeEXI(e)
 	if e.Out("EVMaximumVarAbsorptionDuringDischarging") {
 		return
@@ -5683,6 +5924,7 @@ func (x *EVReactivePower) EncodeEXI(e *exi.Encoder) {
 	at = 0
 	if x.EVMaximumVarAbsorptionDuringDischargingL2.Present {
 		e.Event(0-at, 6-at)
+		e.In()
 		x.EVMaximumVarAbsorptionDuringDischargingL2.Value.EncodeEXI(e)
 		if e.Out("EVMaximumVarAbsorptionDuringDischarging_L2") {
 			return
@@ -5691,6 +5933,7 @@ func (x *EVReactivePower) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMaximumVarAbsorptionDuringDischargingL3.Present {
 		e.Event(1-at, 6-at)
+		e.In()
 		x.EVMaximumVarAbsorptionDuringDischargingL3.Value.EncodeEXI(e)
 		if e.Out("EVMaximumVarAbsorptionDuringDischarging_L3") {
 			return
@@ -5699,6 +5942,7 @@ func (x *EVReactivePower) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMinimumVarAbsorptionDuringDischarging.Present {
 		e.Event(2-at, 6-at)
+		e.In()
 		x.EVMinimumVarAbsorptionDuringDischarging.Value.EncodeEXI(e)
 		if e.Out("EVMinimumVarAbsorptionDuringDischarging") {
 			return
@@ -5707,6 +5951,7 @@ func (x *EVReactivePower) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMinimumVarAbsorptionDuringDischargingL2.Present {
 		e.Event(3-at, 6-at)
+		e.In()
 		x.EVMinimumVarAbsorptionDuringDischargingL2.Value.EncodeEXI(e)
 		if e.Out("EVMinimumVarAbsorptionDuringDischarging_L2") {
 			return
@@ -5715,6 +5960,7 @@ func (x *EVReactivePower) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMinimumVarAbsorptionDuringDischargingL3.Present {
 		e.Event(4-at, 6-at)
+		e.In()
 		x.EVMinimumVarAbsorptionDuringDischargingL3.Value.EncodeEXI(e)
 		if e.Out("EVMinimumVarAbsorptionDuringDischarging_L3") {
 			return
@@ -5722,6 +5968,7 @@ func (x *EVReactivePower) EncodeEXI(e *exi.Encoder) {
 		at = 5
 	}
 	e.Event(5-at, 6-at)
+	e.In()
 	x.EVMaximumVarInjectionDuringDischarging.EncodeEXI(e)
 	if e.Out("EVMaximumVarInjectionDuringDischarging") {
 		return
@@ -5729,6 +5976,7 @@ func (x *EVReactivePower) EncodeEXI(e *exi.Encoder) {
 	at = 0
 	if x.EVMaximumVarInjectionDuringDischargingL2.Present {
 		e.Event(0-at, 6-at)
+		e.In()
 		x.EVMaximumVarInjectionDuringDischargingL2.Value.EncodeEXI(e)
 		if e.Out("EVMaximumVarInjectionDuringDischarging_L2") {
 			return
@@ -5737,6 +5985,7 @@ func (x *EVReactivePower) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMaximumVarInjectionDuringDischargingL3.Present {
 		e.Event(1-at, 6-at)
+		e.In()
 		x.EVMaximumVarInjectionDuringDischargingL3.Value.EncodeEXI(e)
 		if e.Out("EVMaximumVarInjectionDuringDischarging_L3") {
 			return
@@ -5745,6 +5994,7 @@ func (x *EVReactivePower) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMinimumVarInjectionDuringDischarging.Present {
 		e.Event(2-at, 6-at)
+		e.In()
 		x.EVMinimumVarInjectionDuringDischarging.Value.EncodeEXI(e)
 		if e.Out("EVMinimumVarInjectionDuringDischarging") {
 			return
@@ -5753,6 +6003,7 @@ func (x *EVReactivePower) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMinimumVarInjectionDuringDischargingL2.Present {
 		e.Event(3-at, 6-at)
+		e.In()
 		x.EVMinimumVarInjectionDuringDischargingL2.Value.EncodeEXI(e)
 		if e.Out("EVMinimumVarInjectionDuringDischarging_L2") {
 			return
@@ -5761,6 +6012,7 @@ func (x *EVReactivePower) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMinimumVarInjectionDuringDischargingL3.Present {
 		e.Event(4-at, 6-at)
+		e.In()
 		x.EVMinimumVarInjectionDuringDischargingL3.Value.EncodeEXI(e)
 		if e.Out("EVMinimumVarInjectionDuringDischarging_L3") {
 			return
@@ -6001,6 +6253,7 @@ func (x *EVExcitation) EncodeEXI(e *exi.Encoder) {
 	at := uint32(0)
 	if x.EVSpecifiedOverExcitedPowerFactor.Present {
 		e.Event(0-at, 4-at)
+		e.In()
 		x.EVSpecifiedOverExcitedPowerFactor.Value.EncodeEXI(e)
 		if e.Out("EVSpecifiedOverExcitedPowerFactor") {
 			return
@@ -6009,6 +6262,7 @@ func (x *EVExcitation) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSpecifiedOverExcitedPowerFactorL2.Present {
 		e.Event(1-at, 4-at)
+		e.In()
 		x.EVSpecifiedOverExcitedPowerFactorL2.Value.EncodeEXI(e)
 		if e.Out("EVSpecifiedOverExcitedPowerFactor_L2") {
 			return
@@ -6017,6 +6271,7 @@ func (x *EVExcitation) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSpecifiedOverExcitedPowerFactorL3.Present {
 		e.Event(2-at, 4-at)
+		e.In()
 		x.EVSpecifiedOverExcitedPowerFactorL3.Value.EncodeEXI(e)
 		if e.Out("EVSpecifiedOverExcitedPowerFactor_L3") {
 			return
@@ -6024,6 +6279,7 @@ func (x *EVExcitation) EncodeEXI(e *exi.Encoder) {
 		at = 3
 	}
 	e.Event(3-at, 4-at)
+	e.In()
 	x.EVSpecifiedOverExcitedDischargePower.EncodeEXI(e)
 	if e.Out("EVSpecifiedOverExcitedDischargePower") {
 		return
@@ -6031,6 +6287,7 @@ func (x *EVExcitation) EncodeEXI(e *exi.Encoder) {
 	at = 0
 	if x.EVSpecifiedOverExcitedDischargePowerL2.Present {
 		e.Event(0-at, 6-at)
+		e.In()
 		x.EVSpecifiedOverExcitedDischargePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVSpecifiedOverExcitedDischargePower_L2") {
 			return
@@ -6039,6 +6296,7 @@ func (x *EVExcitation) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSpecifiedOverExcitedDischargePowerL3.Present {
 		e.Event(1-at, 6-at)
+		e.In()
 		x.EVSpecifiedOverExcitedDischargePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVSpecifiedOverExcitedDischargePower_L3") {
 			return
@@ -6047,6 +6305,7 @@ func (x *EVExcitation) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSpecifiedUnderExcitedPowerFactor.Present {
 		e.Event(2-at, 6-at)
+		e.In()
 		x.EVSpecifiedUnderExcitedPowerFactor.Value.EncodeEXI(e)
 		if e.Out("EVSpecifiedUnderExcitedPowerFactor") {
 			return
@@ -6055,6 +6314,7 @@ func (x *EVExcitation) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSpecifiedUnderExcitedPowerFactorL2.Present {
 		e.Event(3-at, 6-at)
+		e.In()
 		x.EVSpecifiedUnderExcitedPowerFactorL2.Value.EncodeEXI(e)
 		if e.Out("EVSpecifiedUnderExcitedPowerFactor_L2") {
 			return
@@ -6063,6 +6323,7 @@ func (x *EVExcitation) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSpecifiedUnderExcitedPowerFactorL3.Present {
 		e.Event(4-at, 6-at)
+		e.In()
 		x.EVSpecifiedUnderExcitedPowerFactorL3.Value.EncodeEXI(e)
 		if e.Out("EVSpecifiedUnderExcitedPowerFactor_L3") {
 			return
@@ -6070,6 +6331,7 @@ func (x *EVExcitation) EncodeEXI(e *exi.Encoder) {
 		at = 5
 	}
 	e.Event(5-at, 6-at)
+	e.In()
 	x.EVSpecifiedUnderExcitedDischargePower.EncodeEXI(e)
 	if e.Out("EVSpecifiedUnderExcitedDischargePower") {
 		return
@@ -6077,6 +6339,7 @@ func (x *EVExcitation) EncodeEXI(e *exi.Encoder) {
 	at = 0
 	if x.EVSpecifiedUnderExcitedDischargePowerL2.Present {
 		e.Event(0-at, 3-at)
+		e.In()
 		x.EVSpecifiedUnderExcitedDischargePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVSpecifiedUnderExcitedDischargePower_L2") {
 			return
@@ -6085,6 +6348,7 @@ func (x *EVExcitation) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSpecifiedUnderExcitedDischargePowerL3.Present {
 		e.Event(1-at, 3-at)
+		e.In()
 		x.EVSpecifiedUnderExcitedDischargePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVSpecifiedUnderExcitedDischargePower_L3") {
 			return
@@ -6231,6 +6495,7 @@ func (x *EnterServiceCLRes) EncodeEXI(e *exi.Encoder) {
 	at := uint32(0)
 	if x.EnterServiceVoltageHigh.Present {
 		e.Event(0-at, 8-at)
+		e.In()
 		x.EnterServiceVoltageHigh.Value.EncodeEXI(e)
 		if e.Out("EnterServiceVoltageHigh") {
 			return
@@ -6239,6 +6504,7 @@ func (x *EnterServiceCLRes) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EnterServiceVoltageLow.Present {
 		e.Event(1-at, 8-at)
+		e.In()
 		x.EnterServiceVoltageLow.Value.EncodeEXI(e)
 		if e.Out("EnterServiceVoltageLow") {
 			return
@@ -6247,6 +6513,7 @@ func (x *EnterServiceCLRes) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EnterServiceFrequencyHigh.Present {
 		e.Event(2-at, 8-at)
+		e.In()
 		x.EnterServiceFrequencyHigh.Value.EncodeEXI(e)
 		if e.Out("EnterServiceFrequencyHigh") {
 			return
@@ -6255,6 +6522,7 @@ func (x *EnterServiceCLRes) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EnterServiceFrequencyLow.Present {
 		e.Event(3-at, 8-at)
+		e.In()
 		x.EnterServiceFrequencyLow.Value.EncodeEXI(e)
 		if e.Out("EnterServiceFrequencyLow") {
 			return
@@ -6263,6 +6531,7 @@ func (x *EnterServiceCLRes) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EnterServiceDelay.Present {
 		e.Event(4-at, 8-at)
+		e.In()
 		x.EnterServiceDelay.Value.EncodeEXI(e)
 		if e.Out("EnterServiceDelay") {
 			return
@@ -6271,6 +6540,7 @@ func (x *EnterServiceCLRes) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EnterServiceRandomizedDelay.Present {
 		e.Event(5-at, 8-at)
+		e.In()
 		x.EnterServiceRandomizedDelay.Value.EncodeEXI(e)
 		if e.Out("EnterServiceRandomizedDelay") {
 			return
@@ -6279,6 +6549,7 @@ func (x *EnterServiceCLRes) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EnterServiceRampTime.Present {
 		e.Event(6-at, 8-at)
+		e.In()
 		x.EnterServiceRampTime.Value.EncodeEXI(e)
 		if e.Out("EnterServiceRampTime") {
 			return
@@ -6376,6 +6647,7 @@ func (x *ReactivePowerSupportCLRes) EncodeEXI(e *exi.Encoder) {
 	at := uint32(0)
 	if x.ConstantPowerFactor.Present {
 		e.Event(0-at, 5-at)
+		e.In()
 		x.ConstantPowerFactor.Value.EncodeEXI(e)
 		if e.Out("ConstantPowerFactor") {
 			return
@@ -6384,6 +6656,7 @@ func (x *ReactivePowerSupportCLRes) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.VoltVar.Present {
 		e.Event(1-at, 5-at)
+		e.In()
 		x.VoltVar.Value.EncodeEXI(e)
 		if e.Out("VoltVar") {
 			return
@@ -6392,6 +6665,7 @@ func (x *ReactivePowerSupportCLRes) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.WattVar.Present {
 		e.Event(2-at, 5-at)
+		e.In()
 		x.WattVar.Value.EncodeEXI(e)
 		if e.Out("WattVar") {
 			return
@@ -6400,6 +6674,7 @@ func (x *ReactivePowerSupportCLRes) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.ConstantVar.Present {
 		e.Event(3-at, 5-at)
+		e.In()
 		x.ConstantVar.Value.EncodeEXI(e)
 		if e.Out("ConstantVar") {
 			return
@@ -6482,6 +6757,7 @@ func (x *ActivePowerSupportCLRes) EncodeEXI(e *exi.Encoder) {
 	at := uint32(0)
 	if x.FrequencyDroop.Present {
 		e.Event(0-at, 5-at)
+		e.In()
 		x.FrequencyDroop.Value.EncodeEXI(e)
 		if e.Out("FrequencyDroop") {
 			return
@@ -6490,6 +6766,7 @@ func (x *ActivePowerSupportCLRes) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.VoltWatt.Present {
 		e.Event(1-at, 5-at)
+		e.In()
 		x.VoltWatt.Value.EncodeEXI(e)
 		if e.Out("VoltWatt") {
 			return
@@ -6498,6 +6775,7 @@ func (x *ActivePowerSupportCLRes) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.ConstantWatt.Present {
 		e.Event(2-at, 5-at)
+		e.In()
 		x.ConstantWatt.Value.EncodeEXI(e)
 		if e.Out("ConstantWatt") {
 			return
@@ -6506,6 +6784,7 @@ func (x *ActivePowerSupportCLRes) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.LimitMaxDischargePower.Present {
 		e.Event(3-at, 5-at)
+		e.In()
 		x.LimitMaxDischargePower.Value.EncodeEXI(e)
 		if e.Out("LimitMaxDischargePower") {
 			return
@@ -6597,6 +6876,7 @@ func (x *DERControlCLRes) EncodeEXI(e *exi.Encoder) {
 	at := uint32(0)
 	if x.VoltageTrip != nil {
 		e.Event(0-at, 3-at)
+		e.In()
 		x.VoltageTrip.EncodeEXI(e)
 		if e.Out("VoltageTrip") {
 			return
@@ -6605,6 +6885,7 @@ func (x *DERControlCLRes) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.FrequencyTrip != nil {
 		e.Event(1-at, 3-at)
+		e.In()
 		x.FrequencyTrip.EncodeEXI(e)
 		if e.Out("FrequencyTrip") {
 			return
@@ -6612,6 +6893,7 @@ func (x *DERControlCLRes) EncodeEXI(e *exi.Encoder) {
 		at = 2
 	}
 	e.Event(2-at, 3-at)
+	e.In()
 	x.EnterServiceCLRes.EncodeEXI(e)
 	if e.Out("EnterServiceCLRes") {
 		return
@@ -6619,6 +6901,7 @@ func (x *DERControlCLRes) EncodeEXI(e *exi.Encoder) {
 	at = 0
 	if x.ReactivePowerSupportCLRes != nil {
 		e.Event(0-at, 3-at)
+		e.In()
 		x.ReactivePowerSupportCLRes.EncodeEXI(e)
 		if e.Out("ReactivePowerSupportCLRes") {
 			return
@@ -6627,6 +6910,7 @@ func (x *DERControlCLRes) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.ActivePowerSupportCLRes != nil {
 		e.Event(1-at, 3-at)
+		e.In()
 		x.ActivePowerSupportCLRes.EncodeEXI(e)
 		if e.Out("ActivePowerSupportCLRes") {
 			return

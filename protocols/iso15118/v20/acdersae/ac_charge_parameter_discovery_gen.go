@@ -75,6 +75,7 @@ func (x *ACCPDReqEnergyTransferMode) DecodeEXI(d *exi.Decoder) {
 // EncodeEXI writes the element's content and end.
 func (x *ACCPDReqEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
+	e.In()
 	x.EVMaximumChargePower.EncodeEXI(e)
 	if e.Out("EVMaximumChargePower") {
 		return
@@ -82,6 +83,7 @@ func (x *ACCPDReqEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	at := uint32(0)
 	if x.EVMaximumChargePowerL2.Present {
 		e.Event(0-at, 3-at)
+		e.In()
 		x.EVMaximumChargePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVMaximumChargePower_L2") {
 			return
@@ -90,6 +92,7 @@ func (x *ACCPDReqEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMaximumChargePowerL3.Present {
 		e.Event(1-at, 3-at)
+		e.In()
 		x.EVMaximumChargePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVMaximumChargePower_L3") {
 			return
@@ -97,6 +100,7 @@ func (x *ACCPDReqEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 		at = 2
 	}
 	e.Event(2-at, 3-at)
+	e.In()
 	x.EVMinimumChargePower.EncodeEXI(e)
 	if e.Out("EVMinimumChargePower") {
 		return
@@ -104,6 +108,7 @@ func (x *ACCPDReqEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	at = 0
 	if x.EVMinimumChargePowerL2.Present {
 		e.Event(0-at, 3-at)
+		e.In()
 		x.EVMinimumChargePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVMinimumChargePower_L2") {
 			return
@@ -112,6 +117,7 @@ func (x *ACCPDReqEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMinimumChargePowerL3.Present {
 		e.Event(1-at, 3-at)
+		e.In()
 		x.EVMinimumChargePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVMinimumChargePower_L3") {
 			return
@@ -269,6 +275,7 @@ func (x *BPTACCPDReqEnergyTransferMode) DecodeEXI(d *exi.Decoder) {
 // EncodeEXI writes the element's content and end.
 func (x *BPTACCPDReqEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
+	e.In()
 	x.EVMaximumChargePower.EncodeEXI(e)
 	if e.Out("EVMaximumChargePower") {
 		return
@@ -276,6 +283,7 @@ func (x *BPTACCPDReqEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	at := uint32(0)
 	if x.EVMaximumChargePowerL2.Present {
 		e.Event(0-at, 3-at)
+		e.In()
 		x.EVMaximumChargePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVMaximumChargePower_L2") {
 			return
@@ -284,6 +292,7 @@ func (x *BPTACCPDReqEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMaximumChargePowerL3.Present {
 		e.Event(1-at, 3-at)
+		e.In()
 		x.EVMaximumChargePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVMaximumChargePower_L3") {
 			return
@@ -291,6 +300,7 @@ func (x *BPTACCPDReqEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 		at = 2
 	}
 	e.Event(2-at, 3-at)
+	e.In()
 	x.EVMinimumChargePower.EncodeEXI(e)
 	if e.Out("EVMinimumChargePower") {
 		return
@@ -298,6 +308,7 @@ func (x *BPTACCPDReqEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	at = 0
 	if x.EVMinimumChargePowerL2.Present {
 		e.Event(0-at, 3-at)
+		e.In()
 		x.EVMinimumChargePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVMinimumChargePower_L2") {
 			return
@@ -306,6 +317,7 @@ func (x *BPTACCPDReqEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMinimumChargePowerL3.Present {
 		e.Event(1-at, 3-at)
+		e.In()
 		x.EVMinimumChargePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVMinimumChargePower_L3") {
 			return
@@ -313,6 +325,7 @@ func (x *BPTACCPDReqEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 		at = 2
 	}
 	e.Event(2-at, 3-at)
+	e.In()
 	x.EVMaximumDischargePower.EncodeEXI(e)
 	if e.Out("EVMaximumDischargePower") {
 		return
@@ -320,6 +333,7 @@ func (x *BPTACCPDReqEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	at = 0
 	if x.EVMaximumDischargePowerL2.Present {
 		e.Event(0-at, 3-at)
+		e.In()
 		x.EVMaximumDischargePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVMaximumDischargePower_L2") {
 			return
@@ -328,6 +342,7 @@ func (x *BPTACCPDReqEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMaximumDischargePowerL3.Present {
 		e.Event(1-at, 3-at)
+		e.In()
 		x.EVMaximumDischargePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVMaximumDischargePower_L3") {
 			return
@@ -335,6 +350,7 @@ func (x *BPTACCPDReqEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 		at = 2
 	}
 	e.Event(2-at, 3-at)
+	e.In()
 	x.EVMinimumDischargePower.EncodeEXI(e)
 	if e.Out("EVMinimumDischargePower") {
 		return
@@ -342,6 +358,7 @@ func (x *BPTACCPDReqEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	at = 0
 	if x.EVMinimumDischargePowerL2.Present {
 		e.Event(0-at, 3-at)
+		e.In()
 		x.EVMinimumDischargePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVMinimumDischargePower_L2") {
 			return
@@ -350,6 +367,7 @@ func (x *BPTACCPDReqEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMinimumDischargePowerL3.Present {
 		e.Event(1-at, 3-at)
+		e.In()
 		x.EVMinimumDischargePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVMinimumDischargePower_L3") {
 			return
@@ -625,6 +643,7 @@ func (x *DERACCPDReqEnergyTransferMode) DecodeEXI(d *exi.Decoder) {
 // EncodeEXI writes the element's content and end.
 func (x *DERACCPDReqEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
+	e.In()
 	x.EVMaximumChargePower.EncodeEXI(e)
 	if e.Out("EVMaximumChargePower") {
 		return
@@ -632,6 +651,7 @@ func (x *DERACCPDReqEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	at := uint32(0)
 	if x.EVMaximumChargePowerL2.Present {
 		e.Event(0-at, 3-at)
+		e.In()
 		x.EVMaximumChargePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVMaximumChargePower_L2") {
 			return
@@ -640,6 +660,7 @@ func (x *DERACCPDReqEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMaximumChargePowerL3.Present {
 		e.Event(1-at, 3-at)
+		e.In()
 		x.EVMaximumChargePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVMaximumChargePower_L3") {
 			return
@@ -647,6 +668,7 @@ func (x *DERACCPDReqEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 		at = 2
 	}
 	e.Event(2-at, 3-at)
+	e.In()
 	x.EVMinimumChargePower.EncodeEXI(e)
 	if e.Out("EVMinimumChargePower") {
 		return
@@ -654,6 +676,7 @@ func (x *DERACCPDReqEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	at = 0
 	if x.EVMinimumChargePowerL2.Present {
 		e.Event(0-at, 3-at)
+		e.In()
 		x.EVMinimumChargePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVMinimumChargePower_L2") {
 			return
@@ -662,6 +685,7 @@ func (x *DERACCPDReqEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMinimumChargePowerL3.Present {
 		e.Event(1-at, 3-at)
+		e.In()
 		x.EVMinimumChargePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVMinimumChargePower_L3") {
 			return
@@ -671,6 +695,7 @@ func (x *DERACCPDReqEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	e.Event(2-at, 3-at)
 	e.Enum("EVProcessing", uint8(x.EVProcessing), 3)
 	e.Event(0, 1)
+	e.In()
 	x.EVMaximumDischargePower.EncodeEXI(e)
 	if e.Out("EVMaximumDischargePower") {
 		return
@@ -678,6 +703,7 @@ func (x *DERACCPDReqEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	at = 0
 	if x.EVMaximumDischargePowerL2.Present {
 		e.Event(0-at, 7-at)
+		e.In()
 		x.EVMaximumDischargePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVMaximumDischargePower_L2") {
 			return
@@ -686,6 +712,7 @@ func (x *DERACCPDReqEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMaximumDischargePowerL3.Present {
 		e.Event(1-at, 7-at)
+		e.In()
 		x.EVMaximumDischargePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVMaximumDischargePower_L3") {
 			return
@@ -694,6 +721,7 @@ func (x *DERACCPDReqEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMinimumDischargePower.Present {
 		e.Event(2-at, 7-at)
+		e.In()
 		x.EVMinimumDischargePower.Value.EncodeEXI(e)
 		if e.Out("EVMinimumDischargePower") {
 			return
@@ -702,6 +730,7 @@ func (x *DERACCPDReqEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMinimumDischargePowerL2.Present {
 		e.Event(3-at, 7-at)
+		e.In()
 		x.EVMinimumDischargePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVMinimumDischargePower_L2") {
 			return
@@ -710,6 +739,7 @@ func (x *DERACCPDReqEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMinimumDischargePowerL3.Present {
 		e.Event(4-at, 7-at)
+		e.In()
 		x.EVMinimumDischargePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVMinimumDischargePower_L3") {
 			return
@@ -718,6 +748,7 @@ func (x *DERACCPDReqEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSessionTotalDischargeEnergyAvailable.Present {
 		e.Event(5-at, 7-at)
+		e.In()
 		x.EVSessionTotalDischargeEnergyAvailable.Value.EncodeEXI(e)
 		if e.Out("EVSessionTotalDischargeEnergyAvailable") {
 			return
@@ -725,21 +756,25 @@ func (x *DERACCPDReqEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 		at = 6
 	}
 	e.Event(6-at, 7-at)
+	e.In()
 	x.EVApparentPowerLimits.EncodeEXI(e)
 	if e.Out("EVApparentPowerLimits") {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.EVReactivePowerLimits.EncodeEXI(e)
 	if e.Out("EVReactivePowerLimits") {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.EVExcitationLimits.EncodeEXI(e)
 	if e.Out("EVExcitationLimits") {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.EVInverterDetails.EncodeEXI(e)
 	if e.Out("EVInverterDetails") {
 		return
@@ -747,21 +782,25 @@ func (x *DERACCPDReqEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	e.NextEnum("IEEE1547NormalCategory", uint8(x.IEEE1547NormalCategory), 2)
 	e.NextEnum("IEEE1547AbnormalCategory", uint8(x.IEEE1547AbnormalCategory), 3)
 	e.Event(0, 1)
+	e.In()
 	x.EVNominalVoltage.EncodeEXI(e)
 	if e.Out("EVNominalVoltage") {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.EVMaximumVoltage.EncodeEXI(e)
 	if e.Out("EVMaximumVoltage") {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.EVMinimumVoltage.EncodeEXI(e)
 	if e.Out("EVMinimumVoltage") {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.EVNominalVoltageOffset.EncodeEXI(e)
 	if e.Out("EVNominalVoltageOffset") {
 		return
@@ -918,6 +957,7 @@ func (x *ACChargeParameterDiscoveryReq) DecodeEXI(d *exi.Decoder) {
 // EncodeEXI writes the element's content and end.
 func (x *ACChargeParameterDiscoveryReq) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
+	e.In()
 	x.Header.EncodeEXI(e)
 	if e.Out("Header") {
 		return
@@ -929,6 +969,7 @@ func (x *ACChargeParameterDiscoveryReq) EncodeEXI(e *exi.Encoder) {
 			e.Missing("AC_CPDReqEnergyTransferMode")
 			return
 		}
+		e.In()
 		v.EncodeEXI(e)
 		if e.Out("AC_CPDReqEnergyTransferMode") {
 			return
@@ -939,6 +980,7 @@ func (x *ACChargeParameterDiscoveryReq) EncodeEXI(e *exi.Encoder) {
 			e.Missing("BPT_AC_CPDReqEnergyTransferMode")
 			return
 		}
+		e.In()
 		v.EncodeEXI(e)
 		if e.Out("BPT_AC_CPDReqEnergyTransferMode") {
 			return
@@ -949,6 +991,7 @@ func (x *ACChargeParameterDiscoveryReq) EncodeEXI(e *exi.Encoder) {
 			e.Missing("DER_AC_CPDReqEnergyTransferMode")
 			return
 		}
+		e.In()
 		v.EncodeEXI(e)
 		if e.Out("DER_AC_CPDReqEnergyTransferMode") {
 			return
@@ -1090,6 +1133,7 @@ func (x *ACCPDResEnergyTransferMode) DecodeEXI(d *exi.Decoder) {
 // EncodeEXI writes the element's content and end.
 func (x *ACCPDResEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
+	e.In()
 	x.EVSEMaximumChargePower.EncodeEXI(e)
 	if e.Out("EVSEMaximumChargePower") {
 		return
@@ -1097,6 +1141,7 @@ func (x *ACCPDResEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	at := uint32(0)
 	if x.EVSEMaximumChargePowerL2.Present {
 		e.Event(0-at, 3-at)
+		e.In()
 		x.EVSEMaximumChargePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVSEMaximumChargePower_L2") {
 			return
@@ -1105,6 +1150,7 @@ func (x *ACCPDResEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSEMaximumChargePowerL3.Present {
 		e.Event(1-at, 3-at)
+		e.In()
 		x.EVSEMaximumChargePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVSEMaximumChargePower_L3") {
 			return
@@ -1112,6 +1158,7 @@ func (x *ACCPDResEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 		at = 2
 	}
 	e.Event(2-at, 3-at)
+	e.In()
 	x.EVSEMinimumChargePower.EncodeEXI(e)
 	if e.Out("EVSEMinimumChargePower") {
 		return
@@ -1119,6 +1166,7 @@ func (x *ACCPDResEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	at = 0
 	if x.EVSEMinimumChargePowerL2.Present {
 		e.Event(0-at, 3-at)
+		e.In()
 		x.EVSEMinimumChargePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVSEMinimumChargePower_L2") {
 			return
@@ -1127,6 +1175,7 @@ func (x *ACCPDResEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSEMinimumChargePowerL3.Present {
 		e.Event(1-at, 3-at)
+		e.In()
 		x.EVSEMinimumChargePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVSEMinimumChargePower_L3") {
 			return
@@ -1134,6 +1183,7 @@ func (x *ACCPDResEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 		at = 2
 	}
 	e.Event(2-at, 3-at)
+	e.In()
 	x.EVSENominalFrequency.EncodeEXI(e)
 	if e.Out("EVSENominalFrequency") {
 		return
@@ -1141,6 +1191,7 @@ func (x *ACCPDResEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	at = 0
 	if x.MaximumPowerAsymmetry.Present {
 		e.Event(0-at, 6-at)
+		e.In()
 		x.MaximumPowerAsymmetry.Value.EncodeEXI(e)
 		if e.Out("MaximumPowerAsymmetry") {
 			return
@@ -1149,6 +1200,7 @@ func (x *ACCPDResEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSEPowerRampLimitation.Present {
 		e.Event(1-at, 6-at)
+		e.In()
 		x.EVSEPowerRampLimitation.Value.EncodeEXI(e)
 		if e.Out("EVSEPowerRampLimitation") {
 			return
@@ -1157,6 +1209,7 @@ func (x *ACCPDResEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSEPresentActivePower.Present {
 		e.Event(2-at, 6-at)
+		e.In()
 		x.EVSEPresentActivePower.Value.EncodeEXI(e)
 		if e.Out("EVSEPresentActivePower") {
 			return
@@ -1165,6 +1218,7 @@ func (x *ACCPDResEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSEPresentActivePowerL2.Present {
 		e.Event(3-at, 6-at)
+		e.In()
 		x.EVSEPresentActivePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVSEPresentActivePower_L2") {
 			return
@@ -1173,6 +1227,7 @@ func (x *ACCPDResEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSEPresentActivePowerL3.Present {
 		e.Event(4-at, 6-at)
+		e.In()
 		x.EVSEPresentActivePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVSEPresentActivePower_L3") {
 			return
@@ -1407,6 +1462,7 @@ func (x *BPTACCPDResEnergyTransferMode) DecodeEXI(d *exi.Decoder) {
 // EncodeEXI writes the element's content and end.
 func (x *BPTACCPDResEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
+	e.In()
 	x.EVSEMaximumChargePower.EncodeEXI(e)
 	if e.Out("EVSEMaximumChargePower") {
 		return
@@ -1414,6 +1470,7 @@ func (x *BPTACCPDResEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	at := uint32(0)
 	if x.EVSEMaximumChargePowerL2.Present {
 		e.Event(0-at, 3-at)
+		e.In()
 		x.EVSEMaximumChargePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVSEMaximumChargePower_L2") {
 			return
@@ -1422,6 +1479,7 @@ func (x *BPTACCPDResEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSEMaximumChargePowerL3.Present {
 		e.Event(1-at, 3-at)
+		e.In()
 		x.EVSEMaximumChargePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVSEMaximumChargePower_L3") {
 			return
@@ -1429,6 +1487,7 @@ func (x *BPTACCPDResEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 		at = 2
 	}
 	e.Event(2-at, 3-at)
+	e.In()
 	x.EVSEMinimumChargePower.EncodeEXI(e)
 	if e.Out("EVSEMinimumChargePower") {
 		return
@@ -1436,6 +1495,7 @@ func (x *BPTACCPDResEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	at = 0
 	if x.EVSEMinimumChargePowerL2.Present {
 		e.Event(0-at, 3-at)
+		e.In()
 		x.EVSEMinimumChargePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVSEMinimumChargePower_L2") {
 			return
@@ -1444,6 +1504,7 @@ func (x *BPTACCPDResEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSEMinimumChargePowerL3.Present {
 		e.Event(1-at, 3-at)
+		e.In()
 		x.EVSEMinimumChargePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVSEMinimumChargePower_L3") {
 			return
@@ -1451,6 +1512,7 @@ func (x *BPTACCPDResEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 		at = 2
 	}
 	e.Event(2-at, 3-at)
+	e.In()
 	x.EVSENominalFrequency.EncodeEXI(e)
 	if e.Out("EVSENominalFrequency") {
 		return
@@ -1458,6 +1520,7 @@ func (x *BPTACCPDResEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	at = 0
 	if x.MaximumPowerAsymmetry.Present {
 		e.Event(0-at, 6-at)
+		e.In()
 		x.MaximumPowerAsymmetry.Value.EncodeEXI(e)
 		if e.Out("MaximumPowerAsymmetry") {
 			return
@@ -1466,6 +1529,7 @@ func (x *BPTACCPDResEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSEPowerRampLimitation.Present {
 		e.Event(1-at, 6-at)
+		e.In()
 		x.EVSEPowerRampLimitation.Value.EncodeEXI(e)
 		if e.Out("EVSEPowerRampLimitation") {
 			return
@@ -1474,6 +1538,7 @@ func (x *BPTACCPDResEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSEPresentActivePower.Present {
 		e.Event(2-at, 6-at)
+		e.In()
 		x.EVSEPresentActivePower.Value.EncodeEXI(e)
 		if e.Out("EVSEPresentActivePower") {
 			return
@@ -1482,6 +1547,7 @@ func (x *BPTACCPDResEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSEPresentActivePowerL2.Present {
 		e.Event(3-at, 6-at)
+		e.In()
 		x.EVSEPresentActivePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVSEPresentActivePower_L2") {
 			return
@@ -1490,6 +1556,7 @@ func (x *BPTACCPDResEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSEPresentActivePowerL3.Present {
 		e.Event(4-at, 6-at)
+		e.In()
 		x.EVSEPresentActivePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVSEPresentActivePower_L3") {
 			return
@@ -1497,6 +1564,7 @@ func (x *BPTACCPDResEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 		at = 5
 	}
 	e.Event(5-at, 6-at)
+	e.In()
 	x.EVSEMaximumDischargePower.EncodeEXI(e)
 	if e.Out("EVSEMaximumDischargePower") {
 		return
@@ -1504,6 +1572,7 @@ func (x *BPTACCPDResEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	at = 0
 	if x.EVSEMaximumDischargePowerL2.Present {
 		e.Event(0-at, 3-at)
+		e.In()
 		x.EVSEMaximumDischargePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVSEMaximumDischargePower_L2") {
 			return
@@ -1512,6 +1581,7 @@ func (x *BPTACCPDResEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSEMaximumDischargePowerL3.Present {
 		e.Event(1-at, 3-at)
+		e.In()
 		x.EVSEMaximumDischargePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVSEMaximumDischargePower_L3") {
 			return
@@ -1519,6 +1589,7 @@ func (x *BPTACCPDResEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 		at = 2
 	}
 	e.Event(2-at, 3-at)
+	e.In()
 	x.EVSEMinimumDischargePower.EncodeEXI(e)
 	if e.Out("EVSEMinimumDischargePower") {
 		return
@@ -1526,6 +1597,7 @@ func (x *BPTACCPDResEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	at = 0
 	if x.EVSEMinimumDischargePowerL2.Present {
 		e.Event(0-at, 3-at)
+		e.In()
 		x.EVSEMinimumDischargePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVSEMinimumDischargePower_L2") {
 			return
@@ -1534,6 +1606,7 @@ func (x *BPTACCPDResEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSEMinimumDischargePowerL3.Present {
 		e.Event(1-at, 3-at)
+		e.In()
 		x.EVSEMinimumDischargePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVSEMinimumDischargePower_L3") {
 			return
@@ -1864,6 +1937,7 @@ func (x *DERACCPDResEnergyTransferMode) DecodeEXI(d *exi.Decoder) {
 // EncodeEXI writes the element's content and end.
 func (x *DERACCPDResEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
+	e.In()
 	x.EVSEMaximumChargePower.EncodeEXI(e)
 	if e.Out("EVSEMaximumChargePower") {
 		return
@@ -1871,6 +1945,7 @@ func (x *DERACCPDResEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	at := uint32(0)
 	if x.EVSEMaximumChargePowerL2.Present {
 		e.Event(0-at, 3-at)
+		e.In()
 		x.EVSEMaximumChargePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVSEMaximumChargePower_L2") {
 			return
@@ -1879,6 +1954,7 @@ func (x *DERACCPDResEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSEMaximumChargePowerL3.Present {
 		e.Event(1-at, 3-at)
+		e.In()
 		x.EVSEMaximumChargePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVSEMaximumChargePower_L3") {
 			return
@@ -1886,6 +1962,7 @@ func (x *DERACCPDResEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 		at = 2
 	}
 	e.Event(2-at, 3-at)
+	e.In()
 	x.EVSEMinimumChargePower.EncodeEXI(e)
 	if e.Out("EVSEMinimumChargePower") {
 		return
@@ -1893,6 +1970,7 @@ func (x *DERACCPDResEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	at = 0
 	if x.EVSEMinimumChargePowerL2.Present {
 		e.Event(0-at, 3-at)
+		e.In()
 		x.EVSEMinimumChargePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVSEMinimumChargePower_L2") {
 			return
@@ -1901,6 +1979,7 @@ func (x *DERACCPDResEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSEMinimumChargePowerL3.Present {
 		e.Event(1-at, 3-at)
+		e.In()
 		x.EVSEMinimumChargePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVSEMinimumChargePower_L3") {
 			return
@@ -1908,6 +1987,7 @@ func (x *DERACCPDResEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 		at = 2
 	}
 	e.Event(2-at, 3-at)
+	e.In()
 	x.EVSENominalFrequency.EncodeEXI(e)
 	if e.Out("EVSENominalFrequency") {
 		return
@@ -1915,6 +1995,7 @@ func (x *DERACCPDResEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	at = 0
 	if x.MaximumPowerAsymmetry.Present {
 		e.Event(0-at, 6-at)
+		e.In()
 		x.MaximumPowerAsymmetry.Value.EncodeEXI(e)
 		if e.Out("MaximumPowerAsymmetry") {
 			return
@@ -1923,6 +2004,7 @@ func (x *DERACCPDResEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSEPowerRampLimitation.Present {
 		e.Event(1-at, 6-at)
+		e.In()
 		x.EVSEPowerRampLimitation.Value.EncodeEXI(e)
 		if e.Out("EVSEPowerRampLimitation") {
 			return
@@ -1931,6 +2013,7 @@ func (x *DERACCPDResEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSEPresentActivePower.Present {
 		e.Event(2-at, 6-at)
+		e.In()
 		x.EVSEPresentActivePower.Value.EncodeEXI(e)
 		if e.Out("EVSEPresentActivePower") {
 			return
@@ -1939,6 +2022,7 @@ func (x *DERACCPDResEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSEPresentActivePowerL2.Present {
 		e.Event(3-at, 6-at)
+		e.In()
 		x.EVSEPresentActivePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVSEPresentActivePower_L2") {
 			return
@@ -1947,6 +2031,7 @@ func (x *DERACCPDResEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSEPresentActivePowerL3.Present {
 		e.Event(4-at, 6-at)
+		e.In()
 		x.EVSEPresentActivePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVSEPresentActivePower_L3") {
 			return
@@ -1958,6 +2043,7 @@ func (x *DERACCPDResEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	at = 0
 	if x.EVSEStatus.Present {
 		e.Event(0-at, 2-at)
+		e.In()
 		x.EVSEStatus.Value.EncodeEXI(e)
 		if e.Out("EVSEStatus") {
 			return
@@ -1965,6 +2051,7 @@ func (x *DERACCPDResEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 		at = 1
 	}
 	e.Event(1-at, 2-at)
+	e.In()
 	x.DERControlCPDRes.EncodeEXI(e)
 	if e.Out("DERControlCPDRes") {
 		return
@@ -1972,6 +2059,7 @@ func (x *DERACCPDResEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	at = 0
 	if x.EVSENominalChargePower.Present {
 		e.Event(0-at, 7-at)
+		e.In()
 		x.EVSENominalChargePower.Value.EncodeEXI(e)
 		if e.Out("EVSENominalChargePower") {
 			return
@@ -1980,6 +2068,7 @@ func (x *DERACCPDResEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSENominalChargePowerL2.Present {
 		e.Event(1-at, 7-at)
+		e.In()
 		x.EVSENominalChargePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVSENominalChargePower_L2") {
 			return
@@ -1988,6 +2077,7 @@ func (x *DERACCPDResEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSENominalChargePowerL3.Present {
 		e.Event(2-at, 7-at)
+		e.In()
 		x.EVSENominalChargePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVSENominalChargePower_L3") {
 			return
@@ -1996,6 +2086,7 @@ func (x *DERACCPDResEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSENominalDischargePower.Present {
 		e.Event(3-at, 7-at)
+		e.In()
 		x.EVSENominalDischargePower.Value.EncodeEXI(e)
 		if e.Out("EVSENominalDischargePower") {
 			return
@@ -2004,6 +2095,7 @@ func (x *DERACCPDResEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSENominalDischargePowerL2.Present {
 		e.Event(4-at, 7-at)
+		e.In()
 		x.EVSENominalDischargePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVSENominalDischargePower_L2") {
 			return
@@ -2012,6 +2104,7 @@ func (x *DERACCPDResEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSENominalDischargePowerL3.Present {
 		e.Event(5-at, 7-at)
+		e.In()
 		x.EVSENominalDischargePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVSENominalDischargePower_L3") {
 			return
@@ -2019,6 +2112,7 @@ func (x *DERACCPDResEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 		at = 6
 	}
 	e.Event(6-at, 7-at)
+	e.In()
 	x.EVSEMaximumDischargePower.EncodeEXI(e)
 	if e.Out("EVSEMaximumDischargePower") {
 		return
@@ -2026,6 +2120,7 @@ func (x *DERACCPDResEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	at = 0
 	if x.EVSEMaximumDischargePowerL2.Present {
 		e.Event(0-at, 3-at)
+		e.In()
 		x.EVSEMaximumDischargePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVSEMaximumDischargePower_L2") {
 			return
@@ -2034,6 +2129,7 @@ func (x *DERACCPDResEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSEMaximumDischargePowerL3.Present {
 		e.Event(1-at, 3-at)
+		e.In()
 		x.EVSEMaximumDischargePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVSEMaximumDischargePower_L3") {
 			return
@@ -2041,11 +2137,13 @@ func (x *DERACCPDResEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 		at = 2
 	}
 	e.Event(2-at, 3-at)
+	e.In()
 	x.EVSEReactivePowerLimits.EncodeEXI(e)
 	if e.Out("EVSEReactivePowerLimits") {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.GridLimits.EncodeEXI(e)
 	if e.Out("GridLimits") {
 		return
@@ -2230,6 +2328,7 @@ func (x *ACChargeParameterDiscoveryRes) DecodeEXI(d *exi.Decoder) {
 // EncodeEXI writes the element's content and end.
 func (x *ACChargeParameterDiscoveryRes) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
+	e.In()
 	x.Header.EncodeEXI(e)
 	if e.Out("Header") {
 		return
@@ -2242,6 +2341,7 @@ func (x *ACChargeParameterDiscoveryRes) EncodeEXI(e *exi.Encoder) {
 			e.Missing("AC_CPDResEnergyTransferMode")
 			return
 		}
+		e.In()
 		v.EncodeEXI(e)
 		if e.Out("AC_CPDResEnergyTransferMode") {
 			return
@@ -2252,6 +2352,7 @@ func (x *ACChargeParameterDiscoveryRes) EncodeEXI(e *exi.Encoder) {
 			e.Missing("BPT_AC_CPDResEnergyTransferMode")
 			return
 		}
+		e.In()
 		v.EncodeEXI(e)
 		if e.Out("BPT_AC_CPDResEnergyTransferMode") {
 			return
@@ -2262,6 +2363,7 @@ func (x *ACChargeParameterDiscoveryRes) EncodeEXI(e *exi.Encoder) {
 			e.Missing("DER_AC_CPDResEnergyTransferMode")
 			return
 		}
+		e.In()
 		v.EncodeEXI(e)
 		if e.Out("DER_AC_CPDResEnergyTransferMode") {
 			return
@@ -2400,6 +2502,7 @@ func (x *EVApparentPowerLimits) DecodeEXI(d *exi.Decoder) {
 // EncodeEXI writes the element's content and end.
 func (x *EVApparentPowerLimits) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
+	e.In()
 	x.EVMaximumApparentPowerDuringChargingAndVarAbsorption.EncodeEXI(e)
 	if e.Out("EVMaximumApparentPowerDuringChargingAndVarAbsorption") {
 		return
@@ -2407,6 +2510,7 @@ func (x *EVApparentPowerLimits) EncodeEXI(e *exi.Encoder) {
 	at := uint32(0)
 	if x.EVMaximumApparentPowerDuringChargingAndVarAbsorptionL2.Present {
 		e.Event(0-at, 3-at)
+		e.In()
 		x.EVMaximumApparentPowerDuringChargingAndVarAbsorptionL2.Value.EncodeEXI(e)
 		if e.Out("EVMaximumApparentPowerDuringChargingAndVarAbsorption_L2") {
 			return
@@ -2415,6 +2519,7 @@ func (x *EVApparentPowerLimits) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMaximumApparentPowerDuringChargingAndVarAbsorptionL3.Present {
 		e.Event(1-at, 3-at)
+		e.In()
 		x.EVMaximumApparentPowerDuringChargingAndVarAbsorptionL3.Value.EncodeEXI(e)
 		if e.Out("EVMaximumApparentPowerDuringChargingAndVarAbsorption_L3") {
 			return
@@ -2422,6 +2527,7 @@ func (x *EVApparentPowerLimits) EncodeEXI(e *exi.Encoder) {
 		at = 2
 	}
 	e.Event(2-at, 3-at)
+	e.In()
 	x.EVMaximumApparentPowerDuringChargingAndVarInjection.EncodeEXI(e)
 	if e.Out("EVMaximumApparentPowerDuringChargingAndVarInjection") {
 		return
@@ -2429,6 +2535,7 @@ func (x *EVApparentPowerLimits) EncodeEXI(e *exi.Encoder) {
 	at = 0
 	if x.EVMaximumApparentPowerDuringChargingAndVarInjectionL2.Present {
 		e.Event(0-at, 3-at)
+		e.In()
 		x.EVMaximumApparentPowerDuringChargingAndVarInjectionL2.Value.EncodeEXI(e)
 		if e.Out("EVMaximumApparentPowerDuringChargingAndVarInjection_L2") {
 			return
@@ -2437,6 +2544,7 @@ func (x *EVApparentPowerLimits) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMaximumApparentPowerDuringChargingAndVarInjectionL3.Present {
 		e.Event(1-at, 3-at)
+		e.In()
 		x.EVMaximumApparentPowerDuringChargingAndVarInjectionL3.Value.EncodeEXI(e)
 		if e.Out("EVMaximumApparentPowerDuringChargingAndVarInjection_L3") {
 			return
@@ -2444,6 +2552,7 @@ func (x *EVApparentPowerLimits) EncodeEXI(e *exi.Encoder) {
 		at = 2
 	}
 	e.Event(2-at, 3-at)
+	e.In()
 	x.EVMaximumApparentPowerDuringDischargingAndVarAbsorption.EncodeEXI(e)
 	if e.Out("EVMaximumApparentPowerDuringDischargingAndVarAbsorption") {
 		return
@@ -2451,6 +2560,7 @@ func (x *EVApparentPowerLimits) EncodeEXI(e *exi.Encoder) {
 	at = 0
 	if x.EVMaximumApparentPowerDuringDischargingAndVarAbsorptionL2.Present {
 		e.Event(0-at, 3-at)
+		e.In()
 		x.EVMaximumApparentPowerDuringDischargingAndVarAbsorptionL2.Value.EncodeEXI(e)
 		if e.Out("EVMaximumApparentPowerDuringDischargingAndVarAbsorption_L2") {
 			return
@@ -2459,6 +2569,7 @@ func (x *EVApparentPowerLimits) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMaximumApparentPowerDuringDischargingAndVarAbsorptionL3.Present {
 		e.Event(1-at, 3-at)
+		e.In()
 		x.EVMaximumApparentPowerDuringDischargingAndVarAbsorptionL3.Value.EncodeEXI(e)
 		if e.Out("EVMaximumApparentPowerDuringDischargingAndVarAbsorption_L3") {
 			return
@@ -2466,6 +2577,7 @@ func (x *EVApparentPowerLimits) EncodeEXI(e *exi.Encoder) {
 		at = 2
 	}
 	e.Event(2-at, 3-at)
+	e.In()
 	x.EVMaximumApparentPowerDuringDischargingAndVarInjection.EncodeEXI(e)
 	if e.Out("EVMaximumApparentPowerDuringDischargingAndVarInjection") {
 		return
@@ -2473,6 +2585,7 @@ func (x *EVApparentPowerLimits) EncodeEXI(e *exi.Encoder) {
 	at = 0
 	if x.EVMaximumApparentPowerDuringDischargingAndVarInjectionL2.Present {
 		e.Event(0-at, 3-at)
+		e.In()
 		x.EVMaximumApparentPowerDuringDischargingAndVarInjectionL2.Value.EncodeEXI(e)
 		if e.Out("EVMaximumApparentPowerDuringDischargingAndVarInjection_L2") {
 			return
@@ -2481,6 +2594,7 @@ func (x *EVApparentPowerLimits) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMaximumApparentPowerDuringDischargingAndVarInjectionL3.Present {
 		e.Event(1-at, 3-at)
+		e.In()
 		x.EVMaximumApparentPowerDuringDischargingAndVarInjectionL3.Value.EncodeEXI(e)
 		if e.Out("EVMaximumApparentPowerDuringDischargingAndVarInjection_L3") {
 			return
@@ -2780,6 +2894,7 @@ func (x *EVReactivePowerLimits) DecodeEXI(d *exi.Decoder) {
 // EncodeEXI writes the element's content and end.
 func (x *EVReactivePowerLimits) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
+	e.In()
 	x.EVMaximumVarAbsorptionDuringCharging.EncodeEXI(e)
 	if e.Out("EVMaximumVarAbsorptionDuringCharging") {
 		return
@@ -2787,6 +2902,7 @@ func (x *EVReactivePowerLimits) EncodeEXI(e *exi.Encoder) {
 	at := uint32(0)
 	if x.EVMaximumVarAbsorptionDuringChargingL2.Present {
 		e.Event(0-at, 6-at)
+		e.In()
 		x.EVMaximumVarAbsorptionDuringChargingL2.Value.EncodeEXI(e)
 		if e.Out("EVMaximumVarAbsorptionDuringCharging_L2") {
 			return
@@ -2795,6 +2911,7 @@ func (x *EVReactivePowerLimits) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMaximumVarAbsorptionDuringChargingL3.Present {
 		e.Event(1-at, 6-at)
+		e.In()
 		x.EVMaximumVarAbsorptionDuringChargingL3.Value.EncodeEXI(e)
 		if e.Out("EVMaximumVarAbsorptionDuringCharging_L3") {
 			return
@@ -2803,6 +2920,7 @@ func (x *EVReactivePowerLimits) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMinimumVarAbsorptionDuringCharging.Present {
 		e.Event(2-at, 6-at)
+		e.In()
 		x.EVMinimumVarAbsorptionDuringCharging.Value.EncodeEXI(e)
 		if e.Out("EVMinimumVarAbsorptionDuringCharging") {
 			return
@@ -2811,6 +2929,7 @@ func (x *EVReactivePowerLimits) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMinimumVarAbsorptionDuringChargingL2.Present {
 		e.Event(3-at, 6-at)
+		e.In()
 		x.EVMinimumVarAbsorptionDuringChargingL2.Value.EncodeEXI(e)
 		if e.Out("EVMinimumVarAbsorptionDuringCharging_L2") {
 			return
@@ -2819,6 +2938,7 @@ func (x *EVReactivePowerLimits) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMinimumVarAbsorptionDuringChargingL3.Present {
 		e.Event(4-at, 6-at)
+		e.In()
 		x.EVMinimumVarAbsorptionDuringChargingL3.Value.EncodeEXI(e)
 		if e.Out("EVMinimumVarAbsorptionDuringCharging_L3") {
 			return
@@ -2826,6 +2946,7 @@ func (x *EVReactivePowerLimits) EncodeEXI(e *exi.Encoder) {
 		at = 5
 	}
 	e.Event(5-at, 6-at)
+	e.In()
 	x.EVMaximumVarInjectionDuringCharging.EncodeEXI(e)
 	if e.Out("EVMaximumVarInjectionDuringCharging") {
 		return
@@ -2833,6 +2954,7 @@ func (x *EVReactivePowerLimits) EncodeEXI(e *exi.Encoder) {
 	at = 0
 	if x.EVMaximumVarInjectionDuringChargingL2.Present {
 		e.Event(0-at, 6-at)
+		e.In()
 		x.EVMaximumVarInjectionDuringChargingL2.Value.EncodeEXI(e)
 		if e.Out("EVMaximumVarInjectionDuringCharging_L2") {
 			return
@@ -2841,6 +2963,7 @@ func (x *EVReactivePowerLimits) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMaximumVarInjectionDuringChargingL3.Present {
 		e.Event(1-at, 6-at)
+		e.In()
 		x.EVMaximumVarInjectionDuringChargingL3.Value.EncodeEXI(e)
 		if e.Out("EVMaximumVarInjectionDuringCharging_L3") {
 			return
@@ -2849,6 +2972,7 @@ func (x *EVReactivePowerLimits) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMinimumVarInjectionDuringCharging.Present {
 		e.Event(2-at, 6-at)
+		e.In()
 		x.EVMinimumVarInjectionDuringCharging.Value.EncodeEXI(e)
 		if e.Out("EVMinimumVarInjectionDuringCharging") {
 			return
@@ -2857,6 +2981,7 @@ func (x *EVReactivePowerLimits) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMinimumVarInjectionDuringChargingL2.Present {
 		e.Event(3-at, 6-at)
+		e.In()
 		x.EVMinimumVarInjectionDuringChargingL2.Value.EncodeEXI(e)
 		if e.Out("EVMinimumVarInjectionDuringCharging_L2") {
 			return
@@ -2865,6 +2990,7 @@ func (x *EVReactivePowerLimits) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMinimumVarInjectionDuringChargingL3.Present {
 		e.Event(4-at, 6-at)
+		e.In()
 		x.EVMinimumVarInjectionDuringChargingL3.Value.EncodeEXI(e)
 		if e.Out("EVMinimumVarInjectionDuringCharging_L3") {
 			return
@@ -2872,6 +2998,7 @@ func (x *EVReactivePowerLimits) EncodeEXI(e *exi.Encoder) {
 		at = 5
 	}
 	e.Event(5-at, 6-at)
+	e.In()
 	x.EVMaximumVarAbsorptionDuringDischarging.EncodeEXI(e)
 	if e.Out("EVMaximumVarAbsorptionDuringDischarging") {
 		return
@@ -2879,6 +3006,7 @@ func (x *EVReactivePowerLimits) EncodeEXI(e *exi.Encoder) {
 	at = 0
 	if x.EVMaximumVarAbsorptionDuringDischargingL2.Present {
 		e.Event(0-at, 6-at)
+		e.In()
 		x.EVMaximumVarAbsorptionDuringDischargingL2.Value.EncodeEXI(e)
 		if e.Out("EVMaximumVarAbsorptionDuringDischarging_L2") {
 			return
@@ -2887,6 +3015,7 @@ func (x *EVReactivePowerLimits) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMaximumVarAbsorptionDuringDischargingL3.Present {
 		e.Event(1-at, 6-at)
+		e.In()
 		x.EVMaximumVarAbsorptionDuringDischargingL3.Value.EncodeEXI(e)
 		if e.Out("EVMaximumVarAbsorptionDuringDischarging_L3") {
 			return
@@ -2895,6 +3024,7 @@ func (x *EVReactivePowerLimits) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMinimumVarAbsorptionDuringDischarging.Present {
 		e.Event(2-at, 6-at)
+		e.In()
 		x.EVMinimumVarAbsorptionDuringDischarging.Value.EncodeEXI(e)
 		if e.Out("EVMinimumVarAbsorptionDuringDischarging") {
 			return
@@ -2903,6 +3033,7 @@ func (x *EVReactivePowerLimits) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMinimumVarAbsorptionDuringDischargingL2.Present {
 		e.Event(3-at, 6-at)
+		e.In()
 		x.EVMinimumVarAbsorptionDuringDischargingL2.Value.EncodeEXI(e)
 		if e.Out("EVMinimumVarAbsorptionDuringDischarging_L2") {
 			return
@@ -2911,6 +3042,7 @@ func (x *EVReactivePowerLimits) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMinimumVarAbsorptionDuringDischargingL3.Present {
 		e.Event(4-at, 6-at)
+		e.In()
 		x.EVMinimumVarAbsorptionDuringDischargingL3.Value.EncodeEXI(e)
 		if e.Out("EVMinimumVarAbsorptionDuringDischarging_L3") {
 			return
@@ -2918,6 +3050,7 @@ func (x *EVReactivePowerLimits) EncodeEXI(e *exi.Encoder) {
 		at = 5
 	}
 	e.Event(5-at, 6-at)
+	e.In()
 	x.EVMaximumVarInjectionDuringDischarging.EncodeEXI(e)
 	if e.Out("EVMaximumVarInjectionDuringDischarging") {
 		return
@@ -2925,6 +3058,7 @@ func (x *EVReactivePowerLimits) EncodeEXI(e *exi.Encoder) {
 	at = 0
 	if x.EVMaximumVarInjectionDuringDischargingL2.Present {
 		e.Event(0-at, 6-at)
+		e.In()
 		x.EVMaximumVarInjectionDuringDischargingL2.Value.EncodeEXI(e)
 		if e.Out("EVMaximumVarInjectionDuringDischarging_L2") {
 			return
@@ -2933,6 +3067,7 @@ func (x *EVReactivePowerLimits) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMaximumVarInjectionDuringDischargingL3.Present {
 		e.Event(1-at, 6-at)
+		e.In()
 		x.EVMaximumVarInjectionDuringDischargingL3.Value.EncodeEXI(e)
 		if e.Out("EVMaximumVarInjectionDuringDischarging_L3") {
 			return
@@ -2941,6 +3076,7 @@ func (x *EVReactivePowerLimits) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMinimumVarInjectionDuringDischarging.Present {
 		e.Event(2-at, 6-at)
+		e.In()
 		x.EVMinimumVarInjectionDuringDischarging.Value.EncodeEXI(e)
 		if e.Out("EVMinimumVarInjectionDuringDischarging") {
 			return
@@ -2949,6 +3085,7 @@ func (x *EVReactivePowerLimits) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMinimumVarInjectionDuringDischargingL2.Present {
 		e.Event(3-at, 6-at)
+		e.In()
 		x.EVMinimumVarInjectionDuringDischargingL2.Value.EncodeEXI(e)
 		if e.Out("EVMinimumVarInjectionDuringDischarging_L2") {
 			return
@@ -2957,6 +3094,7 @@ func (x *EVReactivePowerLimits) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMinimumVarInjectionDuringDischargingL3.Present {
 		e.Event(4-at, 6-at)
+		e.In()
 		x.EVMinimumVarInjectionDuringDischargingL3.Value.EncodeEXI(e)
 		if e.Out("EVMinimumVarInjectionDuringDischarging_L3") {
 			return
@@ -2964,6 +3102,7 @@ func (x *EVReactivePowerLimits) EncodeEXI(e *exi.Encoder) {
 		at = 5
 	}
 	e.Event(5-at, 6-at)
+	e.In()
 	x.EVReactiveSusceptance.EncodeEXI(e)
 	if e.Out("EVReactiveSusceptance") {
 		return
@@ -2971,6 +3110,7 @@ func (x *EVReactivePowerLimits) EncodeEXI(e *exi.Encoder) {
 	at = 0
 	if x.EVReactiveSusceptanceL2.Present {
 		e.Event(0-at, 3-at)
+		e.In()
 		x.EVReactiveSusceptanceL2.Value.EncodeEXI(e)
 		if e.Out("EVReactiveSusceptance_L2") {
 			return
@@ -2979,6 +3119,7 @@ func (x *EVReactivePowerLimits) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVReactiveSusceptanceL3.Present {
 		e.Event(1-at, 3-at)
+		e.In()
 		x.EVReactiveSusceptanceL3.Value.EncodeEXI(e)
 		if e.Out("EVReactiveSusceptance_L3") {
 			return
@@ -3230,6 +3371,7 @@ func (x *EVExcitationLimits) DecodeEXI(d *exi.Decoder) {
 // EncodeEXI writes the element's content and end.
 func (x *EVExcitationLimits) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
+	e.In()
 	x.EVSpecifiedOverExcitedPowerFactor.EncodeEXI(e)
 	if e.Out("EVSpecifiedOverExcitedPowerFactor") {
 		return
@@ -3237,6 +3379,7 @@ func (x *EVExcitationLimits) EncodeEXI(e *exi.Encoder) {
 	at := uint32(0)
 	if x.EVSpecifiedOverExcitedPowerFactorL2.Present {
 		e.Event(0-at, 3-at)
+		e.In()
 		x.EVSpecifiedOverExcitedPowerFactorL2.Value.EncodeEXI(e)
 		if e.Out("EVSpecifiedOverExcitedPowerFactor_L2") {
 			return
@@ -3245,6 +3388,7 @@ func (x *EVExcitationLimits) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSpecifiedOverExcitedPowerFactorL3.Present {
 		e.Event(1-at, 3-at)
+		e.In()
 		x.EVSpecifiedOverExcitedPowerFactorL3.Value.EncodeEXI(e)
 		if e.Out("EVSpecifiedOverExcitedPowerFactor_L3") {
 			return
@@ -3252,6 +3396,7 @@ func (x *EVExcitationLimits) EncodeEXI(e *exi.Encoder) {
 		at = 2
 	}
 	e.Event(2-at, 3-at)
+	e.In()
 	x.EVSpecifiedOverExcitedDischargePower.EncodeEXI(e)
 	if e.Out("EVSpecifiedOverExcitedDischargePower") {
 		return
@@ -3259,6 +3404,7 @@ func (x *EVExcitationLimits) EncodeEXI(e *exi.Encoder) {
 	at = 0
 	if x.EVSpecifiedOverExcitedDischargePowerL2.Present {
 		e.Event(0-at, 3-at)
+		e.In()
 		x.EVSpecifiedOverExcitedDischargePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVSpecifiedOverExcitedDischargePower_L2") {
 			return
@@ -3267,6 +3413,7 @@ func (x *EVExcitationLimits) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSpecifiedOverExcitedDischargePowerL3.Present {
 		e.Event(1-at, 3-at)
+		e.In()
 		x.EVSpecifiedOverExcitedDischargePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVSpecifiedOverExcitedDischargePower_L3") {
 			return
@@ -3274,6 +3421,7 @@ func (x *EVExcitationLimits) EncodeEXI(e *exi.Encoder) {
 		at = 2
 	}
 	e.Event(2-at, 3-at)
+	e.In()
 	x.EVSpecifiedUnderExcitedPowerFactor.EncodeEXI(e)
 	if e.Out("EVSpecifiedUnderExcitedPowerFactor") {
 		return
@@ -3281,6 +3429,7 @@ func (x *EVExcitationLimits) EncodeEXI(e *exi.Encoder) {
 	at = 0
 	if x.EVSpecifiedUnderExcitedPowerFactorL2.Present {
 		e.Event(0-at, 3-at)
+		e.In()
 		x.EVSpecifiedUnderExcitedPowerFactorL2.Value.EncodeEXI(e)
 		if e.Out("EVSpecifiedUnderExcitedPowerFactor_L2") {
 			return
@@ -3289,6 +3438,7 @@ func (x *EVExcitationLimits) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSpecifiedUnderExcitedPowerFactorL3.Present {
 		e.Event(1-at, 3-at)
+		e.In()
 		x.EVSpecifiedUnderExcitedPowerFactorL3.Value.EncodeEXI(e)
 		if e.Out("EVSpecifiedUnderExcitedPowerFactor_L3") {
 			return
@@ -3296,6 +3446,7 @@ func (x *EVExcitationLimits) EncodeEXI(e *exi.Encoder) {
 		at = 2
 	}
 	e.Event(2-at, 3-at)
+	e.In()
 	x.EVSpecifiedUnderExcitedDischargePower.EncodeEXI(e)
 	if e.Out("EVSpecifiedUnderExcitedDischargePower") {
 		return
@@ -3303,6 +3454,7 @@ func (x *EVExcitationLimits) EncodeEXI(e *exi.Encoder) {
 	at = 0
 	if x.EVSpecifiedUnderExcitedDischargePowerL2.Present {
 		e.Event(0-at, 3-at)
+		e.In()
 		x.EVSpecifiedUnderExcitedDischargePowerL2.Value.EncodeEXI(e)
 		if e.Out("EVSpecifiedUnderExcitedDischargePower_L2") {
 			return
@@ -3311,6 +3463,7 @@ func (x *EVExcitationLimits) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSpecifiedUnderExcitedDischargePowerL3.Present {
 		e.Event(1-at, 3-at)
+		e.In()
 		x.EVSpecifiedUnderExcitedDischargePowerL3.Value.EncodeEXI(e)
 		if e.Out("EVSpecifiedUnderExcitedDischargePower_L3") {
 			return
@@ -3509,21 +3662,25 @@ func (x *EnterServiceCPDRes) DecodeEXI(d *exi.Decoder) {
 func (x *EnterServiceCPDRes) EncodeEXI(e *exi.Encoder) {
 	e.NextBool("PermitService", x.PermitService)
 	e.Event(0, 1)
+	e.In()
 	x.EnterServiceVoltageHigh.EncodeEXI(e)
 	if e.Out("EnterServiceVoltageHigh") {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.EnterServiceVoltageLow.EncodeEXI(e)
 	if e.Out("EnterServiceVoltageLow") {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.EnterServiceFrequencyHigh.EncodeEXI(e)
 	if e.Out("EnterServiceFrequencyHigh") {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.EnterServiceFrequencyLow.EncodeEXI(e)
 	if e.Out("EnterServiceFrequencyLow") {
 		return
@@ -3531,6 +3688,7 @@ func (x *EnterServiceCPDRes) EncodeEXI(e *exi.Encoder) {
 	at := uint32(0)
 	if x.EnterServiceDelay.Present {
 		e.Event(0-at, 4-at)
+		e.In()
 		x.EnterServiceDelay.Value.EncodeEXI(e)
 		if e.Out("EnterServiceDelay") {
 			return
@@ -3539,6 +3697,7 @@ func (x *EnterServiceCPDRes) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EnterServiceRandomizedDelay.Present {
 		e.Event(1-at, 4-at)
+		e.In()
 		x.EnterServiceRandomizedDelay.Value.EncodeEXI(e)
 		if e.Out("EnterServiceRandomizedDelay") {
 			return
@@ -3547,6 +3706,7 @@ func (x *EnterServiceCPDRes) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EnterServiceRampTime.Present {
 		e.Event(2-at, 4-at)
+		e.In()
 		x.EnterServiceRampTime.Value.EncodeEXI(e)
 		if e.Out("EnterServiceRampTime") {
 			return
@@ -3627,21 +3787,25 @@ func (x *ReactivePowerSupportCPDRes) DecodeEXI(d *exi.Decoder) {
 // EncodeEXI writes the element's content and end.
 func (x *ReactivePowerSupportCPDRes) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
+	e.In()
 	x.ConstantPowerFactor.EncodeEXI(e)
 	if e.Out("ConstantPowerFactor") {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.VoltVar.EncodeEXI(e)
 	if e.Out("VoltVar") {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.WattVar.EncodeEXI(e)
 	if e.Out("WattVar") {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.ConstantVar.EncodeEXI(e)
 	if e.Out("ConstantVar") {
 		return
@@ -3705,21 +3869,25 @@ func (x *ActivePowerSupportCPDRes) DecodeEXI(d *exi.Decoder) {
 // EncodeEXI writes the element's content and end.
 func (x *ActivePowerSupportCPDRes) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
+	e.In()
 	x.FrequencyDroop.EncodeEXI(e)
 	if e.Out("FrequencyDroop") {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.VoltWatt.EncodeEXI(e)
 	if e.Out("VoltWatt") {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.ConstantWatt.EncodeEXI(e)
 	if e.Out("ConstantWatt") {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.LimitMaxDischargePower.EncodeEXI(e)
 	if e.Out("LimitMaxDischargePower") {
 		return
@@ -3790,26 +3958,31 @@ func (x *DERControlCPDRes) DecodeEXI(d *exi.Decoder) {
 // EncodeEXI writes the element's content and end.
 func (x *DERControlCPDRes) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
+	e.In()
 	x.VoltageTrip.EncodeEXI(e)
 	if e.Out("VoltageTrip") {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.FrequencyTrip.EncodeEXI(e)
 	if e.Out("FrequencyTrip") {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.EnterServiceCPDRes.EncodeEXI(e)
 	if e.Out("EnterServiceCPDRes") {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.ReactivePowerSupportCPDRes.EncodeEXI(e)
 	if e.Out("ReactivePowerSupportCPDRes") {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.ActivePowerSupportCPDRes.EncodeEXI(e)
 	if e.Out("ActivePowerSupportCPDRes") {
 		return
@@ -3949,6 +4122,7 @@ func (x *EVSEReactivePowerLimits) DecodeEXI(d *exi.Decoder) {
 // EncodeEXI writes the element's content and end.
 func (x *EVSEReactivePowerLimits) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
+	e.In()
 	x.EVSEMaximumVarAbsorptionDuringCharging.EncodeEXI(e)
 	if e.Out("EVSEMaximumVarAbsorptionDuringCharging") {
 		return
@@ -3956,6 +4130,7 @@ func (x *EVSEReactivePowerLimits) EncodeEXI(e *exi.Encoder) {
 	at := uint32(0)
 	if x.EVSEMaximumVarAbsorptionDuringChargingL2.Present {
 		e.Event(0-at, 3-at)
+		e.In()
 		x.EVSEMaximumVarAbsorptionDuringChargingL2.Value.EncodeEXI(e)
 		if e.Out("EVSEMaximumVarAbsorptionDuringCharging_L2") {
 			return
@@ -3964,6 +4139,7 @@ func (x *EVSEReactivePowerLimits) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSEMaximumVarAbsorptionDuringChargingL3.Present {
 		e.Event(1-at, 3-at)
+		e.In()
 		x.EVSEMaximumVarAbsorptionDuringChargingL3.Value.EncodeEXI(e)
 		if e.Out("EVSEMaximumVarAbsorptionDuringCharging_L3") {
 			return
@@ -3971,6 +4147,7 @@ func (x *EVSEReactivePowerLimits) EncodeEXI(e *exi.Encoder) {
 		at = 2
 	}
 	e.Event(2-at, 3-at)
+	e.In()
 	x.EVSEMaximumVarInjectionDuringCharging.EncodeEXI(e)
 	if e.Out("EVSEMaximumVarInjectionDuringCharging") {
 		return
@@ -3978,6 +4155,7 @@ func (x *EVSEReactivePowerLimits) EncodeEXI(e *exi.Encoder) {
 	at = 0
 	if x.EVSEMaximumVarInjectionDuringChargingL2.Present {
 		e.Event(0-at, 3-at)
+		e.In()
 		x.EVSEMaximumVarInjectionDuringChargingL2.Value.EncodeEXI(e)
 		if e.Out("EVSEMaximumVarInjectionDuringCharging_L2") {
 			return
@@ -3986,6 +4164,7 @@ func (x *EVSEReactivePowerLimits) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSEMaximumVarInjectionDuringChargingL3.Present {
 		e.Event(1-at, 3-at)
+		e.In()
 		x.EVSEMaximumVarInjectionDuringChargingL3.Value.EncodeEXI(e)
 		if e.Out("EVSEMaximumVarInjectionDuringCharging_L3") {
 			return
@@ -3993,6 +4172,7 @@ func (x *EVSEReactivePowerLimits) EncodeEXI(e *exi.Encoder) {
 		at = 2
 	}
 	e.Event(2-at, 3-at)
+	e.In()
 	x.EVSEMaximumVarAbsorptionDuringDischarging.EncodeEXI(e)
 	if e.Out("EVSEMaximumVarAbsorptionDuringDischarging") {
 		return
@@ -4000,6 +4180,7 @@ func (x *EVSEReactivePowerLimits) EncodeEXI(e *exi.Encoder) {
 	at = 0
 	if x.EVSEMaximumVarAbsorptionDuringDischargingL2.Present {
 		e.Event(0-at, 3-at)
+		e.In()
 		x.EVSEMaximumVarAbsorptionDuringDischargingL2.Value.EncodeEXI(e)
 		if e.Out("EVSEMaximumVarAbsorptionDuringDischarging_L2") {
 			return
@@ -4008,6 +4189,7 @@ func (x *EVSEReactivePowerLimits) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSEMaximumVarAbsorptionDuringDischargingL3.Present {
 		e.Event(1-at, 3-at)
+		e.In()
 		x.EVSEMaximumVarAbsorptionDuringDischargingL3.Value.EncodeEXI(e)
 		if e.Out("EVSEMaximumVarAbsorptionDuringDischarging_L3") {
 			return
@@ -4015,6 +4197,7 @@ func (x *EVSEReactivePowerLimits) EncodeEXI(e *exi.Encoder) {
 		at = 2
 	}
 	e.Event(2-at, 3-at)
+	e.In()
 	x.EVSEMaximumVarInjectionDuringDischarging.EncodeEXI(e)
 	if e.Out("EVSEMaximumVarInjectionDuringDischarging") {
 		return
@@ -4022,6 +4205,7 @@ func (x *EVSEReactivePowerLimits) EncodeEXI(e *exi.Encoder) {
 	at = 0
 	if x.EVSEMaximumVarInjectionDuringDischargingL2.Present {
 		e.Event(0-at, 3-at)
+		e.In()
 		x.EVSEMaximumVarInjectionDuringDischargingL2.Value.EncodeEXI(e)
 		if e.Out("EVSEMaximumVarInjectionDuringDischarging_L2") {
 			return
@@ -4030,6 +4214,7 @@ func (x *EVSEReactivePowerLimits) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSEMaximumVarInjectionDuringDischargingL3.Present {
 		e.Event(1-at, 3-at)
+		e.In()
 		x.EVSEMaximumVarInjectionDuringDischargingL3.Value.EncodeEXI(e)
 		if e.Out("EVSEMaximumVarInjectionDuringDischarging_L3") {
 			return
@@ -4160,16 +4345,19 @@ func (x *GridLimits) DecodeEXI(d *exi.Decoder) {
 // EncodeEXI writes the element's content and end.
 func (x *GridLimits) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
+	e.In()
 	x.GridNominalFrequency.EncodeEXI(e)
 	if e.Out("GridNominalFrequency") {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.GridNominalVoltage.EncodeEXI(e)
 	if e.Out("GridNominalVoltage") {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.GridNominalVoltageOffset.EncodeEXI(e)
 	if e.Out("GridNominalVoltageOffset") {
 		return
@@ -4177,6 +4365,7 @@ func (x *GridLimits) EncodeEXI(e *exi.Encoder) {
 	at := uint32(0)
 	if x.GridMinFrequency.Present {
 		e.Event(0-at, 3-at)
+		e.In()
 		x.GridMinFrequency.Value.EncodeEXI(e)
 		if e.Out("GridMinFrequency") {
 			return
@@ -4185,6 +4374,7 @@ func (x *GridLimits) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.GridMaxFrequency.Present {
 		e.Event(1-at, 3-at)
+		e.In()
 		x.GridMaxFrequency.Value.EncodeEXI(e)
 		if e.Out("GridMaxFrequency") {
 			return
@@ -4192,11 +4382,13 @@ func (x *GridLimits) EncodeEXI(e *exi.Encoder) {
 		at = 2
 	}
 	e.Event(2-at, 3-at)
+	e.In()
 	x.GridMaximumVoltage.EncodeEXI(e)
 	if e.Out("GridMaximumVoltage") {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.GridMinimumVoltage.EncodeEXI(e)
 	if e.Out("GridMinimumVoltage") {
 		return

@@ -83,6 +83,7 @@ func (x *ConstantPowerFactor) EncodeEXI(e *exi.Encoder) {
 		at = 1
 	}
 	e.Event(1-at, 2-at)
+	e.In()
 	x.PowerFactorValue.EncodeEXI(e)
 	if e.Out("PowerFactorValue") {
 		return
@@ -90,6 +91,7 @@ func (x *ConstantPowerFactor) EncodeEXI(e *exi.Encoder) {
 	at = 0
 	if x.PowerFactorValueL2.Present {
 		e.Event(0-at, 3-at)
+		e.In()
 		x.PowerFactorValueL2.Value.EncodeEXI(e)
 		if e.Out("PowerFactorValue_L2") {
 			return
@@ -98,6 +100,7 @@ func (x *ConstantPowerFactor) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.PowerFactorValueL3.Present {
 		e.Event(1-at, 3-at)
+		e.In()
 		x.PowerFactorValueL3.Value.EncodeEXI(e)
 		if e.Out("PowerFactorValue_L3") {
 			return

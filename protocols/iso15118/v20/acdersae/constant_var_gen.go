@@ -68,6 +68,7 @@ func (x *ConstantVar) EncodeEXI(e *exi.Encoder) {
 		at = 1
 	}
 	e.Event(1-at, 2-at)
+	e.In()
 	x.VarSetpoint.EncodeEXI(e)
 	if e.Out("VarSetpoint") {
 		return
@@ -75,6 +76,7 @@ func (x *ConstantVar) EncodeEXI(e *exi.Encoder) {
 	at = 0
 	if x.VarSetpointL2.Present {
 		e.Event(0-at, 3-at)
+		e.In()
 		x.VarSetpointL2.Value.EncodeEXI(e)
 		if e.Out("VarSetpoint_L2") {
 			return
@@ -83,6 +85,7 @@ func (x *ConstantVar) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.VarSetpointL3.Present {
 		e.Event(1-at, 3-at)
+		e.In()
 		x.VarSetpointL3.Value.EncodeEXI(e)
 		if e.Out("VarSetpoint_L3") {
 			return

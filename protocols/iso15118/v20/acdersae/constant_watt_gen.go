@@ -68,6 +68,7 @@ func (x *ConstantWatt) EncodeEXI(e *exi.Encoder) {
 		at = 1
 	}
 	e.Event(1-at, 2-at)
+	e.In()
 	x.WattSetpoint.EncodeEXI(e)
 	if e.Out("WattSetpoint") {
 		return
@@ -75,6 +76,7 @@ func (x *ConstantWatt) EncodeEXI(e *exi.Encoder) {
 	at = 0
 	if x.WattSetpointL2.Present {
 		e.Event(0-at, 3-at)
+		e.In()
 		x.WattSetpointL2.Value.EncodeEXI(e)
 		if e.Out("WattSetpoint_L2") {
 			return
@@ -83,6 +85,7 @@ func (x *ConstantWatt) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.WattSetpointL3.Present {
 		e.Event(1-at, 3-at)
+		e.In()
 		x.WattSetpointL3.Value.EncodeEXI(e)
 		if e.Out("WattSetpoint_L3") {
 			return

@@ -56,11 +56,13 @@ func (x *CurveDataPointsList) EncodeEXI(e *exi.Encoder) {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.CurveDataPoint[0].EncodeEXI(e)
 	if e.Out("CurveDataPoint") {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.CurveDataPoint[1].EncodeEXI(e)
 	if e.Out("CurveDataPoint") {
 		return
@@ -72,6 +74,7 @@ func (x *CurveDataPointsList) EncodeEXI(e *exi.Encoder) {
 	}
 	for i := range x.CurveDataPoint[2:] {
 		e.Event(0-at, 2-at)
+		e.In()
 		x.CurveDataPoint[i+2].EncodeEXI(e)
 		if e.Out("CurveDataPoint") {
 			return

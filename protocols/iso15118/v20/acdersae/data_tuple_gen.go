@@ -33,11 +33,13 @@ func (x *DataTuple) DecodeEXI(d *exi.Decoder) {
 // EncodeEXI writes the element's content and end.
 func (x *DataTuple) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
+	e.In()
 	x.XValue.EncodeEXI(e)
 	if e.Out("xValue") {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.YValue.EncodeEXI(e)
 	if e.Out("yValue") {
 		return

@@ -74,6 +74,7 @@ func (x *DERCurve) EncodeEXI(e *exi.Encoder) {
 	e.Enum("xUnit", uint8(x.XUnit), 11)
 	e.NextEnum("yUnit", uint8(x.YUnit), 11)
 	e.Event(0, 1)
+	e.In()
 	x.CurveDataPoints.EncodeEXI(e)
 	if e.Out("CurveDataPoints") {
 		return
@@ -81,6 +82,7 @@ func (x *DERCurve) EncodeEXI(e *exi.Encoder) {
 	at = 0
 	if x.CurveDataPointsL2.Present {
 		e.Event(0-at, 3-at)
+		e.In()
 		x.CurveDataPointsL2.Value.EncodeEXI(e)
 		if e.Out("CurveDataPoints_L2") {
 			return
@@ -89,6 +91,7 @@ func (x *DERCurve) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.CurveDataPointsL3.Present {
 		e.Event(1-at, 3-at)
+		e.In()
 		x.CurveDataPointsL3.Value.EncodeEXI(e)
 		if e.Out("CurveDataPoints_L3") {
 			return

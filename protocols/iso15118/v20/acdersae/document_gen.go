@@ -92,6 +92,7 @@ func (m *ACChargeLoopReq) AppendEXI(dst []byte) ([]byte, error) {
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(2, 6)
+	e.In()
 	m.EncodeEXI(&e)
 	e.Out("AC_ChargeLoopReq")
 	return e.Finish()
@@ -110,6 +111,7 @@ func (m *ACChargeLoopRes) AppendEXI(dst []byte) ([]byte, error) {
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(3, 6)
+	e.In()
 	m.EncodeEXI(&e)
 	e.Out("AC_ChargeLoopRes")
 	return e.Finish()
@@ -128,6 +130,7 @@ func (m *ACChargeParameterDiscoveryReq) AppendEXI(dst []byte) ([]byte, error) {
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(4, 6)
+	e.In()
 	m.EncodeEXI(&e)
 	e.Out("AC_ChargeParameterDiscoveryReq")
 	return e.Finish()
@@ -146,6 +149,7 @@ func (m *ACChargeParameterDiscoveryRes) AppendEXI(dst []byte) ([]byte, error) {
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(5, 6)
+	e.In()
 	m.EncodeEXI(&e)
 	e.Out("AC_ChargeParameterDiscoveryRes")
 	return e.Finish()

@@ -112,6 +112,7 @@ func AppendACChargeLoopReqFragment(dst []byte, v *ACChargeLoopReq) ([]byte, erro
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(2, 9)
+	e.In()
 	v.EncodeEXI(&e)
 	e.Out("AC_ChargeLoopReq")
 	e.Bits(368, 9)
@@ -123,6 +124,7 @@ func AppendACChargeLoopResFragment(dst []byte, v *ACChargeLoopRes) ([]byte, erro
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(3, 9)
+	e.In()
 	v.EncodeEXI(&e)
 	e.Out("AC_ChargeLoopRes")
 	e.Bits(368, 9)
@@ -134,6 +136,7 @@ func AppendACChargeParameterDiscoveryReqFragment(dst []byte, v *ACChargeParamete
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(4, 9)
+	e.In()
 	v.EncodeEXI(&e)
 	e.Out("AC_ChargeParameterDiscoveryReq")
 	e.Bits(368, 9)
@@ -145,6 +148,7 @@ func AppendACChargeParameterDiscoveryResFragment(dst []byte, v *ACChargeParamete
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(5, 9)
+	e.In()
 	v.EncodeEXI(&e)
 	e.Out("AC_ChargeParameterDiscoveryRes")
 	e.Bits(368, 9)

@@ -59,6 +59,7 @@ func (x *FrequencyDroop) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.OverFrequencyDroop.Present {
 		e.Event(1-at, 4-at)
+		e.In()
 		x.OverFrequencyDroop.Value.EncodeEXI(e)
 		if e.Out("OverFrequencyDroop") {
 			return
@@ -67,6 +68,7 @@ func (x *FrequencyDroop) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.UnderFrequencyDroop.Present {
 		e.Event(2-at, 4-at)
+		e.In()
 		x.UnderFrequencyDroop.Value.EncodeEXI(e)
 		if e.Out("UnderFrequencyDroop") {
 			return

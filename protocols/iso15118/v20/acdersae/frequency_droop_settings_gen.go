@@ -78,11 +78,13 @@ func (x *FrequencyDroopSettings) DecodeEXI(d *exi.Decoder) {
 // EncodeEXI writes the element's content and end.
 func (x *FrequencyDroopSettings) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
+	e.In()
 	x.Db.EncodeEXI(e)
 	if e.Out("db") {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.DroopFactor.EncodeEXI(e)
 	if e.Out("DroopFactor") {
 		return
@@ -90,6 +92,7 @@ func (x *FrequencyDroopSettings) EncodeEXI(e *exi.Encoder) {
 	at := uint32(0)
 	if x.DroopFactorL2.Present {
 		e.Event(0-at, 3-at)
+		e.In()
 		x.DroopFactorL2.Value.EncodeEXI(e)
 		if e.Out("DroopFactor_L2") {
 			return
@@ -98,6 +101,7 @@ func (x *FrequencyDroopSettings) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.DroopFactorL3.Present {
 		e.Event(1-at, 3-at)
+		e.In()
 		x.DroopFactorL3.Value.EncodeEXI(e)
 		if e.Out("DroopFactor_L3") {
 			return
@@ -118,6 +122,7 @@ func (x *FrequencyDroopSettings) EncodeEXI(e *exi.Encoder) {
 		at = 2
 	}
 	e.Event(2-at, 3-at)
+	e.In()
 	x.OpenLoopResponseTime.EncodeEXI(e)
 	if e.Out("OpenLoopResponseTime") {
 		return

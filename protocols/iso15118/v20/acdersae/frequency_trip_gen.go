@@ -51,11 +51,13 @@ func (x *FrequencyTrip) DecodeEXI(d *exi.Decoder) {
 // EncodeEXI writes the element's content and end.
 func (x *FrequencyTrip) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
+	e.In()
 	x.OverFrequencyMustTripCurve.EncodeEXI(e)
 	if e.Out("OverFrequencyMustTripCurve") {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.UnderFrequencyMustTripCurve.EncodeEXI(e)
 	if e.Out("UnderFrequencyMustTripCurve") {
 		return
@@ -63,6 +65,7 @@ func (x *FrequencyTrip) EncodeEXI(e *exi.Encoder) {
 	at := uint32(0)
 	if x.OverFrequencyMayTripCurve.Present {
 		e.Event(0-at, 3-at)
+		e.In()
 		x.OverFrequencyMayTripCurve.Value.EncodeEXI(e)
 		if e.Out("OverFrequencyMayTripCurve") {
 			return
@@ -71,6 +74,7 @@ func (x *FrequencyTrip) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.UnderFrequencyMayTripCurve.Present {
 		e.Event(1-at, 3-at)
+		e.In()
 		x.UnderFrequencyMayTripCurve.Value.EncodeEXI(e)
 		if e.Out("UnderFrequencyMayTripCurve") {
 			return

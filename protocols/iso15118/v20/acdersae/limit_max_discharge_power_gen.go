@@ -80,6 +80,7 @@ func (x *LimitMaxDischargePower) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.OpenLoopResponseTime.Present {
 		e.Event(2-at, 4-at)
+		e.In()
 		x.OpenLoopResponseTime.Value.EncodeEXI(e)
 		if e.Out("OpenLoopResponseTime") {
 			return

@@ -102,6 +102,7 @@ func (x *VoltVar) EncodeEXI(e *exi.Encoder) {
 	e.Enum("xUnit", uint8(x.XUnit), 11)
 	e.NextEnum("yUnit", uint8(x.YUnit), 11)
 	e.Event(0, 1)
+	e.In()
 	x.CurveDataPoints.EncodeEXI(e)
 	if e.Out("CurveDataPoints") {
 		return
@@ -109,6 +110,7 @@ func (x *VoltVar) EncodeEXI(e *exi.Encoder) {
 	at = 0
 	if x.CurveDataPointsL2.Present {
 		e.Event(0-at, 3-at)
+		e.In()
 		x.CurveDataPointsL2.Value.EncodeEXI(e)
 		if e.Out("CurveDataPoints_L2") {
 			return
@@ -117,6 +119,7 @@ func (x *VoltVar) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.CurveDataPointsL3.Present {
 		e.Event(1-at, 3-at)
+		e.In()
 		x.CurveDataPointsL3.Value.EncodeEXI(e)
 		if e.Out("CurveDataPoints_L3") {
 			return
@@ -124,6 +127,7 @@ func (x *VoltVar) EncodeEXI(e *exi.Encoder) {
 		at = 2
 	}
 	e.Event(2-at, 3-at)
+	e.In()
 	x.OpenLoopResponseTime.EncodeEXI(e)
 	if e.Out("OpenLoopResponseTime") {
 		return
@@ -135,6 +139,7 @@ func (x *VoltVar) EncodeEXI(e *exi.Encoder) {
 		at = 1
 	}
 	e.Event(1-at, 2-at)
+	e.In()
 	x.ReferenceVoltage.EncodeEXI(e)
 	if e.Out("ReferenceVoltage") {
 		return

@@ -67,11 +67,13 @@ func (x *VoltageTrip) DecodeEXI(d *exi.Decoder) {
 // EncodeEXI writes the element's content and end.
 func (x *VoltageTrip) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
+	e.In()
 	x.OverVoltageMustTripCurve.EncodeEXI(e)
 	if e.Out("OverVoltageMustTripCurve") {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.UnderVoltageMustTripCurve.EncodeEXI(e)
 	if e.Out("UnderVoltageMustTripCurve") {
 		return
@@ -79,6 +81,7 @@ func (x *VoltageTrip) EncodeEXI(e *exi.Encoder) {
 	at := uint32(0)
 	if x.OverVoltageMomentaryCessationTripCurve.Present {
 		e.Event(0-at, 5-at)
+		e.In()
 		x.OverVoltageMomentaryCessationTripCurve.Value.EncodeEXI(e)
 		if e.Out("OverVoltageMomentaryCessationTripCurve") {
 			return
@@ -87,6 +90,7 @@ func (x *VoltageTrip) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.UnderVoltageMomentaryCessationTripCurve.Present {
 		e.Event(1-at, 5-at)
+		e.In()
 		x.UnderVoltageMomentaryCessationTripCurve.Value.EncodeEXI(e)
 		if e.Out("UnderVoltageMomentaryCessationTripCurve") {
 			return
@@ -95,6 +99,7 @@ func (x *VoltageTrip) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.OverVoltageMayTripCurve.Present {
 		e.Event(2-at, 5-at)
+		e.In()
 		x.OverVoltageMayTripCurve.Value.EncodeEXI(e)
 		if e.Out("OverVoltageMayTripCurve") {
 			return
@@ -103,6 +108,7 @@ func (x *VoltageTrip) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.UnderVoltageMayTripCurve.Present {
 		e.Event(3-at, 5-at)
+		e.In()
 		x.UnderVoltageMayTripCurve.Value.EncodeEXI(e)
 		if e.Out("UnderVoltageMayTripCurve") {
 			return

@@ -89,6 +89,7 @@ func (x *WattVar) EncodeEXI(e *exi.Encoder) {
 	e.Enum("xUnit", uint8(x.XUnit), 11)
 	e.NextEnum("yUnit", uint8(x.YUnit), 11)
 	e.Event(0, 1)
+	e.In()
 	x.CurveDataPoints.EncodeEXI(e)
 	if e.Out("CurveDataPoints") {
 		return
@@ -96,6 +97,7 @@ func (x *WattVar) EncodeEXI(e *exi.Encoder) {
 	at = 0
 	if x.CurveDataPointsL2.Present {
 		e.Event(0-at, 5-at)
+		e.In()
 		x.CurveDataPointsL2.Value.EncodeEXI(e)
 		if e.Out("CurveDataPoints_L2") {
 			return
@@ -104,6 +106,7 @@ func (x *WattVar) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.CurveDataPointsL3.Present {
 		e.Event(1-at, 5-at)
+		e.In()
 		x.CurveDataPointsL3.Value.EncodeEXI(e)
 		if e.Out("CurveDataPoints_L3") {
 			return
@@ -112,6 +115,7 @@ func (x *WattVar) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.OpenLoopResponseTime.Present {
 		e.Event(2-at, 5-at)
+		e.In()
 		x.OpenLoopResponseTime.Value.EncodeEXI(e)
 		if e.Out("OpenLoopResponseTime") {
 			return

@@ -38,11 +38,13 @@ func (x *ACDPSystemStatusReq) DecodeEXI(d *exi.Decoder) {
 // EncodeEXI writes the element's content and end.
 func (x *ACDPSystemStatusReq) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
+	e.In()
 	x.Header.EncodeEXI(e)
 	if e.Out("Header") {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.EVTechnicalStatus.EncodeEXI(e)
 	if e.Out("EVTechnicalStatus") {
 		return
@@ -114,6 +116,7 @@ func (x *ACDPSystemStatusRes) DecodeEXI(d *exi.Decoder) {
 // EncodeEXI writes the element's content and end.
 func (x *ACDPSystemStatusRes) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
+	e.In()
 	x.Header.EncodeEXI(e)
 	if e.Out("Header") {
 		return
@@ -209,6 +212,7 @@ func (x *EVTechnicalStatus) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVWLANStrength.Present {
 		e.Event(1-at, 7-at)
+		e.In()
 		x.EVWLANStrength.Value.EncodeEXI(e)
 		if e.Out("EVWLANStrength") {
 			return

@@ -125,6 +125,7 @@ func (m *ACDPConnectReq) AppendEXI(dst []byte) ([]byte, error) {
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(0, 6)
+	e.In()
 	m.EncodeEXI(&e)
 	e.Out("ACDP_ConnectReq")
 	return e.Finish()
@@ -143,6 +144,7 @@ func (m *ACDPConnectRes) AppendEXI(dst []byte) ([]byte, error) {
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(1, 6)
+	e.In()
 	m.EncodeEXI(&e)
 	e.Out("ACDP_ConnectRes")
 	return e.Finish()
@@ -169,6 +171,7 @@ func (m *ACDPDisconnectReq) AppendEXI(dst []byte) ([]byte, error) {
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(2, 6)
+	e.In()
 	m.EncodeEXI(&e)
 	e.Out("ACDP_DisconnectReq")
 	return e.Finish()
@@ -195,6 +198,7 @@ func (m *ACDPDisconnectRes) AppendEXI(dst []byte) ([]byte, error) {
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(3, 6)
+	e.In()
 	m.EncodeEXI(&e)
 	e.Out("ACDP_DisconnectRes")
 	return e.Finish()
@@ -213,6 +217,7 @@ func (m *ACDPSystemStatusReq) AppendEXI(dst []byte) ([]byte, error) {
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(4, 6)
+	e.In()
 	m.EncodeEXI(&e)
 	e.Out("ACDP_SystemStatusReq")
 	return e.Finish()
@@ -231,6 +236,7 @@ func (m *ACDPSystemStatusRes) AppendEXI(dst []byte) ([]byte, error) {
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(5, 6)
+	e.In()
 	m.EncodeEXI(&e)
 	e.Out("ACDP_SystemStatusRes")
 	return e.Finish()
@@ -249,6 +255,7 @@ func (m *ACDPVehiclePositioningReq) AppendEXI(dst []byte) ([]byte, error) {
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(6, 6)
+	e.In()
 	m.EncodeEXI(&e)
 	e.Out("ACDP_VehiclePositioningReq")
 	return e.Finish()
@@ -267,6 +274,7 @@ func (m *ACDPVehiclePositioningRes) AppendEXI(dst []byte) ([]byte, error) {
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(7, 6)
+	e.In()
 	m.EncodeEXI(&e)
 	e.Out("ACDP_VehiclePositioningRes")
 	return e.Finish()

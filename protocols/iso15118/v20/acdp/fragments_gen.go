@@ -156,6 +156,7 @@ func AppendACDPConnectReqFragment(dst []byte, v *ACDPConnectReq) ([]byte, error)
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(0, 8)
+	e.In()
 	v.EncodeEXI(&e)
 	e.Out("ACDP_ConnectReq")
 	e.Bits(130, 8)
@@ -167,6 +168,7 @@ func AppendACDPConnectResFragment(dst []byte, v *ACDPConnectRes) ([]byte, error)
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(1, 8)
+	e.In()
 	v.EncodeEXI(&e)
 	e.Out("ACDP_ConnectRes")
 	e.Bits(130, 8)
@@ -178,6 +180,7 @@ func AppendACDPDisconnectReqFragment(dst []byte, v *ACDPDisconnectReq) ([]byte, 
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(2, 8)
+	e.In()
 	v.EncodeEXI(&e)
 	e.Out("ACDP_DisconnectReq")
 	e.Bits(130, 8)
@@ -189,6 +192,7 @@ func AppendACDPDisconnectResFragment(dst []byte, v *ACDPDisconnectRes) ([]byte, 
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(3, 8)
+	e.In()
 	v.EncodeEXI(&e)
 	e.Out("ACDP_DisconnectRes")
 	e.Bits(130, 8)
@@ -200,6 +204,7 @@ func AppendACDPSystemStatusReqFragment(dst []byte, v *ACDPSystemStatusReq) ([]by
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(4, 8)
+	e.In()
 	v.EncodeEXI(&e)
 	e.Out("ACDP_SystemStatusReq")
 	e.Bits(130, 8)
@@ -211,6 +216,7 @@ func AppendACDPSystemStatusResFragment(dst []byte, v *ACDPSystemStatusRes) ([]by
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(5, 8)
+	e.In()
 	v.EncodeEXI(&e)
 	e.Out("ACDP_SystemStatusRes")
 	e.Bits(130, 8)
@@ -222,6 +228,7 @@ func AppendACDPVehiclePositioningReqFragment(dst []byte, v *ACDPVehiclePositioni
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(6, 8)
+	e.In()
 	v.EncodeEXI(&e)
 	e.Out("ACDP_VehiclePositioningReq")
 	e.Bits(130, 8)
@@ -233,6 +240,7 @@ func AppendACDPVehiclePositioningResFragment(dst []byte, v *ACDPVehiclePositioni
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(7, 8)
+	e.In()
 	v.EncodeEXI(&e)
 	e.Out("ACDP_VehiclePositioningRes")
 	e.Bits(130, 8)

@@ -130,6 +130,7 @@ func (x *AbsolutePriceSchedule) EncodeEXI(e *exi.Encoder) {
 	at = 0
 	if x.MinimumCost.Present {
 		e.Event(0-at, 4-at)
+		e.In()
 		x.MinimumCost.Value.EncodeEXI(e)
 		if e.Out("MinimumCost") {
 			return
@@ -138,6 +139,7 @@ func (x *AbsolutePriceSchedule) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.MaximumCost.Present {
 		e.Event(1-at, 4-at)
+		e.In()
 		x.MaximumCost.Value.EncodeEXI(e)
 		if e.Out("MaximumCost") {
 			return
@@ -146,6 +148,7 @@ func (x *AbsolutePriceSchedule) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.TaxRules.Present {
 		e.Event(2-at, 4-at)
+		e.In()
 		x.TaxRules.Value.EncodeEXI(e)
 		if e.Out("TaxRules") {
 			return
@@ -153,6 +156,7 @@ func (x *AbsolutePriceSchedule) EncodeEXI(e *exi.Encoder) {
 		at = 3
 	}
 	e.Event(3-at, 4-at)
+	e.In()
 	x.PriceRuleStacks.EncodeEXI(e)
 	if e.Out("PriceRuleStacks") {
 		return
@@ -160,6 +164,7 @@ func (x *AbsolutePriceSchedule) EncodeEXI(e *exi.Encoder) {
 	at = 0
 	if x.OverstayRules.Present {
 		e.Event(0-at, 3-at)
+		e.In()
 		x.OverstayRules.Value.EncodeEXI(e)
 		if e.Out("OverstayRules") {
 			return
@@ -168,6 +173,7 @@ func (x *AbsolutePriceSchedule) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.AdditionalSelectedServices.Present {
 		e.Event(1-at, 3-at)
+		e.In()
 		x.AdditionalSelectedServices.Value.EncodeEXI(e)
 		if e.Out("AdditionalSelectedServices") {
 			return

@@ -30,6 +30,7 @@ func (x *AdditionalService) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
 	e.Text("ServiceName", x.ServiceName)
 	e.Event(0, 1)
+	e.In()
 	x.ServiceFee.EncodeEXI(e)
 	if e.Out("ServiceFee") {
 		return

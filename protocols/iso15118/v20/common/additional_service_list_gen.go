@@ -46,6 +46,7 @@ func (x *AdditionalServiceList) EncodeEXI(e *exi.Encoder) {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.AdditionalService[0].EncodeEXI(e)
 	if e.Out("AdditionalService") {
 		return
@@ -57,6 +58,7 @@ func (x *AdditionalServiceList) EncodeEXI(e *exi.Encoder) {
 	}
 	for i := range x.AdditionalService[1:] {
 		e.Event(0-at, 2-at)
+		e.In()
 		x.AdditionalService[i+1].EncodeEXI(e)
 		if e.Out("AdditionalService") {
 			return

@@ -51,6 +51,7 @@ func (x *AuthorizationReq) DecodeEXI(d *exi.Decoder) {
 // EncodeEXI writes the element's content and end.
 func (x *AuthorizationReq) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
+	e.In()
 	x.Header.EncodeEXI(e)
 	if e.Out("Header") {
 		return
@@ -59,12 +60,14 @@ func (x *AuthorizationReq) EncodeEXI(e *exi.Encoder) {
 	switch {
 	case x.EIMAReqAuthorizationMode.Present:
 		e.Event(0, 2)
+		e.In()
 		x.EIMAReqAuthorizationMode.Value.EncodeEXI(e)
 		if e.Out("EIM_AReqAuthorizationMode") {
 			return
 		}
 	case x.PnCAReqAuthorizationMode.Present:
 		e.Event(1, 2)
+		e.In()
 		x.PnCAReqAuthorizationMode.Value.EncodeEXI(e)
 		if e.Out("PnC_AReqAuthorizationMode") {
 			return
@@ -133,6 +136,7 @@ func (x *AuthorizationRes) DecodeEXI(d *exi.Decoder) {
 // EncodeEXI writes the element's content and end.
 func (x *AuthorizationRes) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
+	e.In()
 	x.Header.EncodeEXI(e)
 	if e.Out("Header") {
 		return

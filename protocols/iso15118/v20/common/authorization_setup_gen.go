@@ -30,6 +30,7 @@ func (x *AuthorizationSetupReq) DecodeEXI(d *exi.Decoder) {
 // EncodeEXI writes the element's content and end.
 func (x *AuthorizationSetupReq) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
+	e.In()
 	x.Header.EncodeEXI(e)
 	if e.Out("Header") {
 		return
@@ -114,6 +115,7 @@ func (x *AuthorizationSetupRes) DecodeEXI(d *exi.Decoder) {
 // EncodeEXI writes the element's content and end.
 func (x *AuthorizationSetupRes) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
+	e.In()
 	x.Header.EncodeEXI(e)
 	if e.Out("Header") {
 		return
@@ -142,12 +144,14 @@ func (x *AuthorizationSetupRes) EncodeEXI(e *exi.Encoder) {
 	switch {
 	case x.EIMASResAuthorizationMode.Present:
 		e.Event(0, 2)
+		e.In()
 		x.EIMASResAuthorizationMode.Value.EncodeEXI(e)
 		if e.Out("EIM_ASResAuthorizationMode") {
 			return
 		}
 	case x.PnCASResAuthorizationMode.Present:
 		e.Event(1, 2)
+		e.In()
 		x.PnCASResAuthorizationMode.Value.EncodeEXI(e)
 		if e.Out("PnC_ASResAuthorizationMode") {
 			return
@@ -298,6 +302,7 @@ func (x *PnCASResAuthorizationMode) EncodeEXI(e *exi.Encoder) {
 	at := uint32(0)
 	if x.SupportedProviders.Present {
 		e.Event(0-at, 2-at)
+		e.In()
 		x.SupportedProviders.Value.EncodeEXI(e)
 		if e.Out("SupportedProviders") {
 			return

@@ -58,16 +58,19 @@ func (x *CertificateInstallationReq) DecodeEXI(d *exi.Decoder) {
 // EncodeEXI writes the element's content and end.
 func (x *CertificateInstallationReq) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
+	e.In()
 	x.Header.EncodeEXI(e)
 	if e.Out("Header") {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.OEMProvisioningCertificateChain.EncodeEXI(e)
 	if e.Out("OEMProvisioningCertificateChain") {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.ListOfRootCertificateIDs.EncodeEXI(e)
 	if e.Out("ListOfRootCertificateIDs") {
 		return
@@ -76,6 +79,7 @@ func (x *CertificateInstallationReq) EncodeEXI(e *exi.Encoder) {
 	at := uint32(0)
 	if x.PrioritizedEMAIDs.Present {
 		e.Event(0-at, 2-at)
+		e.In()
 		x.PrioritizedEMAIDs.Value.EncodeEXI(e)
 		if e.Out("PrioritizedEMAIDs") {
 			return
@@ -150,6 +154,7 @@ func (x *CertificateInstallationRes) DecodeEXI(d *exi.Decoder) {
 // EncodeEXI writes the element's content and end.
 func (x *CertificateInstallationRes) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
+	e.In()
 	x.Header.EncodeEXI(e)
 	if e.Out("Header") {
 		return
@@ -157,11 +162,13 @@ func (x *CertificateInstallationRes) EncodeEXI(e *exi.Encoder) {
 	e.NextEnum("ResponseCode", uint8(x.ResponseCode), 40)
 	e.NextEnum("EVSEProcessing", uint8(x.EVSEProcessing), 3)
 	e.Event(0, 1)
+	e.In()
 	x.CPSCertificateChain.EncodeEXI(e)
 	if e.Out("CPSCertificateChain") {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.SignedInstallationData.EncodeEXI(e)
 	if e.Out("SignedInstallationData") {
 		return
@@ -275,6 +282,7 @@ func (x *CertificateChain) EncodeEXI(e *exi.Encoder) {
 	at := uint32(0)
 	if x.SubCertificates.Present {
 		e.Event(0-at, 2-at)
+		e.In()
 		x.SubCertificates.Value.EncodeEXI(e)
 		if e.Out("SubCertificates") {
 			return

@@ -30,6 +30,7 @@ func (x *ContractCertificateChain) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
 	e.Binary("Certificate", x.Certificate)
 	e.Event(0, 1)
+	e.In()
 	x.SubCertificates.EncodeEXI(e)
 	if e.Out("SubCertificates") {
 		return

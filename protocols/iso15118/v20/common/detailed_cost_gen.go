@@ -32,11 +32,13 @@ func (x *DetailedCost) DecodeEXI(d *exi.Decoder) {
 // EncodeEXI writes the element's content and end.
 func (x *DetailedCost) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
+	e.In()
 	x.Amount.EncodeEXI(e)
 	if e.Out("Amount") {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.CostPerUnit.EncodeEXI(e)
 	if e.Out("CostPerUnit") {
 		return

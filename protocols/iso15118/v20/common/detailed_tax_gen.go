@@ -29,6 +29,7 @@ func (x *DetailedTax) DecodeEXI(d *exi.Decoder) {
 func (x *DetailedTax) EncodeEXI(e *exi.Encoder) {
 	e.NextUnsigned("TaxRuleID", uint64(x.TaxRuleID))
 	e.Event(0, 1)
+	e.In()
 	x.Amount.EncodeEXI(e)
 	if e.Out("Amount") {
 		return

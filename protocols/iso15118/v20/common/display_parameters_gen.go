@@ -125,6 +125,7 @@ func (x *DisplayParameters) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.BatteryEnergyCapacity.Present {
 		e.Event(8-at, 11-at)
+		e.In()
 		x.BatteryEnergyCapacity.Value.EncodeEXI(e)
 		if e.Out("BatteryEnergyCapacity") {
 			return

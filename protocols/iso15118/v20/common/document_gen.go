@@ -292,6 +292,7 @@ func (m *AuthorizationReq) AppendEXI(dst []byte) ([]byte, error) {
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(0, 6)
+	e.In()
 	m.EncodeEXI(&e)
 	e.Out("AuthorizationReq")
 	return e.Finish()
@@ -310,6 +311,7 @@ func (m *AuthorizationRes) AppendEXI(dst []byte) ([]byte, error) {
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(1, 6)
+	e.In()
 	m.EncodeEXI(&e)
 	e.Out("AuthorizationRes")
 	return e.Finish()
@@ -328,6 +330,7 @@ func (m *AuthorizationSetupReq) AppendEXI(dst []byte) ([]byte, error) {
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(2, 6)
+	e.In()
 	m.EncodeEXI(&e)
 	e.Out("AuthorizationSetupReq")
 	return e.Finish()
@@ -346,6 +349,7 @@ func (m *AuthorizationSetupRes) AppendEXI(dst []byte) ([]byte, error) {
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(3, 6)
+	e.In()
 	m.EncodeEXI(&e)
 	e.Out("AuthorizationSetupRes")
 	return e.Finish()
@@ -364,6 +368,7 @@ func (m *CertificateInstallationReq) AppendEXI(dst []byte) ([]byte, error) {
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(7, 6)
+	e.In()
 	m.EncodeEXI(&e)
 	e.Out("CertificateInstallationReq")
 	return e.Finish()
@@ -382,6 +387,7 @@ func (m *CertificateInstallationRes) AppendEXI(dst []byte) ([]byte, error) {
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(8, 6)
+	e.In()
 	m.EncodeEXI(&e)
 	e.Out("CertificateInstallationRes")
 	return e.Finish()
@@ -400,6 +406,7 @@ func (m *MeteringConfirmationReq) AppendEXI(dst []byte) ([]byte, error) {
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(16, 6)
+	e.In()
 	m.EncodeEXI(&e)
 	e.Out("MeteringConfirmationReq")
 	return e.Finish()
@@ -418,6 +425,7 @@ func (m *MeteringConfirmationRes) AppendEXI(dst []byte) ([]byte, error) {
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(17, 6)
+	e.In()
 	m.EncodeEXI(&e)
 	e.Out("MeteringConfirmationRes")
 	return e.Finish()
@@ -436,6 +444,7 @@ func (m *PowerDeliveryReq) AppendEXI(dst []byte) ([]byte, error) {
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(21, 6)
+	e.In()
 	m.EncodeEXI(&e)
 	e.Out("PowerDeliveryReq")
 	return e.Finish()
@@ -454,6 +463,7 @@ func (m *PowerDeliveryRes) AppendEXI(dst []byte) ([]byte, error) {
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(22, 6)
+	e.In()
 	m.EncodeEXI(&e)
 	e.Out("PowerDeliveryRes")
 	return e.Finish()
@@ -472,6 +482,7 @@ func (m *ScheduleExchangeReq) AppendEXI(dst []byte) ([]byte, error) {
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(27, 6)
+	e.In()
 	m.EncodeEXI(&e)
 	e.Out("ScheduleExchangeReq")
 	return e.Finish()
@@ -490,6 +501,7 @@ func (m *ScheduleExchangeRes) AppendEXI(dst []byte) ([]byte, error) {
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(28, 6)
+	e.In()
 	m.EncodeEXI(&e)
 	e.Out("ScheduleExchangeRes")
 	return e.Finish()
@@ -508,6 +520,7 @@ func (m *ServiceDetailReq) AppendEXI(dst []byte) ([]byte, error) {
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(29, 6)
+	e.In()
 	m.EncodeEXI(&e)
 	e.Out("ServiceDetailReq")
 	return e.Finish()
@@ -526,6 +539,7 @@ func (m *ServiceDetailRes) AppendEXI(dst []byte) ([]byte, error) {
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(30, 6)
+	e.In()
 	m.EncodeEXI(&e)
 	e.Out("ServiceDetailRes")
 	return e.Finish()
@@ -544,6 +558,7 @@ func (m *ServiceDiscoveryReq) AppendEXI(dst []byte) ([]byte, error) {
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(31, 6)
+	e.In()
 	m.EncodeEXI(&e)
 	e.Out("ServiceDiscoveryReq")
 	return e.Finish()
@@ -562,6 +577,7 @@ func (m *ServiceDiscoveryRes) AppendEXI(dst []byte) ([]byte, error) {
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(32, 6)
+	e.In()
 	m.EncodeEXI(&e)
 	e.Out("ServiceDiscoveryRes")
 	return e.Finish()
@@ -580,6 +596,7 @@ func (m *ServiceSelectionReq) AppendEXI(dst []byte) ([]byte, error) {
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(33, 6)
+	e.In()
 	m.EncodeEXI(&e)
 	e.Out("ServiceSelectionReq")
 	return e.Finish()
@@ -598,6 +615,7 @@ func (m *ServiceSelectionRes) AppendEXI(dst []byte) ([]byte, error) {
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(34, 6)
+	e.In()
 	m.EncodeEXI(&e)
 	e.Out("ServiceSelectionRes")
 	return e.Finish()
@@ -616,6 +634,7 @@ func (m *SessionSetupReq) AppendEXI(dst []byte) ([]byte, error) {
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(35, 6)
+	e.In()
 	m.EncodeEXI(&e)
 	e.Out("SessionSetupReq")
 	return e.Finish()
@@ -634,6 +653,7 @@ func (m *SessionSetupRes) AppendEXI(dst []byte) ([]byte, error) {
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(36, 6)
+	e.In()
 	m.EncodeEXI(&e)
 	e.Out("SessionSetupRes")
 	return e.Finish()
@@ -652,6 +672,7 @@ func (m *SessionStopReq) AppendEXI(dst []byte) ([]byte, error) {
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(37, 6)
+	e.In()
 	m.EncodeEXI(&e)
 	e.Out("SessionStopReq")
 	return e.Finish()
@@ -670,6 +691,7 @@ func (m *SessionStopRes) AppendEXI(dst []byte) ([]byte, error) {
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(38, 6)
+	e.In()
 	m.EncodeEXI(&e)
 	e.Out("SessionStopRes")
 	return e.Finish()
@@ -688,6 +710,7 @@ func (m *SignedInstallationData) AppendEXI(dst []byte) ([]byte, error) {
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(45, 6)
+	e.In()
 	m.EncodeEXI(&e)
 	e.Out("SignedInstallationData")
 	return e.Finish()
@@ -706,6 +729,7 @@ func (m *SignedMeteringData) AppendEXI(dst []byte) ([]byte, error) {
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(46, 6)
+	e.In()
 	m.EncodeEXI(&e)
 	e.Out("SignedMeteringData")
 	return e.Finish()
@@ -724,6 +748,7 @@ func (m *VehicleCheckInReq) AppendEXI(dst []byte) ([]byte, error) {
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(49, 6)
+	e.In()
 	m.EncodeEXI(&e)
 	e.Out("VehicleCheckInReq")
 	return e.Finish()
@@ -742,6 +767,7 @@ func (m *VehicleCheckInRes) AppendEXI(dst []byte) ([]byte, error) {
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(50, 6)
+	e.In()
 	m.EncodeEXI(&e)
 	e.Out("VehicleCheckInRes")
 	return e.Finish()
@@ -760,6 +786,7 @@ func (m *VehicleCheckOutReq) AppendEXI(dst []byte) ([]byte, error) {
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(51, 6)
+	e.In()
 	m.EncodeEXI(&e)
 	e.Out("VehicleCheckOutReq")
 	return e.Finish()
@@ -778,6 +805,7 @@ func (m *VehicleCheckOutRes) AppendEXI(dst []byte) ([]byte, error) {
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(52, 6)
+	e.In()
 	m.EncodeEXI(&e)
 	e.Out("VehicleCheckOutRes")
 	return e.Finish()

@@ -421,6 +421,7 @@ func AppendAbsolutePriceScheduleFragment(dst []byte, v *AbsolutePriceSchedule) (
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(0, 9)
+	e.In()
 	v.EncodeEXI(&e)
 	e.Out("AbsolutePriceSchedule")
 	e.Bits(282, 9)
@@ -432,6 +433,7 @@ func AppendAuthorizationReqFragment(dst []byte, v *AuthorizationReq) ([]byte, er
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(10, 9)
+	e.In()
 	v.EncodeEXI(&e)
 	e.Out("AuthorizationReq")
 	e.Bits(282, 9)
@@ -443,6 +445,7 @@ func AppendAuthorizationResFragment(dst []byte, v *AuthorizationRes) ([]byte, er
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(11, 9)
+	e.In()
 	v.EncodeEXI(&e)
 	e.Out("AuthorizationRes")
 	e.Bits(282, 9)
@@ -454,6 +457,7 @@ func AppendAuthorizationSetupReqFragment(dst []byte, v *AuthorizationSetupReq) (
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(13, 9)
+	e.In()
 	v.EncodeEXI(&e)
 	e.Out("AuthorizationSetupReq")
 	e.Bits(282, 9)
@@ -465,6 +469,7 @@ func AppendAuthorizationSetupResFragment(dst []byte, v *AuthorizationSetupRes) (
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(14, 9)
+	e.In()
 	v.EncodeEXI(&e)
 	e.Out("AuthorizationSetupRes")
 	e.Bits(282, 9)
@@ -476,6 +481,7 @@ func AppendCertificateInstallationReqFragment(dst []byte, v *CertificateInstalla
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(27, 9)
+	e.In()
 	v.EncodeEXI(&e)
 	e.Out("CertificateInstallationReq")
 	e.Bits(282, 9)
@@ -487,6 +493,7 @@ func AppendCertificateInstallationResFragment(dst []byte, v *CertificateInstalla
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(28, 9)
+	e.In()
 	v.EncodeEXI(&e)
 	e.Out("CertificateInstallationRes")
 	e.Bits(282, 9)
@@ -498,6 +505,7 @@ func AppendMeteringConfirmationReqFragment(dst []byte, v *MeteringConfirmationRe
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(119, 9)
+	e.In()
 	v.EncodeEXI(&e)
 	e.Out("MeteringConfirmationReq")
 	e.Bits(282, 9)
@@ -509,6 +517,7 @@ func AppendMeteringConfirmationResFragment(dst []byte, v *MeteringConfirmationRe
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(120, 9)
+	e.In()
 	v.EncodeEXI(&e)
 	e.Out("MeteringConfirmationRes")
 	e.Bits(282, 9)
@@ -520,6 +529,7 @@ func AppendOEMProvisioningCertificateChainFragment(dst []byte, v *SignedCertific
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(128, 9)
+	e.In()
 	v.EncodeEXI(&e)
 	e.Out("OEMProvisioningCertificateChain")
 	e.Bits(282, 9)
@@ -531,6 +541,7 @@ func AppendPnCAReqAuthorizationModeFragment(dst []byte, v *PnCAReqAuthorizationM
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(151, 9)
+	e.In()
 	v.EncodeEXI(&e)
 	e.Out("PnC_AReqAuthorizationMode")
 	e.Bits(282, 9)
@@ -542,6 +553,7 @@ func AppendPowerDeliveryReqFragment(dst []byte, v *PowerDeliveryReq) ([]byte, er
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(154, 9)
+	e.In()
 	v.EncodeEXI(&e)
 	e.Out("PowerDeliveryReq")
 	e.Bits(282, 9)
@@ -553,6 +565,7 @@ func AppendPowerDeliveryResFragment(dst []byte, v *PowerDeliveryRes) ([]byte, er
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(155, 9)
+	e.In()
 	v.EncodeEXI(&e)
 	e.Out("PowerDeliveryRes")
 	e.Bits(282, 9)
@@ -564,6 +577,7 @@ func AppendScheduleExchangeReqFragment(dst []byte, v *ScheduleExchangeReq) ([]by
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(193, 9)
+	e.In()
 	v.EncodeEXI(&e)
 	e.Out("ScheduleExchangeReq")
 	e.Bits(282, 9)
@@ -575,6 +589,7 @@ func AppendScheduleExchangeResFragment(dst []byte, v *ScheduleExchangeRes) ([]by
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(194, 9)
+	e.In()
 	v.EncodeEXI(&e)
 	e.Out("ScheduleExchangeRes")
 	e.Bits(282, 9)
@@ -586,6 +601,7 @@ func AppendServiceDetailReqFragment(dst []byte, v *ServiceDetailReq) ([]byte, er
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(208, 9)
+	e.In()
 	v.EncodeEXI(&e)
 	e.Out("ServiceDetailReq")
 	e.Bits(282, 9)
@@ -597,6 +613,7 @@ func AppendServiceDetailResFragment(dst []byte, v *ServiceDetailRes) ([]byte, er
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(209, 9)
+	e.In()
 	v.EncodeEXI(&e)
 	e.Out("ServiceDetailRes")
 	e.Bits(282, 9)
@@ -608,6 +625,7 @@ func AppendServiceDiscoveryReqFragment(dst []byte, v *ServiceDiscoveryReq) ([]by
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(210, 9)
+	e.In()
 	v.EncodeEXI(&e)
 	e.Out("ServiceDiscoveryReq")
 	e.Bits(282, 9)
@@ -619,6 +637,7 @@ func AppendServiceDiscoveryResFragment(dst []byte, v *ServiceDiscoveryRes) ([]by
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(211, 9)
+	e.In()
 	v.EncodeEXI(&e)
 	e.Out("ServiceDiscoveryRes")
 	e.Bits(282, 9)
@@ -630,6 +649,7 @@ func AppendServiceSelectionReqFragment(dst []byte, v *ServiceSelectionReq) ([]by
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(217, 9)
+	e.In()
 	v.EncodeEXI(&e)
 	e.Out("ServiceSelectionReq")
 	e.Bits(282, 9)
@@ -641,6 +661,7 @@ func AppendServiceSelectionResFragment(dst []byte, v *ServiceSelectionRes) ([]by
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(218, 9)
+	e.In()
 	v.EncodeEXI(&e)
 	e.Out("ServiceSelectionRes")
 	e.Bits(282, 9)
@@ -652,6 +673,7 @@ func AppendSessionSetupReqFragment(dst []byte, v *SessionSetupReq) ([]byte, erro
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(221, 9)
+	e.In()
 	v.EncodeEXI(&e)
 	e.Out("SessionSetupReq")
 	e.Bits(282, 9)
@@ -663,6 +685,7 @@ func AppendSessionSetupResFragment(dst []byte, v *SessionSetupRes) ([]byte, erro
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(222, 9)
+	e.In()
 	v.EncodeEXI(&e)
 	e.Out("SessionSetupRes")
 	e.Bits(282, 9)
@@ -674,6 +697,7 @@ func AppendSessionStopReqFragment(dst []byte, v *SessionStopReq) ([]byte, error)
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(223, 9)
+	e.In()
 	v.EncodeEXI(&e)
 	e.Out("SessionStopReq")
 	e.Bits(282, 9)
@@ -685,6 +709,7 @@ func AppendSessionStopResFragment(dst []byte, v *SessionStopRes) ([]byte, error)
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(224, 9)
+	e.In()
 	v.EncodeEXI(&e)
 	e.Out("SessionStopRes")
 	e.Bits(282, 9)
@@ -696,6 +721,7 @@ func AppendSignedInfoFragment(dst []byte, v *xmldsig.SignedInfo) ([]byte, error)
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(230, 9)
+	e.In()
 	v.EncodeEXI(&e)
 	e.Out("SignedInfo")
 	e.Bits(282, 9)
@@ -707,6 +733,7 @@ func AppendSignedInstallationDataFragment(dst []byte, v *SignedInstallationData)
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(231, 9)
+	e.In()
 	v.EncodeEXI(&e)
 	e.Out("SignedInstallationData")
 	e.Bits(282, 9)
@@ -718,6 +745,7 @@ func AppendSignedMeteringDataFragment(dst []byte, v *SignedMeteringData) ([]byte
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(232, 9)
+	e.In()
 	v.EncodeEXI(&e)
 	e.Out("SignedMeteringData")
 	e.Bits(282, 9)
@@ -729,6 +757,7 @@ func AppendVehicleCheckInReqFragment(dst []byte, v *VehicleCheckInReq) ([]byte, 
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(258, 9)
+	e.In()
 	v.EncodeEXI(&e)
 	e.Out("VehicleCheckInReq")
 	e.Bits(282, 9)
@@ -740,6 +769,7 @@ func AppendVehicleCheckInResFragment(dst []byte, v *VehicleCheckInRes) ([]byte, 
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(259, 9)
+	e.In()
 	v.EncodeEXI(&e)
 	e.Out("VehicleCheckInRes")
 	e.Bits(282, 9)
@@ -751,6 +781,7 @@ func AppendVehicleCheckOutReqFragment(dst []byte, v *VehicleCheckOutReq) ([]byte
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(260, 9)
+	e.In()
 	v.EncodeEXI(&e)
 	e.Out("VehicleCheckOutReq")
 	e.Bits(282, 9)
@@ -762,6 +793,7 @@ func AppendVehicleCheckOutResFragment(dst []byte, v *VehicleCheckOutRes) ([]byte
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(261, 9)
+	e.In()
 	v.EncodeEXI(&e)
 	e.Out("VehicleCheckOutRes")
 	e.Bits(282, 9)

@@ -41,6 +41,7 @@ func (x *MessageHeader) EncodeEXI(e *exi.Encoder) {
 	at := uint32(0)
 	if x.Signature != nil {
 		e.Event(0-at, 2-at)
+		e.In()
 		x.Signature.EncodeEXI(e)
 		if e.Out("Signature") {
 			return

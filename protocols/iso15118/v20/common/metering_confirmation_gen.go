@@ -37,11 +37,13 @@ func (x *MeteringConfirmationReq) DecodeEXI(d *exi.Decoder) {
 // EncodeEXI writes the element's content and end.
 func (x *MeteringConfirmationReq) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
+	e.In()
 	x.Header.EncodeEXI(e)
 	if e.Out("Header") {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.SignedMeteringData.EncodeEXI(e)
 	if e.Out("SignedMeteringData") {
 		return
@@ -86,6 +88,7 @@ func (x *MeteringConfirmationRes) DecodeEXI(d *exi.Decoder) {
 // EncodeEXI writes the element's content and end.
 func (x *MeteringConfirmationRes) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
+	e.In()
 	x.Header.EncodeEXI(e)
 	if e.Out("Header") {
 		return

@@ -50,6 +50,7 @@ func (x *OverstayRule) EncodeEXI(e *exi.Encoder) {
 	e.Event(1-at, 2-at)
 	e.Unsigned("StartTime", uint64(x.StartTime))
 	e.Event(0, 1)
+	e.In()
 	x.OverstayFee.EncodeEXI(e)
 	if e.Out("OverstayFee") {
 		return

@@ -63,6 +63,7 @@ func (x *OverstayRuleList) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.OverstayPowerThreshold.Present {
 		e.Event(1-at, 3-at)
+		e.In()
 		x.OverstayPowerThreshold.Value.EncodeEXI(e)
 		if e.Out("OverstayPowerThreshold") {
 			return
@@ -74,6 +75,7 @@ func (x *OverstayRuleList) EncodeEXI(e *exi.Encoder) {
 		return
 	}
 	e.Event(2-at, 3-at)
+	e.In()
 	x.OverstayRule[0].EncodeEXI(e)
 	if e.Out("OverstayRule") {
 		return
@@ -85,6 +87,7 @@ func (x *OverstayRuleList) EncodeEXI(e *exi.Encoder) {
 	}
 	for i := range x.OverstayRule[1:] {
 		e.Event(0-at, 2-at)
+		e.In()
 		x.OverstayRule[i+1].EncodeEXI(e)
 		if e.Out("OverstayRule") {
 			return

@@ -40,6 +40,7 @@ func (x *PnCAReqAuthorizationMode) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
 	e.Binary("GenChallenge", x.GenChallenge)
 	e.Event(0, 1)
+	e.In()
 	x.ContractCertificateChain.EncodeEXI(e)
 	if e.Out("ContractCertificateChain") {
 		return

@@ -53,6 +53,7 @@ func (x *PowerDeliveryReq) DecodeEXI(d *exi.Decoder) {
 // EncodeEXI writes the element's content and end.
 func (x *PowerDeliveryReq) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
+	e.In()
 	x.Header.EncodeEXI(e)
 	if e.Out("Header") {
 		return
@@ -62,6 +63,7 @@ func (x *PowerDeliveryReq) EncodeEXI(e *exi.Encoder) {
 	at := uint32(0)
 	if x.EVPowerProfile.Present {
 		e.Event(0-at, 3-at)
+		e.In()
 		x.EVPowerProfile.Value.EncodeEXI(e)
 		if e.Out("EVPowerProfile") {
 			return
@@ -131,6 +133,7 @@ func (x *PowerDeliveryRes) DecodeEXI(d *exi.Decoder) {
 // EncodeEXI writes the element's content and end.
 func (x *PowerDeliveryRes) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
+	e.In()
 	x.Header.EncodeEXI(e)
 	if e.Out("Header") {
 		return
@@ -139,6 +142,7 @@ func (x *PowerDeliveryRes) EncodeEXI(e *exi.Encoder) {
 	at := uint32(0)
 	if x.EVSEStatus.Present {
 		e.Event(0-at, 2-at)
+		e.In()
 		x.EVSEStatus.Value.EncodeEXI(e)
 		if e.Out("EVSEStatus") {
 			return
@@ -260,6 +264,7 @@ func (x *EVPowerProfileEntryList) EncodeEXI(e *exi.Encoder) {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.EVPowerProfileEntry[0].EncodeEXI(e)
 	if e.Out("EVPowerProfileEntry") {
 		return
@@ -271,6 +276,7 @@ func (x *EVPowerProfileEntryList) EncodeEXI(e *exi.Encoder) {
 	}
 	for i := range x.EVPowerProfileEntry[1:] {
 		e.Event(0-at, 2-at)
+		e.In()
 		x.EVPowerProfileEntry[i+1].EncodeEXI(e)
 		if e.Out("EVPowerProfileEntry") {
 			return
@@ -335,12 +341,14 @@ func (x *EVPowerProfile) EncodeEXI(e *exi.Encoder) {
 	switch {
 	case x.DynamicEVPPTControlMode.Present:
 		e.Event(0, 2)
+		e.In()
 		x.DynamicEVPPTControlMode.Value.EncodeEXI(e)
 		if e.Out("Dynamic_EVPPTControlMode") {
 			return
 		}
 	case x.ScheduledEVPPTControlMode.Present:
 		e.Event(1, 2)
+		e.In()
 		x.ScheduledEVPPTControlMode.Value.EncodeEXI(e)
 		if e.Out("Scheduled_EVPPTControlMode") {
 			return
@@ -349,6 +357,7 @@ func (x *EVPowerProfile) EncodeEXI(e *exi.Encoder) {
 		e.Missing("Dynamic_EVPPTControlMode or Scheduled_EVPPTControlMode")
 	}
 	e.Event(0, 1)
+	e.In()
 	x.EVPowerProfileEntries.EncodeEXI(e)
 	if e.Out("EVPowerProfileEntries") {
 		return

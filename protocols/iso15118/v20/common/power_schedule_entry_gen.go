@@ -48,6 +48,7 @@ func (x *PowerScheduleEntry) DecodeEXI(d *exi.Decoder) {
 func (x *PowerScheduleEntry) EncodeEXI(e *exi.Encoder) {
 	e.NextUnsigned("Duration", uint64(x.Duration))
 	e.Event(0, 1)
+	e.In()
 	x.Power.EncodeEXI(e)
 	if e.Out("Power") {
 		return
@@ -55,6 +56,7 @@ func (x *PowerScheduleEntry) EncodeEXI(e *exi.Encoder) {
 	at := uint32(0)
 	if x.PowerL2.Present {
 		e.Event(0-at, 3-at)
+		e.In()
 		x.PowerL2.Value.EncodeEXI(e)
 		if e.Out("Power_L2") {
 			return
@@ -63,6 +65,7 @@ func (x *PowerScheduleEntry) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.PowerL3.Present {
 		e.Event(1-at, 3-at)
+		e.In()
 		x.PowerL3.Value.EncodeEXI(e)
 		if e.Out("Power_L3") {
 			return

@@ -60,6 +60,7 @@ func (x *PriceRule) DecodeEXI(d *exi.Decoder) {
 // EncodeEXI writes the element's content and end.
 func (x *PriceRule) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
+	e.In()
 	x.EnergyFee.EncodeEXI(e)
 	if e.Out("EnergyFee") {
 		return
@@ -67,6 +68,7 @@ func (x *PriceRule) EncodeEXI(e *exi.Encoder) {
 	at := uint32(0)
 	if x.ParkingFee.Present {
 		e.Event(0-at, 5-at)
+		e.In()
 		x.ParkingFee.Value.EncodeEXI(e)
 		if e.Out("ParkingFee") {
 			return
@@ -89,6 +91,7 @@ func (x *PriceRule) EncodeEXI(e *exi.Encoder) {
 		at = 4
 	}
 	e.Event(4-at, 5-at)
+	e.In()
 	x.PowerRangeStart.EncodeEXI(e)
 	if e.Out("PowerRangeStart") {
 		return

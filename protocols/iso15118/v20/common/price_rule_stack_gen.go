@@ -50,6 +50,7 @@ func (x *PriceRuleStack) EncodeEXI(e *exi.Encoder) {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.PriceRule[0].EncodeEXI(e)
 	if e.Out("PriceRule") {
 		return
@@ -61,6 +62,7 @@ func (x *PriceRuleStack) EncodeEXI(e *exi.Encoder) {
 	}
 	for i := range x.PriceRule[1:] {
 		e.Event(0-at, 2-at)
+		e.In()
 		x.PriceRule[i+1].EncodeEXI(e)
 		if e.Out("PriceRule") {
 			return

@@ -46,6 +46,7 @@ func (x *PriceRuleStackList) EncodeEXI(e *exi.Encoder) {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.PriceRuleStack[0].EncodeEXI(e)
 	if e.Out("PriceRuleStack") {
 		return
@@ -57,6 +58,7 @@ func (x *PriceRuleStackList) EncodeEXI(e *exi.Encoder) {
 	}
 	for i := range x.PriceRuleStack[1:] {
 		e.Event(0-at, 2-at)
+		e.In()
 		x.PriceRuleStack[i+1].EncodeEXI(e)
 		if e.Out("PriceRuleStack") {
 			return

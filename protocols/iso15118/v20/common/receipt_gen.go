@@ -71,6 +71,7 @@ func (x *Receipt) EncodeEXI(e *exi.Encoder) {
 	at := uint32(0)
 	if x.EnergyCosts.Present {
 		e.Event(0-at, 6-at)
+		e.In()
 		x.EnergyCosts.Value.EncodeEXI(e)
 		if e.Out("EnergyCosts") {
 			return
@@ -79,6 +80,7 @@ func (x *Receipt) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.OccupancyCosts.Present {
 		e.Event(1-at, 6-at)
+		e.In()
 		x.OccupancyCosts.Value.EncodeEXI(e)
 		if e.Out("OccupancyCosts") {
 			return
@@ -87,6 +89,7 @@ func (x *Receipt) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.AdditionalServicesCosts.Present {
 		e.Event(2-at, 6-at)
+		e.In()
 		x.AdditionalServicesCosts.Value.EncodeEXI(e)
 		if e.Out("AdditionalServicesCosts") {
 			return
@@ -95,6 +98,7 @@ func (x *Receipt) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.OverstayCosts.Present {
 		e.Event(3-at, 6-at)
+		e.In()
 		x.OverstayCosts.Value.EncodeEXI(e)
 		if e.Out("OverstayCosts") {
 			return
@@ -107,6 +111,7 @@ func (x *Receipt) EncodeEXI(e *exi.Encoder) {
 	}
 	for i := range x.TaxCosts {
 		e.Event(4-at, 6-at)
+		e.In()
 		x.TaxCosts[i].EncodeEXI(e)
 		if e.Out("TaxCosts") {
 			return

@@ -51,6 +51,7 @@ func (x *ScheduleExchangeReq) DecodeEXI(d *exi.Decoder) {
 // EncodeEXI writes the element's content and end.
 func (x *ScheduleExchangeReq) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
+	e.In()
 	x.Header.EncodeEXI(e)
 	if e.Out("Header") {
 		return
@@ -59,12 +60,14 @@ func (x *ScheduleExchangeReq) EncodeEXI(e *exi.Encoder) {
 	switch {
 	case x.DynamicSEReqControlMode.Present:
 		e.Event(0, 2)
+		e.In()
 		x.DynamicSEReqControlMode.Value.EncodeEXI(e)
 		if e.Out("Dynamic_SEReqControlMode") {
 			return
 		}
 	case x.ScheduledSEReqControlMode != nil:
 		e.Event(1, 2)
+		e.In()
 		x.ScheduledSEReqControlMode.EncodeEXI(e)
 		if e.Out("Scheduled_SEReqControlMode") {
 			return
@@ -157,6 +160,7 @@ func (x *ScheduleExchangeRes) DecodeEXI(d *exi.Decoder) {
 // EncodeEXI writes the element's content and end.
 func (x *ScheduleExchangeRes) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
+	e.In()
 	x.Header.EncodeEXI(e)
 	if e.Out("Header") {
 		return
@@ -172,12 +176,14 @@ func (x *ScheduleExchangeRes) EncodeEXI(e *exi.Encoder) {
 	switch {
 	case x.DynamicSEResControlMode.Present:
 		e.Event(1-at, 3-at)
+		e.In()
 		x.DynamicSEResControlMode.Value.EncodeEXI(e)
 		if e.Out("Dynamic_SEResControlMode") {
 			return
 		}
 	case x.ScheduledSEResControlMode.Present:
 		e.Event(2-at, 3-at)
+		e.In()
 		x.ScheduledSEResControlMode.Value.EncodeEXI(e)
 		if e.Out("Scheduled_SEResControlMode") {
 			return
@@ -298,16 +304,19 @@ func (x *DynamicSEReqControlMode) EncodeEXI(e *exi.Encoder) {
 		at = 2
 	}
 	e.Event(2-at, 3-at)
+	e.In()
 	x.EVTargetEnergyRequest.EncodeEXI(e)
 	if e.Out("EVTargetEnergyRequest") {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.EVMaximumEnergyRequest.EncodeEXI(e)
 	if e.Out("EVMaximumEnergyRequest") {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.EVMinimumEnergyRequest.EncodeEXI(e)
 	if e.Out("EVMinimumEnergyRequest") {
 		return
@@ -315,6 +324,7 @@ func (x *DynamicSEReqControlMode) EncodeEXI(e *exi.Encoder) {
 	at = 0
 	if x.EVMaximumV2XEnergyRequest.Present {
 		e.Event(0-at, 3-at)
+		e.In()
 		x.EVMaximumV2XEnergyRequest.Value.EncodeEXI(e)
 		if e.Out("EVMaximumV2XEnergyRequest") {
 			return
@@ -323,6 +333,7 @@ func (x *DynamicSEReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMinimumV2XEnergyRequest.Present {
 		e.Event(1-at, 3-at)
+		e.In()
 		x.EVMinimumV2XEnergyRequest.Value.EncodeEXI(e)
 		if e.Out("EVMinimumV2XEnergyRequest") {
 			return
@@ -384,6 +395,7 @@ func (x *EVPowerScheduleEntry) DecodeEXI(d *exi.Decoder) {
 func (x *EVPowerScheduleEntry) EncodeEXI(e *exi.Encoder) {
 	e.NextUnsigned("Duration", uint64(x.Duration))
 	e.Event(0, 1)
+	e.In()
 	x.Power.EncodeEXI(e)
 	if e.Out("Power") {
 		return
@@ -438,6 +450,7 @@ func (x *EVPowerScheduleEntryList) EncodeEXI(e *exi.Encoder) {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.EVPowerScheduleEntry[0].EncodeEXI(e)
 	if e.Out("EVPowerScheduleEntry") {
 		return
@@ -449,6 +462,7 @@ func (x *EVPowerScheduleEntryList) EncodeEXI(e *exi.Encoder) {
 	}
 	for i := range x.EVPowerScheduleEntry[1:] {
 		e.Event(0-at, 2-at)
+		e.In()
 		x.EVPowerScheduleEntry[i+1].EncodeEXI(e)
 		if e.Out("EVPowerScheduleEntry") {
 			return
@@ -493,6 +507,7 @@ func (x *EVPowerSchedule) DecodeEXI(d *exi.Decoder) {
 func (x *EVPowerSchedule) EncodeEXI(e *exi.Encoder) {
 	e.NextUnsigned("TimeAnchor", x.TimeAnchor)
 	e.Event(0, 1)
+	e.In()
 	x.EVPowerScheduleEntries.EncodeEXI(e)
 	if e.Out("EVPowerScheduleEntries") {
 		return
@@ -533,11 +548,13 @@ func (x *EVPriceRule) DecodeEXI(d *exi.Decoder) {
 // EncodeEXI writes the element's content and end.
 func (x *EVPriceRule) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
+	e.In()
 	x.EnergyFee.EncodeEXI(e)
 	if e.Out("EnergyFee") {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.PowerRangeStart.EncodeEXI(e)
 	if e.Out("PowerRangeStart") {
 		return
@@ -599,6 +616,7 @@ func (x *EVPriceRuleStack) EncodeEXI(e *exi.Encoder) {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.EVPriceRule[0].EncodeEXI(e)
 	if e.Out("EVPriceRule") {
 		return
@@ -610,6 +628,7 @@ func (x *EVPriceRuleStack) EncodeEXI(e *exi.Encoder) {
 	}
 	for i := range x.EVPriceRule[1:] {
 		e.Event(0-at, 2-at)
+		e.In()
 		x.EVPriceRule[i+1].EncodeEXI(e)
 		if e.Out("EVPriceRule") {
 			return
@@ -671,6 +690,7 @@ func (x *EVPriceRuleStackList) EncodeEXI(e *exi.Encoder) {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.EVPriceRuleStack[0].EncodeEXI(e)
 	if e.Out("EVPriceRuleStack") {
 		return
@@ -682,6 +702,7 @@ func (x *EVPriceRuleStackList) EncodeEXI(e *exi.Encoder) {
 	}
 	for i := range x.EVPriceRuleStack[1:] {
 		e.Event(0-at, 2-at)
+		e.In()
 		x.EVPriceRuleStack[i+1].EncodeEXI(e)
 		if e.Out("EVPriceRuleStack") {
 			return
@@ -736,6 +757,7 @@ func (x *EVAbsolutePriceSchedule) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
 	e.Text("PriceAlgorithm", x.PriceAlgorithm)
 	e.Event(0, 1)
+	e.In()
 	x.EVPriceRuleStacks.EncodeEXI(e)
 	if e.Out("EVPriceRuleStacks") {
 		return
@@ -778,11 +800,13 @@ func (x *EVEnergyOffer) DecodeEXI(d *exi.Decoder) {
 // EncodeEXI writes the element's content and end.
 func (x *EVEnergyOffer) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
+	e.In()
 	x.EVPowerSchedule.EncodeEXI(e)
 	if e.Out("EVPowerSchedule") {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.EVAbsolutePriceSchedule.EncodeEXI(e)
 	if e.Out("EVAbsolutePriceSchedule") {
 		return
@@ -860,6 +884,7 @@ func (x *ScheduledSEReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVTargetEnergyRequest.Present {
 		e.Event(1-at, 6-at)
+		e.In()
 		x.EVTargetEnergyRequest.Value.EncodeEXI(e)
 		if e.Out("EVTargetEnergyRequest") {
 			return
@@ -868,6 +893,7 @@ func (x *ScheduledSEReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMaximumEnergyRequest.Present {
 		e.Event(2-at, 6-at)
+		e.In()
 		x.EVMaximumEnergyRequest.Value.EncodeEXI(e)
 		if e.Out("EVMaximumEnergyRequest") {
 			return
@@ -876,6 +902,7 @@ func (x *ScheduledSEReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMinimumEnergyRequest.Present {
 		e.Event(3-at, 6-at)
+		e.In()
 		x.EVMinimumEnergyRequest.Value.EncodeEXI(e)
 		if e.Out("EVMinimumEnergyRequest") {
 			return
@@ -884,6 +911,7 @@ func (x *ScheduledSEReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVEnergyOffer.Present {
 		e.Event(4-at, 6-at)
+		e.In()
 		x.EVEnergyOffer.Value.EncodeEXI(e)
 		if e.Out("EVEnergyOffer") {
 			return
@@ -983,6 +1011,7 @@ func (x *PriceLevelScheduleEntryList) EncodeEXI(e *exi.Encoder) {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.PriceLevelScheduleEntry[0].EncodeEXI(e)
 	if e.Out("PriceLevelScheduleEntry") {
 		return
@@ -994,6 +1023,7 @@ func (x *PriceLevelScheduleEntryList) EncodeEXI(e *exi.Encoder) {
 	}
 	for i := range x.PriceLevelScheduleEntry[1:] {
 		e.Event(0-at, 2-at)
+		e.In()
 		x.PriceLevelScheduleEntry[i+1].EncodeEXI(e)
 		if e.Out("PriceLevelScheduleEntry") {
 			return
@@ -1082,6 +1112,7 @@ func (x *PriceLevelSchedule) EncodeEXI(e *exi.Encoder) {
 	e.Event(1-at, 2-at)
 	e.Ranged("NumberOfPriceLevels", int(x.NumberOfPriceLevels), 0, 255)
 	e.Event(0, 1)
+	e.In()
 	x.PriceLevelScheduleEntries.EncodeEXI(e)
 	if e.Out("PriceLevelScheduleEntries") {
 		return
@@ -1171,6 +1202,7 @@ func (x *DynamicSEResControlMode) EncodeEXI(e *exi.Encoder) {
 	switch {
 	case x.AbsolutePriceSchedule != nil:
 		e.Event(3-at, 6-at)
+		e.In()
 		x.AbsolutePriceSchedule.EncodeEXI(e)
 		if e.Out("AbsolutePriceSchedule") {
 			return
@@ -1178,6 +1210,7 @@ func (x *DynamicSEResControlMode) EncodeEXI(e *exi.Encoder) {
 		at = 5
 	case x.PriceLevelSchedule.Present:
 		e.Event(4-at, 6-at)
+		e.In()
 		x.PriceLevelSchedule.Value.EncodeEXI(e)
 		if e.Out("PriceLevelSchedule") {
 			return
@@ -1257,6 +1290,7 @@ func (x *PowerScheduleEntryList) EncodeEXI(e *exi.Encoder) {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.PowerScheduleEntry[0].EncodeEXI(e)
 	if e.Out("PowerScheduleEntry") {
 		return
@@ -1268,6 +1302,7 @@ func (x *PowerScheduleEntryList) EncodeEXI(e *exi.Encoder) {
 	}
 	for i := range x.PowerScheduleEntry[1:] {
 		e.Event(0-at, 2-at)
+		e.In()
 		x.PowerScheduleEntry[i+1].EncodeEXI(e)
 		if e.Out("PowerScheduleEntry") {
 			return
@@ -1332,6 +1367,7 @@ func (x *PowerSchedule) EncodeEXI(e *exi.Encoder) {
 	at := uint32(0)
 	if x.AvailableEnergy.Present {
 		e.Event(0-at, 3-at)
+		e.In()
 		x.AvailableEnergy.Value.EncodeEXI(e)
 		if e.Out("AvailableEnergy") {
 			return
@@ -1340,6 +1376,7 @@ func (x *PowerSchedule) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.PowerTolerance.Present {
 		e.Event(1-at, 3-at)
+		e.In()
 		x.PowerTolerance.Value.EncodeEXI(e)
 		if e.Out("PowerTolerance") {
 			return
@@ -1347,6 +1384,7 @@ func (x *PowerSchedule) EncodeEXI(e *exi.Encoder) {
 		at = 2
 	}
 	e.Event(2-at, 3-at)
+	e.In()
 	x.PowerScheduleEntries.EncodeEXI(e)
 	if e.Out("PowerScheduleEntries") {
 		return
@@ -1413,6 +1451,7 @@ func (x *ChargingSchedule) DecodeEXI(d *exi.Decoder) {
 // EncodeEXI writes the element's content and end.
 func (x *ChargingSchedule) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
+	e.In()
 	x.PowerSchedule.EncodeEXI(e)
 	if e.Out("PowerSchedule") {
 		return
@@ -1421,6 +1460,7 @@ func (x *ChargingSchedule) EncodeEXI(e *exi.Encoder) {
 	switch {
 	case x.AbsolutePriceSchedule != nil:
 		e.Event(0-at, 3-at)
+		e.In()
 		x.AbsolutePriceSchedule.EncodeEXI(e)
 		if e.Out("AbsolutePriceSchedule") {
 			return
@@ -1428,6 +1468,7 @@ func (x *ChargingSchedule) EncodeEXI(e *exi.Encoder) {
 		at = 2
 	case x.PriceLevelSchedule.Present:
 		e.Event(1-at, 3-at)
+		e.In()
 		x.PriceLevelSchedule.Value.EncodeEXI(e)
 		if e.Out("PriceLevelSchedule") {
 			return
@@ -1498,6 +1539,7 @@ func (x *ScheduleTuple) DecodeEXI(d *exi.Decoder) {
 func (x *ScheduleTuple) EncodeEXI(e *exi.Encoder) {
 	e.NextUnsigned("ScheduleTupleID", uint64(x.ScheduleTupleID))
 	e.Event(0, 1)
+	e.In()
 	x.ChargingSchedule.EncodeEXI(e)
 	if e.Out("ChargingSchedule") {
 		return
@@ -1505,6 +1547,7 @@ func (x *ScheduleTuple) EncodeEXI(e *exi.Encoder) {
 	at := uint32(0)
 	if x.DischargingSchedule != nil {
 		e.Event(0-at, 2-at)
+		e.In()
 		x.DischargingSchedule.EncodeEXI(e)
 		if e.Out("DischargingSchedule") {
 			return
@@ -1567,6 +1610,7 @@ func (x *ScheduledSEResControlMode) EncodeEXI(e *exi.Encoder) {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.ScheduleTuple[0].EncodeEXI(e)
 	if e.Out("ScheduleTuple") {
 		return
@@ -1578,6 +1622,7 @@ func (x *ScheduledSEResControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	for i := range x.ScheduleTuple[1:] {
 		e.Event(0-at, 2-at)
+		e.In()
 		x.ScheduleTuple[i+1].EncodeEXI(e)
 		if e.Out("ScheduleTuple") {
 			return

@@ -33,6 +33,7 @@ func (x *ServiceDetailReq) DecodeEXI(d *exi.Decoder) {
 // EncodeEXI writes the element's content and end.
 func (x *ServiceDetailReq) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
+	e.In()
 	x.Header.EncodeEXI(e)
 	if e.Out("Header") {
 		return
@@ -85,6 +86,7 @@ func (x *ServiceDetailRes) DecodeEXI(d *exi.Decoder) {
 // EncodeEXI writes the element's content and end.
 func (x *ServiceDetailRes) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
+	e.In()
 	x.Header.EncodeEXI(e)
 	if e.Out("Header") {
 		return
@@ -92,6 +94,7 @@ func (x *ServiceDetailRes) EncodeEXI(e *exi.Encoder) {
 	e.NextEnum("ResponseCode", uint8(x.ResponseCode), 40)
 	e.NextUnsigned("ServiceID", uint64(x.ServiceID))
 	e.Event(0, 1)
+	e.In()
 	x.ServiceParameterList.EncodeEXI(e)
 	if e.Out("ServiceParameterList") {
 		return
@@ -178,6 +181,7 @@ func (x *Parameter) EncodeEXI(e *exi.Encoder) {
 		e.Signed("intValue", int64(x.IntValue.Value))
 	case x.RationalNumber.Present:
 		e.Event(4, 6)
+		e.In()
 		x.RationalNumber.Value.EncodeEXI(e)
 		if e.Out("rationalNumber") {
 			return
@@ -270,6 +274,7 @@ func (x *ParameterSet) EncodeEXI(e *exi.Encoder) {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.Parameter[0].EncodeEXI(e)
 	if e.Out("Parameter") {
 		return
@@ -281,6 +286,7 @@ func (x *ParameterSet) EncodeEXI(e *exi.Encoder) {
 	}
 	for i := range x.Parameter[1:] {
 		e.Event(0-at, 2-at)
+		e.In()
 		x.Parameter[i+1].EncodeEXI(e)
 		if e.Out("Parameter") {
 			return
@@ -342,6 +348,7 @@ func (x *ServiceParameterList) EncodeEXI(e *exi.Encoder) {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.ParameterSet[0].EncodeEXI(e)
 	if e.Out("ParameterSet") {
 		return
@@ -353,6 +360,7 @@ func (x *ServiceParameterList) EncodeEXI(e *exi.Encoder) {
 	}
 	for i := range x.ParameterSet[1:] {
 		e.Event(0-at, 2-at)
+		e.In()
 		x.ParameterSet[i+1].EncodeEXI(e)
 		if e.Out("ParameterSet") {
 			return

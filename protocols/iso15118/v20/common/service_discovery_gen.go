@@ -41,6 +41,7 @@ func (x *ServiceDiscoveryReq) DecodeEXI(d *exi.Decoder) {
 // EncodeEXI writes the element's content and end.
 func (x *ServiceDiscoveryReq) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
+	e.In()
 	x.Header.EncodeEXI(e)
 	if e.Out("Header") {
 		return
@@ -48,6 +49,7 @@ func (x *ServiceDiscoveryReq) EncodeEXI(e *exi.Encoder) {
 	at := uint32(0)
 	if x.SupportedServiceIDs.Present {
 		e.Event(0-at, 2-at)
+		e.In()
 		x.SupportedServiceIDs.Value.EncodeEXI(e)
 		if e.Out("SupportedServiceIDs") {
 			return
@@ -117,6 +119,7 @@ func (x *ServiceDiscoveryRes) DecodeEXI(d *exi.Decoder) {
 // EncodeEXI writes the element's content and end.
 func (x *ServiceDiscoveryRes) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
+	e.In()
 	x.Header.EncodeEXI(e)
 	if e.Out("Header") {
 		return
@@ -124,6 +127,7 @@ func (x *ServiceDiscoveryRes) EncodeEXI(e *exi.Encoder) {
 	e.NextEnum("ResponseCode", uint8(x.ResponseCode), 40)
 	e.NextBool("ServiceRenegotiationSupported", x.ServiceRenegotiationSupported)
 	e.Event(0, 1)
+	e.In()
 	x.EnergyTransferServiceList.EncodeEXI(e)
 	if e.Out("EnergyTransferServiceList") {
 		return
@@ -131,6 +135,7 @@ func (x *ServiceDiscoveryRes) EncodeEXI(e *exi.Encoder) {
 	at := uint32(0)
 	if x.VASList.Present {
 		e.Event(0-at, 2-at)
+		e.In()
 		x.VASList.Value.EncodeEXI(e)
 		if e.Out("VASList") {
 			return
@@ -279,6 +284,7 @@ func (x *ServiceList) EncodeEXI(e *exi.Encoder) {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.Service[0].EncodeEXI(e)
 	if e.Out("Service") {
 		return
@@ -290,6 +296,7 @@ func (x *ServiceList) EncodeEXI(e *exi.Encoder) {
 	}
 	for i := range x.Service[1:] {
 		e.Event(0-at, 2-at)
+		e.In()
 		x.Service[i+1].EncodeEXI(e)
 		if e.Out("Service") {
 			return

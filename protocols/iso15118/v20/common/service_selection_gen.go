@@ -48,11 +48,13 @@ func (x *ServiceSelectionReq) DecodeEXI(d *exi.Decoder) {
 // EncodeEXI writes the element's content and end.
 func (x *ServiceSelectionReq) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
+	e.In()
 	x.Header.EncodeEXI(e)
 	if e.Out("Header") {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.SelectedEnergyTransferService.EncodeEXI(e)
 	if e.Out("SelectedEnergyTransferService") {
 		return
@@ -60,6 +62,7 @@ func (x *ServiceSelectionReq) EncodeEXI(e *exi.Encoder) {
 	at := uint32(0)
 	if x.SelectedVASList.Present {
 		e.Event(0-at, 2-at)
+		e.In()
 		x.SelectedVASList.Value.EncodeEXI(e)
 		if e.Out("SelectedVASList") {
 			return
@@ -111,6 +114,7 @@ func (x *ServiceSelectionRes) DecodeEXI(d *exi.Decoder) {
 // EncodeEXI writes the element's content and end.
 func (x *ServiceSelectionRes) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
+	e.In()
 	x.Header.EncodeEXI(e)
 	if e.Out("Header") {
 		return
@@ -193,6 +197,7 @@ func (x *SelectedServiceList) EncodeEXI(e *exi.Encoder) {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.SelectedService[0].EncodeEXI(e)
 	if e.Out("SelectedService") {
 		return
@@ -204,6 +209,7 @@ func (x *SelectedServiceList) EncodeEXI(e *exi.Encoder) {
 	}
 	for i := range x.SelectedService[1:] {
 		e.Event(0-at, 2-at)
+		e.In()
 		x.SelectedService[i+1].EncodeEXI(e)
 		if e.Out("SelectedService") {
 			return

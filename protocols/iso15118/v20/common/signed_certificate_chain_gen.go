@@ -46,6 +46,7 @@ func (x *SignedCertificateChain) EncodeEXI(e *exi.Encoder) {
 	at := uint32(0)
 	if x.SubCertificates.Present {
 		e.Event(0-at, 2-at)
+		e.In()
 		x.SubCertificates.Value.EncodeEXI(e)
 		if e.Out("SubCertificates") {
 			return

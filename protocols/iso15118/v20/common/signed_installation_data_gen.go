@@ -64,6 +64,7 @@ func (x *SignedInstallationData) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
 	e.TextAttr("@Id", x.ID)
 	e.Event(0, 1)
+	e.In()
 	x.ContractCertificateChain.EncodeEXI(e)
 	if e.Out("ContractCertificateChain") {
 		return

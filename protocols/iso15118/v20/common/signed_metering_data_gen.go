@@ -71,6 +71,7 @@ func (x *SignedMeteringData) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
 	e.Short("SessionID", x.SessionID)
 	e.Event(0, 1)
+	e.In()
 	x.MeterInfo.EncodeEXI(e)
 	if e.Out("MeterInfo") {
 		return
@@ -78,6 +79,7 @@ func (x *SignedMeteringData) EncodeEXI(e *exi.Encoder) {
 	at := uint32(0)
 	if x.Receipt.Present {
 		e.Event(0-at, 3-at)
+		e.In()
 		x.Receipt.Value.EncodeEXI(e)
 		if e.Out("Receipt") {
 			return
@@ -87,12 +89,14 @@ func (x *SignedMeteringData) EncodeEXI(e *exi.Encoder) {
 	switch {
 	case x.DynamicSMDTControlMode.Present:
 		e.Event(1-at, 3-at)
+		e.In()
 		x.DynamicSMDTControlMode.Value.EncodeEXI(e)
 		if e.Out("Dynamic_SMDTControlMode") {
 			return
 		}
 	case x.ScheduledSMDTControlMode.Present:
 		e.Event(2-at, 3-at)
+		e.In()
 		x.ScheduledSMDTControlMode.Value.EncodeEXI(e)
 		if e.Out("Scheduled_SMDTControlMode") {
 			return

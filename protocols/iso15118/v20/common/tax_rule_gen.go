@@ -66,6 +66,7 @@ func (x *TaxRule) EncodeEXI(e *exi.Encoder) {
 		at = 1
 	}
 	e.Event(1-at, 2-at)
+	e.In()
 	x.TaxRate.EncodeEXI(e)
 	if e.Out("TaxRate") {
 		return

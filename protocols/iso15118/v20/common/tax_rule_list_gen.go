@@ -46,6 +46,7 @@ func (x *TaxRuleList) EncodeEXI(e *exi.Encoder) {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.TaxRule[0].EncodeEXI(e)
 	if e.Out("TaxRule") {
 		return
@@ -57,6 +58,7 @@ func (x *TaxRuleList) EncodeEXI(e *exi.Encoder) {
 	}
 	for i := range x.TaxRule[1:] {
 		e.Event(0-at, 2-at)
+		e.In()
 		x.TaxRule[i+1].EncodeEXI(e)
 		if e.Out("TaxRule") {
 			return

@@ -134,56 +134,67 @@ func (x *BPTDynamicDCCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 		at = 1
 	}
 	e.Event(1-at, 2-at)
+	e.In()
 	x.EVTargetEnergyRequest.EncodeEXI(e)
 	if e.Out("EVTargetEnergyRequest") {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.EVMaximumEnergyRequest.EncodeEXI(e)
 	if e.Out("EVMaximumEnergyRequest") {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.EVMinimumEnergyRequest.EncodeEXI(e)
 	if e.Out("EVMinimumEnergyRequest") {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.EVMaximumChargePower.EncodeEXI(e)
 	if e.Out("EVMaximumChargePower") {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.EVMinimumChargePower.EncodeEXI(e)
 	if e.Out("EVMinimumChargePower") {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.EVMaximumChargeCurrent.EncodeEXI(e)
 	if e.Out("EVMaximumChargeCurrent") {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.EVMaximumVoltage.EncodeEXI(e)
 	if e.Out("EVMaximumVoltage") {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.EVMinimumVoltage.EncodeEXI(e)
 	if e.Out("EVMinimumVoltage") {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.EVMaximumDischargePower.EncodeEXI(e)
 	if e.Out("EVMaximumDischargePower") {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.EVMinimumDischargePower.EncodeEXI(e)
 	if e.Out("EVMinimumDischargePower") {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.EVMaximumDischargeCurrent.EncodeEXI(e)
 	if e.Out("EVMaximumDischargeCurrent") {
 		return
@@ -191,6 +202,7 @@ func (x *BPTDynamicDCCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	at = 0
 	if x.EVMaximumV2XEnergyRequest.Present {
 		e.Event(0-at, 3-at)
+		e.In()
 		x.EVMaximumV2XEnergyRequest.Value.EncodeEXI(e)
 		if e.Out("EVMaximumV2XEnergyRequest") {
 			return
@@ -199,6 +211,7 @@ func (x *BPTDynamicDCCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMinimumV2XEnergyRequest.Present {
 		e.Event(1-at, 3-at)
+		e.In()
 		x.EVMinimumV2XEnergyRequest.Value.EncodeEXI(e)
 		if e.Out("EVMinimumV2XEnergyRequest") {
 			return
@@ -381,6 +394,7 @@ func (x *BPTScheduledDCCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	at := uint32(0)
 	if x.EVTargetEnergyRequest.Present {
 		e.Event(0-at, 4-at)
+		e.In()
 		x.EVTargetEnergyRequest.Value.EncodeEXI(e)
 		if e.Out("EVTargetEnergyRequest") {
 			return
@@ -389,6 +403,7 @@ func (x *BPTScheduledDCCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMaximumEnergyRequest.Present {
 		e.Event(1-at, 4-at)
+		e.In()
 		x.EVMaximumEnergyRequest.Value.EncodeEXI(e)
 		if e.Out("EVMaximumEnergyRequest") {
 			return
@@ -397,6 +412,7 @@ func (x *BPTScheduledDCCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMinimumEnergyRequest.Present {
 		e.Event(2-at, 4-at)
+		e.In()
 		x.EVMinimumEnergyRequest.Value.EncodeEXI(e)
 		if e.Out("EVMinimumEnergyRequest") {
 			return
@@ -404,11 +420,13 @@ func (x *BPTScheduledDCCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 		at = 3
 	}
 	e.Event(3-at, 4-at)
+	e.In()
 	x.EVTargetCurrent.EncodeEXI(e)
 	if e.Out("EVTargetCurrent") {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.EVTargetVoltage.EncodeEXI(e)
 	if e.Out("EVTargetVoltage") {
 		return
@@ -416,6 +434,7 @@ func (x *BPTScheduledDCCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	at = 0
 	if x.EVMaximumChargePower.Present {
 		e.Event(0-at, 9-at)
+		e.In()
 		x.EVMaximumChargePower.Value.EncodeEXI(e)
 		if e.Out("EVMaximumChargePower") {
 			return
@@ -424,6 +443,7 @@ func (x *BPTScheduledDCCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMinimumChargePower.Present {
 		e.Event(1-at, 9-at)
+		e.In()
 		x.EVMinimumChargePower.Value.EncodeEXI(e)
 		if e.Out("EVMinimumChargePower") {
 			return
@@ -432,6 +452,7 @@ func (x *BPTScheduledDCCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMaximumChargeCurrent.Present {
 		e.Event(2-at, 9-at)
+		e.In()
 		x.EVMaximumChargeCurrent.Value.EncodeEXI(e)
 		if e.Out("EVMaximumChargeCurrent") {
 			return
@@ -440,6 +461,7 @@ func (x *BPTScheduledDCCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMaximumVoltage.Present {
 		e.Event(3-at, 9-at)
+		e.In()
 		x.EVMaximumVoltage.Value.EncodeEXI(e)
 		if e.Out("EVMaximumVoltage") {
 			return
@@ -448,6 +470,7 @@ func (x *BPTScheduledDCCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMinimumVoltage.Present {
 		e.Event(4-at, 9-at)
+		e.In()
 		x.EVMinimumVoltage.Value.EncodeEXI(e)
 		if e.Out("EVMinimumVoltage") {
 			return
@@ -456,6 +479,7 @@ func (x *BPTScheduledDCCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMaximumDischargePower.Present {
 		e.Event(5-at, 9-at)
+		e.In()
 		x.EVMaximumDischargePower.Value.EncodeEXI(e)
 		if e.Out("EVMaximumDischargePower") {
 			return
@@ -464,6 +488,7 @@ func (x *BPTScheduledDCCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMinimumDischargePower.Present {
 		e.Event(6-at, 9-at)
+		e.In()
 		x.EVMinimumDischargePower.Value.EncodeEXI(e)
 		if e.Out("EVMinimumDischargePower") {
 			return
@@ -472,6 +497,7 @@ func (x *BPTScheduledDCCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMaximumDischargeCurrent.Present {
 		e.Event(7-at, 9-at)
+		e.In()
 		x.EVMaximumDischargeCurrent.Value.EncodeEXI(e)
 		if e.Out("EVMaximumDischargeCurrent") {
 			return
@@ -633,41 +659,49 @@ func (x *DynamicDCCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 		at = 1
 	}
 	e.Event(1-at, 2-at)
+	e.In()
 	x.EVTargetEnergyRequest.EncodeEXI(e)
 	if e.Out("EVTargetEnergyRequest") {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.EVMaximumEnergyRequest.EncodeEXI(e)
 	if e.Out("EVMaximumEnergyRequest") {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.EVMinimumEnergyRequest.EncodeEXI(e)
 	if e.Out("EVMinimumEnergyRequest") {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.EVMaximumChargePower.EncodeEXI(e)
 	if e.Out("EVMaximumChargePower") {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.EVMinimumChargePower.EncodeEXI(e)
 	if e.Out("EVMinimumChargePower") {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.EVMaximumChargeCurrent.EncodeEXI(e)
 	if e.Out("EVMaximumChargeCurrent") {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.EVMaximumVoltage.EncodeEXI(e)
 	if e.Out("EVMaximumVoltage") {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.EVMinimumVoltage.EncodeEXI(e)
 	if e.Out("EVMinimumVoltage") {
 		return
@@ -805,6 +839,7 @@ func (x *ScheduledDCCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	at := uint32(0)
 	if x.EVTargetEnergyRequest.Present {
 		e.Event(0-at, 4-at)
+		e.In()
 		x.EVTargetEnergyRequest.Value.EncodeEXI(e)
 		if e.Out("EVTargetEnergyRequest") {
 			return
@@ -813,6 +848,7 @@ func (x *ScheduledDCCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMaximumEnergyRequest.Present {
 		e.Event(1-at, 4-at)
+		e.In()
 		x.EVMaximumEnergyRequest.Value.EncodeEXI(e)
 		if e.Out("EVMaximumEnergyRequest") {
 			return
@@ -821,6 +857,7 @@ func (x *ScheduledDCCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMinimumEnergyRequest.Present {
 		e.Event(2-at, 4-at)
+		e.In()
 		x.EVMinimumEnergyRequest.Value.EncodeEXI(e)
 		if e.Out("EVMinimumEnergyRequest") {
 			return
@@ -828,11 +865,13 @@ func (x *ScheduledDCCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 		at = 3
 	}
 	e.Event(3-at, 4-at)
+	e.In()
 	x.EVTargetCurrent.EncodeEXI(e)
 	if e.Out("EVTargetCurrent") {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.EVTargetVoltage.EncodeEXI(e)
 	if e.Out("EVTargetVoltage") {
 		return
@@ -840,6 +879,7 @@ func (x *ScheduledDCCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	at = 0
 	if x.EVMaximumChargePower.Present {
 		e.Event(0-at, 6-at)
+		e.In()
 		x.EVMaximumChargePower.Value.EncodeEXI(e)
 		if e.Out("EVMaximumChargePower") {
 			return
@@ -848,6 +888,7 @@ func (x *ScheduledDCCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMinimumChargePower.Present {
 		e.Event(1-at, 6-at)
+		e.In()
 		x.EVMinimumChargePower.Value.EncodeEXI(e)
 		if e.Out("EVMinimumChargePower") {
 			return
@@ -856,6 +897,7 @@ func (x *ScheduledDCCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMaximumChargeCurrent.Present {
 		e.Event(2-at, 6-at)
+		e.In()
 		x.EVMaximumChargeCurrent.Value.EncodeEXI(e)
 		if e.Out("EVMaximumChargeCurrent") {
 			return
@@ -864,6 +906,7 @@ func (x *ScheduledDCCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMaximumVoltage.Present {
 		e.Event(3-at, 6-at)
+		e.In()
 		x.EVMaximumVoltage.Value.EncodeEXI(e)
 		if e.Out("EVMaximumVoltage") {
 			return
@@ -872,6 +915,7 @@ func (x *ScheduledDCCLReqControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVMinimumVoltage.Present {
 		e.Event(4-at, 6-at)
+		e.In()
 		x.EVMinimumVoltage.Value.EncodeEXI(e)
 		if e.Out("EVMinimumVoltage") {
 			return
@@ -1016,6 +1060,7 @@ func (x *DCChargeLoopReq) DecodeEXI(d *exi.Decoder) {
 // EncodeEXI writes the element's content and end.
 func (x *DCChargeLoopReq) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
+	e.In()
 	x.Header.EncodeEXI(e)
 	if e.Out("Header") {
 		return
@@ -1023,6 +1068,7 @@ func (x *DCChargeLoopReq) EncodeEXI(e *exi.Encoder) {
 	at := uint32(0)
 	if x.DisplayParameters.Present {
 		e.Event(0-at, 2-at)
+		e.In()
 		x.DisplayParameters.Value.EncodeEXI(e)
 		if e.Out("DisplayParameters") {
 			return
@@ -1032,6 +1078,7 @@ func (x *DCChargeLoopReq) EncodeEXI(e *exi.Encoder) {
 	e.Event(1-at, 2-at)
 	e.Bool("MeterInfoRequested", x.MeterInfoRequested)
 	e.Event(0, 1)
+	e.In()
 	x.EVPresentVoltage.EncodeEXI(e)
 	if e.Out("EVPresentVoltage") {
 		return
@@ -1043,6 +1090,7 @@ func (x *DCChargeLoopReq) EncodeEXI(e *exi.Encoder) {
 			e.Missing("BPT_Dynamic_DC_CLReqControlMode")
 			return
 		}
+		e.In()
 		v.EncodeEXI(e)
 		if e.Out("BPT_Dynamic_DC_CLReqControlMode") {
 			return
@@ -1053,6 +1101,7 @@ func (x *DCChargeLoopReq) EncodeEXI(e *exi.Encoder) {
 			e.Missing("BPT_Scheduled_DC_CLReqControlMode")
 			return
 		}
+		e.In()
 		v.EncodeEXI(e)
 		if e.Out("BPT_Scheduled_DC_CLReqControlMode") {
 			return
@@ -1063,6 +1112,7 @@ func (x *DCChargeLoopReq) EncodeEXI(e *exi.Encoder) {
 			e.Missing("Dynamic_DC_CLReqControlMode")
 			return
 		}
+		e.In()
 		v.EncodeEXI(e)
 		if e.Out("Dynamic_DC_CLReqControlMode") {
 			return
@@ -1073,6 +1123,7 @@ func (x *DCChargeLoopReq) EncodeEXI(e *exi.Encoder) {
 			e.Missing("Scheduled_DC_CLReqControlMode")
 			return
 		}
+		e.In()
 		v.EncodeEXI(e)
 		if e.Out("Scheduled_DC_CLReqControlMode") {
 			return
@@ -1225,41 +1276,49 @@ func (x *BPTDynamicDCCLResControlMode) EncodeEXI(e *exi.Encoder) {
 		at = 4
 	}
 	e.Event(4-at, 5-at)
+	e.In()
 	x.EVSEMaximumChargePower.EncodeEXI(e)
 	if e.Out("EVSEMaximumChargePower") {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.EVSEMinimumChargePower.EncodeEXI(e)
 	if e.Out("EVSEMinimumChargePower") {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.EVSEMaximumChargeCurrent.EncodeEXI(e)
 	if e.Out("EVSEMaximumChargeCurrent") {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.EVSEMaximumVoltage.EncodeEXI(e)
 	if e.Out("EVSEMaximumVoltage") {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.EVSEMaximumDischargePower.EncodeEXI(e)
 	if e.Out("EVSEMaximumDischargePower") {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.EVSEMinimumDischargePower.EncodeEXI(e)
 	if e.Out("EVSEMinimumDischargePower") {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.EVSEMaximumDischargeCurrent.EncodeEXI(e)
 	if e.Out("EVSEMaximumDischargeCurrent") {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.EVSEMinimumVoltage.EncodeEXI(e)
 	if e.Out("EVSEMinimumVoltage") {
 		return
@@ -1387,6 +1446,7 @@ func (x *BPTScheduledDCCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	at := uint32(0)
 	if x.EVSEMaximumChargePower.Present {
 		e.Event(0-at, 9-at)
+		e.In()
 		x.EVSEMaximumChargePower.Value.EncodeEXI(e)
 		if e.Out("EVSEMaximumChargePower") {
 			return
@@ -1395,6 +1455,7 @@ func (x *BPTScheduledDCCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSEMinimumChargePower.Present {
 		e.Event(1-at, 9-at)
+		e.In()
 		x.EVSEMinimumChargePower.Value.EncodeEXI(e)
 		if e.Out("EVSEMinimumChargePower") {
 			return
@@ -1403,6 +1464,7 @@ func (x *BPTScheduledDCCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSEMaximumChargeCurrent.Present {
 		e.Event(2-at, 9-at)
+		e.In()
 		x.EVSEMaximumChargeCurrent.Value.EncodeEXI(e)
 		if e.Out("EVSEMaximumChargeCurrent") {
 			return
@@ -1411,6 +1473,7 @@ func (x *BPTScheduledDCCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSEMaximumVoltage.Present {
 		e.Event(3-at, 9-at)
+		e.In()
 		x.EVSEMaximumVoltage.Value.EncodeEXI(e)
 		if e.Out("EVSEMaximumVoltage") {
 			return
@@ -1419,6 +1482,7 @@ func (x *BPTScheduledDCCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSEMaximumDischargePower.Present {
 		e.Event(4-at, 9-at)
+		e.In()
 		x.EVSEMaximumDischargePower.Value.EncodeEXI(e)
 		if e.Out("EVSEMaximumDischargePower") {
 			return
@@ -1427,6 +1491,7 @@ func (x *BPTScheduledDCCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSEMinimumDischargePower.Present {
 		e.Event(5-at, 9-at)
+		e.In()
 		x.EVSEMinimumDischargePower.Value.EncodeEXI(e)
 		if e.Out("EVSEMinimumDischargePower") {
 			return
@@ -1435,6 +1500,7 @@ func (x *BPTScheduledDCCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSEMaximumDischargeCurrent.Present {
 		e.Event(6-at, 9-at)
+		e.In()
 		x.EVSEMaximumDischargeCurrent.Value.EncodeEXI(e)
 		if e.Out("EVSEMaximumDischargeCurrent") {
 			return
@@ -1443,6 +1509,7 @@ func (x *BPTScheduledDCCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSEMinimumVoltage.Present {
 		e.Event(7-at, 9-at)
+		e.In()
 		x.EVSEMinimumVoltage.Value.EncodeEXI(e)
 		if e.Out("EVSEMinimumVoltage") {
 			return
@@ -1588,21 +1655,25 @@ func (x *DynamicDCCLResControlMode) EncodeEXI(e *exi.Encoder) {
 		at = 4
 	}
 	e.Event(4-at, 5-at)
+	e.In()
 	x.EVSEMaximumChargePower.EncodeEXI(e)
 	if e.Out("EVSEMaximumChargePower") {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.EVSEMinimumChargePower.EncodeEXI(e)
 	if e.Out("EVSEMinimumChargePower") {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.EVSEMaximumChargeCurrent.EncodeEXI(e)
 	if e.Out("EVSEMaximumChargeCurrent") {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.EVSEMaximumVoltage.EncodeEXI(e)
 	if e.Out("EVSEMaximumVoltage") {
 		return
@@ -1686,6 +1757,7 @@ func (x *ScheduledDCCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	at := uint32(0)
 	if x.EVSEMaximumChargePower.Present {
 		e.Event(0-at, 5-at)
+		e.In()
 		x.EVSEMaximumChargePower.Value.EncodeEXI(e)
 		if e.Out("EVSEMaximumChargePower") {
 			return
@@ -1694,6 +1766,7 @@ func (x *ScheduledDCCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSEMinimumChargePower.Present {
 		e.Event(1-at, 5-at)
+		e.In()
 		x.EVSEMinimumChargePower.Value.EncodeEXI(e)
 		if e.Out("EVSEMinimumChargePower") {
 			return
@@ -1702,6 +1775,7 @@ func (x *ScheduledDCCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSEMaximumChargeCurrent.Present {
 		e.Event(2-at, 5-at)
+		e.In()
 		x.EVSEMaximumChargeCurrent.Value.EncodeEXI(e)
 		if e.Out("EVSEMaximumChargeCurrent") {
 			return
@@ -1710,6 +1784,7 @@ func (x *ScheduledDCCLResControlMode) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVSEMaximumVoltage.Present {
 		e.Event(3-at, 5-at)
+		e.In()
 		x.EVSEMaximumVoltage.Value.EncodeEXI(e)
 		if e.Out("EVSEMaximumVoltage") {
 			return
@@ -1857,6 +1932,7 @@ func (x *DCChargeLoopRes) DecodeEXI(d *exi.Decoder) {
 // EncodeEXI writes the element's content and end.
 func (x *DCChargeLoopRes) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
+	e.In()
 	x.Header.EncodeEXI(e)
 	if e.Out("Header") {
 		return
@@ -1865,6 +1941,7 @@ func (x *DCChargeLoopRes) EncodeEXI(e *exi.Encoder) {
 	at := uint32(0)
 	if x.EVSEStatus.Present {
 		e.Event(0-at, 4-at)
+		e.In()
 		x.EVSEStatus.Value.EncodeEXI(e)
 		if e.Out("EVSEStatus") {
 			return
@@ -1873,6 +1950,7 @@ func (x *DCChargeLoopRes) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.MeterInfo.Present {
 		e.Event(1-at, 4-at)
+		e.In()
 		x.MeterInfo.Value.EncodeEXI(e)
 		if e.Out("MeterInfo") {
 			return
@@ -1881,6 +1959,7 @@ func (x *DCChargeLoopRes) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.Receipt.Present {
 		e.Event(2-at, 4-at)
+		e.In()
 		x.Receipt.Value.EncodeEXI(e)
 		if e.Out("Receipt") {
 			return
@@ -1888,11 +1967,13 @@ func (x *DCChargeLoopRes) EncodeEXI(e *exi.Encoder) {
 		at = 3
 	}
 	e.Event(3-at, 4-at)
+	e.In()
 	x.EVSEPresentCurrent.EncodeEXI(e)
 	if e.Out("EVSEPresentCurrent") {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.EVSEPresentVoltage.EncodeEXI(e)
 	if e.Out("EVSEPresentVoltage") {
 		return
@@ -1907,6 +1988,7 @@ func (x *DCChargeLoopRes) EncodeEXI(e *exi.Encoder) {
 			e.Missing("BPT_Dynamic_DC_CLResControlMode")
 			return
 		}
+		e.In()
 		v.EncodeEXI(e)
 		if e.Out("BPT_Dynamic_DC_CLResControlMode") {
 			return
@@ -1917,6 +1999,7 @@ func (x *DCChargeLoopRes) EncodeEXI(e *exi.Encoder) {
 			e.Missing("BPT_Scheduled_DC_CLResControlMode")
 			return
 		}
+		e.In()
 		v.EncodeEXI(e)
 		if e.Out("BPT_Scheduled_DC_CLResControlMode") {
 			return
@@ -1927,6 +2010,7 @@ func (x *DCChargeLoopRes) EncodeEXI(e *exi.Encoder) {
 			e.Missing("Dynamic_DC_CLResControlMode")
 			return
 		}
+		e.In()
 		v.EncodeEXI(e)
 		if e.Out("Dynamic_DC_CLResControlMode") {
 			return
@@ -1937,6 +2021,7 @@ func (x *DCChargeLoopRes) EncodeEXI(e *exi.Encoder) {
 			e.Missing("Scheduled_DC_CLResControlMode")
 			return
 		}
+		e.In()
 		v.EncodeEXI(e)
 		if e.Out("Scheduled_DC_CLResControlMode") {
 			return

@@ -102,31 +102,37 @@ func (x *BPTDCCPDReqEnergyTransferMode) DecodeEXI(d *exi.Decoder) {
 // EncodeEXI writes the element's content and end.
 func (x *BPTDCCPDReqEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
+	e.In()
 	x.EVMaximumChargePower.EncodeEXI(e)
 	if e.Out("EVMaximumChargePower") {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.EVMinimumChargePower.EncodeEXI(e)
 	if e.Out("EVMinimumChargePower") {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.EVMaximumChargeCurrent.EncodeEXI(e)
 	if e.Out("EVMaximumChargeCurrent") {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.EVMinimumChargeCurrent.EncodeEXI(e)
 	if e.Out("EVMinimumChargeCurrent") {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.EVMaximumVoltage.EncodeEXI(e)
 	if e.Out("EVMaximumVoltage") {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.EVMinimumVoltage.EncodeEXI(e)
 	if e.Out("EVMinimumVoltage") {
 		return
@@ -138,21 +144,25 @@ func (x *BPTDCCPDReqEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 		at = 1
 	}
 	e.Event(1-at, 2-at)
+	e.In()
 	x.EVMaximumDischargePower.EncodeEXI(e)
 	if e.Out("EVMaximumDischargePower") {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.EVMinimumDischargePower.EncodeEXI(e)
 	if e.Out("EVMinimumDischargePower") {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.EVMaximumDischargeCurrent.EncodeEXI(e)
 	if e.Out("EVMaximumDischargeCurrent") {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.EVMinimumDischargeCurrent.EncodeEXI(e)
 	if e.Out("EVMinimumDischargeCurrent") {
 		return
@@ -265,31 +275,37 @@ func (x *DCCPDReqEnergyTransferMode) DecodeEXI(d *exi.Decoder) {
 // EncodeEXI writes the element's content and end.
 func (x *DCCPDReqEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
+	e.In()
 	x.EVMaximumChargePower.EncodeEXI(e)
 	if e.Out("EVMaximumChargePower") {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.EVMinimumChargePower.EncodeEXI(e)
 	if e.Out("EVMinimumChargePower") {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.EVMaximumChargeCurrent.EncodeEXI(e)
 	if e.Out("EVMaximumChargeCurrent") {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.EVMinimumChargeCurrent.EncodeEXI(e)
 	if e.Out("EVMinimumChargeCurrent") {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.EVMaximumVoltage.EncodeEXI(e)
 	if e.Out("EVMaximumVoltage") {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.EVMinimumVoltage.EncodeEXI(e)
 	if e.Out("EVMinimumVoltage") {
 		return
@@ -374,6 +390,7 @@ func (x *DCChargeParameterDiscoveryReq) DecodeEXI(d *exi.Decoder) {
 // EncodeEXI writes the element's content and end.
 func (x *DCChargeParameterDiscoveryReq) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
+	e.In()
 	x.Header.EncodeEXI(e)
 	if e.Out("Header") {
 		return
@@ -385,6 +402,7 @@ func (x *DCChargeParameterDiscoveryReq) EncodeEXI(e *exi.Encoder) {
 			e.Missing("BPT_DC_CPDReqEnergyTransferMode")
 			return
 		}
+		e.In()
 		v.EncodeEXI(e)
 		if e.Out("BPT_DC_CPDReqEnergyTransferMode") {
 			return
@@ -395,6 +413,7 @@ func (x *DCChargeParameterDiscoveryReq) EncodeEXI(e *exi.Encoder) {
 			e.Missing("DC_CPDReqEnergyTransferMode")
 			return
 		}
+		e.In()
 		v.EncodeEXI(e)
 		if e.Out("DC_CPDReqEnergyTransferMode") {
 			return
@@ -516,31 +535,37 @@ func (x *BPTDCCPDResEnergyTransferMode) DecodeEXI(d *exi.Decoder) {
 // EncodeEXI writes the element's content and end.
 func (x *BPTDCCPDResEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
+	e.In()
 	x.EVSEMaximumChargePower.EncodeEXI(e)
 	if e.Out("EVSEMaximumChargePower") {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.EVSEMinimumChargePower.EncodeEXI(e)
 	if e.Out("EVSEMinimumChargePower") {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.EVSEMaximumChargeCurrent.EncodeEXI(e)
 	if e.Out("EVSEMaximumChargeCurrent") {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.EVSEMinimumChargeCurrent.EncodeEXI(e)
 	if e.Out("EVSEMinimumChargeCurrent") {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.EVSEMaximumVoltage.EncodeEXI(e)
 	if e.Out("EVSEMaximumVoltage") {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.EVSEMinimumVoltage.EncodeEXI(e)
 	if e.Out("EVSEMinimumVoltage") {
 		return
@@ -548,6 +573,7 @@ func (x *BPTDCCPDResEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	at := uint32(0)
 	if x.EVSEPowerRampLimitation.Present {
 		e.Event(0-at, 2-at)
+		e.In()
 		x.EVSEPowerRampLimitation.Value.EncodeEXI(e)
 		if e.Out("EVSEPowerRampLimitation") {
 			return
@@ -555,21 +581,25 @@ func (x *BPTDCCPDResEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 		at = 1
 	}
 	e.Event(1-at, 2-at)
+	e.In()
 	x.EVSEMaximumDischargePower.EncodeEXI(e)
 	if e.Out("EVSEMaximumDischargePower") {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.EVSEMinimumDischargePower.EncodeEXI(e)
 	if e.Out("EVSEMinimumDischargePower") {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.EVSEMaximumDischargeCurrent.EncodeEXI(e)
 	if e.Out("EVSEMaximumDischargeCurrent") {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.EVSEMinimumDischargeCurrent.EncodeEXI(e)
 	if e.Out("EVSEMinimumDischargeCurrent") {
 		return
@@ -686,31 +716,37 @@ func (x *DCCPDResEnergyTransferMode) DecodeEXI(d *exi.Decoder) {
 // EncodeEXI writes the element's content and end.
 func (x *DCCPDResEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
+	e.In()
 	x.EVSEMaximumChargePower.EncodeEXI(e)
 	if e.Out("EVSEMaximumChargePower") {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.EVSEMinimumChargePower.EncodeEXI(e)
 	if e.Out("EVSEMinimumChargePower") {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.EVSEMaximumChargeCurrent.EncodeEXI(e)
 	if e.Out("EVSEMaximumChargeCurrent") {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.EVSEMinimumChargeCurrent.EncodeEXI(e)
 	if e.Out("EVSEMinimumChargeCurrent") {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.EVSEMaximumVoltage.EncodeEXI(e)
 	if e.Out("EVSEMaximumVoltage") {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.EVSEMinimumVoltage.EncodeEXI(e)
 	if e.Out("EVSEMinimumVoltage") {
 		return
@@ -718,6 +754,7 @@ func (x *DCCPDResEnergyTransferMode) EncodeEXI(e *exi.Encoder) {
 	at := uint32(0)
 	if x.EVSEPowerRampLimitation.Present {
 		e.Event(0-at, 2-at)
+		e.In()
 		x.EVSEPowerRampLimitation.Value.EncodeEXI(e)
 		if e.Out("EVSEPowerRampLimitation") {
 			return
@@ -803,6 +840,7 @@ func (x *DCChargeParameterDiscoveryRes) DecodeEXI(d *exi.Decoder) {
 // EncodeEXI writes the element's content and end.
 func (x *DCChargeParameterDiscoveryRes) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
+	e.In()
 	x.Header.EncodeEXI(e)
 	if e.Out("Header") {
 		return
@@ -815,6 +853,7 @@ func (x *DCChargeParameterDiscoveryRes) EncodeEXI(e *exi.Encoder) {
 			e.Missing("BPT_DC_CPDResEnergyTransferMode")
 			return
 		}
+		e.In()
 		v.EncodeEXI(e)
 		if e.Out("BPT_DC_CPDResEnergyTransferMode") {
 			return
@@ -825,6 +864,7 @@ func (x *DCChargeParameterDiscoveryRes) EncodeEXI(e *exi.Encoder) {
 			e.Missing("DC_CPDResEnergyTransferMode")
 			return
 		}
+		e.In()
 		v.EncodeEXI(e)
 		if e.Out("DC_CPDResEnergyTransferMode") {
 			return

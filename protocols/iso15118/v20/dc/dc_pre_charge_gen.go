@@ -48,17 +48,20 @@ func (x *DCPreChargeReq) DecodeEXI(d *exi.Decoder) {
 // EncodeEXI writes the element's content and end.
 func (x *DCPreChargeReq) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
+	e.In()
 	x.Header.EncodeEXI(e)
 	if e.Out("Header") {
 		return
 	}
 	e.NextEnum("EVProcessing", uint8(x.EVProcessing), 3)
 	e.Event(0, 1)
+	e.In()
 	x.EVPresentVoltage.EncodeEXI(e)
 	if e.Out("EVPresentVoltage") {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.EVTargetVoltage.EncodeEXI(e)
 	if e.Out("EVTargetVoltage") {
 		return
@@ -114,12 +117,14 @@ func (x *DCPreChargeRes) DecodeEXI(d *exi.Decoder) {
 // EncodeEXI writes the element's content and end.
 func (x *DCPreChargeRes) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
+	e.In()
 	x.Header.EncodeEXI(e)
 	if e.Out("Header") {
 		return
 	}
 	e.NextEnum("ResponseCode", uint8(x.ResponseCode), 40)
 	e.Event(0, 1)
+	e.In()
 	x.EVSEPresentVoltage.EncodeEXI(e)
 	if e.Out("EVSEPresentVoltage") {
 		return

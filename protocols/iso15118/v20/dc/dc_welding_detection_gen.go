@@ -34,6 +34,7 @@ func (x *DCWeldingDetectionReq) DecodeEXI(d *exi.Decoder) {
 // EncodeEXI writes the element's content and end.
 func (x *DCWeldingDetectionReq) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
+	e.In()
 	x.Header.EncodeEXI(e)
 	if e.Out("Header") {
 		return
@@ -84,12 +85,14 @@ func (x *DCWeldingDetectionRes) DecodeEXI(d *exi.Decoder) {
 // EncodeEXI writes the element's content and end.
 func (x *DCWeldingDetectionRes) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
+	e.In()
 	x.Header.EncodeEXI(e)
 	if e.Out("Header") {
 		return
 	}
 	e.NextEnum("ResponseCode", uint8(x.ResponseCode), 40)
 	e.Event(0, 1)
+	e.In()
 	x.EVSEPresentVoltage.EncodeEXI(e)
 	if e.Out("EVSEPresentVoltage") {
 		return

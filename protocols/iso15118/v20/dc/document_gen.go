@@ -142,6 +142,7 @@ func (m *DCCableCheckReq) AppendEXI(dst []byte) ([]byte, error) {
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(11, 6)
+	e.In()
 	m.EncodeEXI(&e)
 	e.Out("DC_CableCheckReq")
 	return e.Finish()
@@ -160,6 +161,7 @@ func (m *DCCableCheckRes) AppendEXI(dst []byte) ([]byte, error) {
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(12, 6)
+	e.In()
 	m.EncodeEXI(&e)
 	e.Out("DC_CableCheckRes")
 	return e.Finish()
@@ -178,6 +180,7 @@ func (m *DCChargeLoopReq) AppendEXI(dst []byte) ([]byte, error) {
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(13, 6)
+	e.In()
 	m.EncodeEXI(&e)
 	e.Out("DC_ChargeLoopReq")
 	return e.Finish()
@@ -196,6 +199,7 @@ func (m *DCChargeLoopRes) AppendEXI(dst []byte) ([]byte, error) {
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(14, 6)
+	e.In()
 	m.EncodeEXI(&e)
 	e.Out("DC_ChargeLoopRes")
 	return e.Finish()
@@ -214,6 +218,7 @@ func (m *DCChargeParameterDiscoveryReq) AppendEXI(dst []byte) ([]byte, error) {
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(15, 6)
+	e.In()
 	m.EncodeEXI(&e)
 	e.Out("DC_ChargeParameterDiscoveryReq")
 	return e.Finish()
@@ -232,6 +237,7 @@ func (m *DCChargeParameterDiscoveryRes) AppendEXI(dst []byte) ([]byte, error) {
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(16, 6)
+	e.In()
 	m.EncodeEXI(&e)
 	e.Out("DC_ChargeParameterDiscoveryRes")
 	return e.Finish()
@@ -250,6 +256,7 @@ func (m *DCPreChargeReq) AppendEXI(dst []byte) ([]byte, error) {
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(17, 6)
+	e.In()
 	m.EncodeEXI(&e)
 	e.Out("DC_PreChargeReq")
 	return e.Finish()
@@ -268,6 +275,7 @@ func (m *DCPreChargeRes) AppendEXI(dst []byte) ([]byte, error) {
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(18, 6)
+	e.In()
 	m.EncodeEXI(&e)
 	e.Out("DC_PreChargeRes")
 	return e.Finish()
@@ -286,6 +294,7 @@ func (m *DCWeldingDetectionReq) AppendEXI(dst []byte) ([]byte, error) {
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(19, 6)
+	e.In()
 	m.EncodeEXI(&e)
 	e.Out("DC_WeldingDetectionReq")
 	return e.Finish()
@@ -304,6 +313,7 @@ func (m *DCWeldingDetectionRes) AppendEXI(dst []byte) ([]byte, error) {
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(20, 6)
+	e.In()
 	m.EncodeEXI(&e)
 	e.Out("DC_WeldingDetectionRes")
 	return e.Finish()

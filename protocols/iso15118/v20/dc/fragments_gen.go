@@ -178,6 +178,7 @@ func AppendDCCableCheckReqFragment(dst []byte, v *DCCableCheckReq) ([]byte, erro
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(21, 8)
+	e.In()
 	v.EncodeEXI(&e)
 	e.Out("DC_CableCheckReq")
 	e.Bits(150, 8)
@@ -189,6 +190,7 @@ func AppendDCCableCheckResFragment(dst []byte, v *DCCableCheckRes) ([]byte, erro
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(22, 8)
+	e.In()
 	v.EncodeEXI(&e)
 	e.Out("DC_CableCheckRes")
 	e.Bits(150, 8)
@@ -200,6 +202,7 @@ func AppendDCChargeLoopReqFragment(dst []byte, v *DCChargeLoopReq) ([]byte, erro
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(23, 8)
+	e.In()
 	v.EncodeEXI(&e)
 	e.Out("DC_ChargeLoopReq")
 	e.Bits(150, 8)
@@ -211,6 +214,7 @@ func AppendDCChargeLoopResFragment(dst []byte, v *DCChargeLoopRes) ([]byte, erro
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(24, 8)
+	e.In()
 	v.EncodeEXI(&e)
 	e.Out("DC_ChargeLoopRes")
 	e.Bits(150, 8)
@@ -222,6 +226,7 @@ func AppendDCChargeParameterDiscoveryReqFragment(dst []byte, v *DCChargeParamete
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(25, 8)
+	e.In()
 	v.EncodeEXI(&e)
 	e.Out("DC_ChargeParameterDiscoveryReq")
 	e.Bits(150, 8)
@@ -233,6 +238,7 @@ func AppendDCChargeParameterDiscoveryResFragment(dst []byte, v *DCChargeParamete
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(26, 8)
+	e.In()
 	v.EncodeEXI(&e)
 	e.Out("DC_ChargeParameterDiscoveryRes")
 	e.Bits(150, 8)
@@ -244,6 +250,7 @@ func AppendDCPreChargeReqFragment(dst []byte, v *DCPreChargeReq) ([]byte, error)
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(27, 8)
+	e.In()
 	v.EncodeEXI(&e)
 	e.Out("DC_PreChargeReq")
 	e.Bits(150, 8)
@@ -255,6 +262,7 @@ func AppendDCPreChargeResFragment(dst []byte, v *DCPreChargeRes) ([]byte, error)
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(28, 8)
+	e.In()
 	v.EncodeEXI(&e)
 	e.Out("DC_PreChargeRes")
 	e.Bits(150, 8)
@@ -266,6 +274,7 @@ func AppendDCWeldingDetectionReqFragment(dst []byte, v *DCWeldingDetectionReq) (
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(29, 8)
+	e.In()
 	v.EncodeEXI(&e)
 	e.Out("DC_WeldingDetectionReq")
 	e.Bits(150, 8)
@@ -277,6 +286,7 @@ func AppendDCWeldingDetectionResFragment(dst []byte, v *DCWeldingDetectionRes) (
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(30, 8)
+	e.In()
 	v.EncodeEXI(&e)
 	e.Out("DC_WeldingDetectionRes")
 	e.Bits(150, 8)

@@ -159,6 +159,7 @@ func (m *WPTAlignmentCheckReq) AppendEXI(dst []byte) ([]byte, error) {
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(25, 6)
+	e.In()
 	m.EncodeEXI(&e)
 	e.Out("WPT_AlignmentCheckReq")
 	return e.Finish()
@@ -177,6 +178,7 @@ func (m *WPTAlignmentCheckRes) AppendEXI(dst []byte) ([]byte, error) {
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(26, 6)
+	e.In()
 	m.EncodeEXI(&e)
 	e.Out("WPT_AlignmentCheckRes")
 	return e.Finish()
@@ -195,6 +197,7 @@ func (m *WPTChargeLoopReq) AppendEXI(dst []byte) ([]byte, error) {
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(27, 6)
+	e.In()
 	m.EncodeEXI(&e)
 	e.Out("WPT_ChargeLoopReq")
 	return e.Finish()
@@ -213,6 +216,7 @@ func (m *WPTChargeLoopRes) AppendEXI(dst []byte) ([]byte, error) {
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(28, 6)
+	e.In()
 	m.EncodeEXI(&e)
 	e.Out("WPT_ChargeLoopRes")
 	return e.Finish()
@@ -231,6 +235,7 @@ func (m *WPTChargeParameterDiscoveryReq) AppendEXI(dst []byte) ([]byte, error) {
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(29, 6)
+	e.In()
 	m.EncodeEXI(&e)
 	e.Out("WPT_ChargeParameterDiscoveryReq")
 	return e.Finish()
@@ -249,6 +254,7 @@ func (m *WPTChargeParameterDiscoveryRes) AppendEXI(dst []byte) ([]byte, error) {
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(30, 6)
+	e.In()
 	m.EncodeEXI(&e)
 	e.Out("WPT_ChargeParameterDiscoveryRes")
 	return e.Finish()
@@ -267,6 +273,7 @@ func (m *WPTFinePositioningReq) AppendEXI(dst []byte) ([]byte, error) {
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(31, 6)
+	e.In()
 	m.EncodeEXI(&e)
 	e.Out("WPT_FinePositioningReq")
 	return e.Finish()
@@ -285,6 +292,7 @@ func (m *WPTFinePositioningRes) AppendEXI(dst []byte) ([]byte, error) {
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(32, 6)
+	e.In()
 	m.EncodeEXI(&e)
 	e.Out("WPT_FinePositioningRes")
 	return e.Finish()
@@ -303,6 +311,7 @@ func (m *WPTFinePositioningSetupReq) AppendEXI(dst []byte) ([]byte, error) {
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(33, 6)
+	e.In()
 	m.EncodeEXI(&e)
 	e.Out("WPT_FinePositioningSetupReq")
 	return e.Finish()
@@ -321,6 +330,7 @@ func (m *WPTFinePositioningSetupRes) AppendEXI(dst []byte) ([]byte, error) {
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(34, 6)
+	e.In()
 	m.EncodeEXI(&e)
 	e.Out("WPT_FinePositioningSetupRes")
 	return e.Finish()
@@ -339,6 +349,7 @@ func (m *WPTPairingReq) AppendEXI(dst []byte) ([]byte, error) {
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(35, 6)
+	e.In()
 	m.EncodeEXI(&e)
 	e.Out("WPT_PairingReq")
 	return e.Finish()
@@ -357,6 +368,7 @@ func (m *WPTPairingRes) AppendEXI(dst []byte) ([]byte, error) {
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(36, 6)
+	e.In()
 	m.EncodeEXI(&e)
 	e.Out("WPT_PairingRes")
 	return e.Finish()

@@ -200,6 +200,7 @@ func AppendWPTAlignmentCheckReqFragment(dst []byte, v *WPTAlignmentCheckReq) ([]
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(165, 8)
+	e.In()
 	v.EncodeEXI(&e)
 	e.Out("WPT_AlignmentCheckReq")
 	e.Bits(194, 8)
@@ -211,6 +212,7 @@ func AppendWPTAlignmentCheckResFragment(dst []byte, v *WPTAlignmentCheckRes) ([]
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(166, 8)
+	e.In()
 	v.EncodeEXI(&e)
 	e.Out("WPT_AlignmentCheckRes")
 	e.Bits(194, 8)
@@ -222,6 +224,7 @@ func AppendWPTChargeLoopReqFragment(dst []byte, v *WPTChargeLoopReq) ([]byte, er
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(167, 8)
+	e.In()
 	v.EncodeEXI(&e)
 	e.Out("WPT_ChargeLoopReq")
 	e.Bits(194, 8)
@@ -233,6 +236,7 @@ func AppendWPTChargeLoopResFragment(dst []byte, v *WPTChargeLoopRes) ([]byte, er
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(168, 8)
+	e.In()
 	v.EncodeEXI(&e)
 	e.Out("WPT_ChargeLoopRes")
 	e.Bits(194, 8)
@@ -244,6 +248,7 @@ func AppendWPTChargeParameterDiscoveryReqFragment(dst []byte, v *WPTChargeParame
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(169, 8)
+	e.In()
 	v.EncodeEXI(&e)
 	e.Out("WPT_ChargeParameterDiscoveryReq")
 	e.Bits(194, 8)
@@ -255,6 +260,7 @@ func AppendWPTChargeParameterDiscoveryResFragment(dst []byte, v *WPTChargeParame
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(170, 8)
+	e.In()
 	v.EncodeEXI(&e)
 	e.Out("WPT_ChargeParameterDiscoveryRes")
 	e.Bits(194, 8)
@@ -266,6 +272,7 @@ func AppendWPTFinePositioningReqFragment(dst []byte, v *WPTFinePositioningReq) (
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(172, 8)
+	e.In()
 	v.EncodeEXI(&e)
 	e.Out("WPT_FinePositioningReq")
 	e.Bits(194, 8)
@@ -277,6 +284,7 @@ func AppendWPTFinePositioningResFragment(dst []byte, v *WPTFinePositioningRes) (
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(173, 8)
+	e.In()
 	v.EncodeEXI(&e)
 	e.Out("WPT_FinePositioningRes")
 	e.Bits(194, 8)
@@ -288,6 +296,7 @@ func AppendWPTFinePositioningSetupReqFragment(dst []byte, v *WPTFinePositioningS
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(174, 8)
+	e.In()
 	v.EncodeEXI(&e)
 	e.Out("WPT_FinePositioningSetupReq")
 	e.Bits(194, 8)
@@ -299,6 +308,7 @@ func AppendWPTFinePositioningSetupResFragment(dst []byte, v *WPTFinePositioningS
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(175, 8)
+	e.In()
 	v.EncodeEXI(&e)
 	e.Out("WPT_FinePositioningSetupRes")
 	e.Bits(194, 8)
@@ -310,6 +320,7 @@ func AppendWPTPairingReqFragment(dst []byte, v *WPTPairingReq) ([]byte, error) {
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(181, 8)
+	e.In()
 	v.EncodeEXI(&e)
 	e.Out("WPT_PairingReq")
 	e.Bits(194, 8)
@@ -321,6 +332,7 @@ func AppendWPTPairingResFragment(dst []byte, v *WPTPairingRes) ([]byte, error) {
 	var e exi.Encoder
 	e.Reset(dst)
 	e.Bits(182, 8)
+	e.In()
 	v.EncodeEXI(&e)
 	e.Out("WPT_PairingRes")
 	e.Bits(194, 8)

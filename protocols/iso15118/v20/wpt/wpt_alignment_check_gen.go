@@ -63,6 +63,7 @@ func (x *WPTAlignmentCheckReq) DecodeEXI(d *exi.Decoder) {
 // EncodeEXI writes the element's content and end.
 func (x *WPTAlignmentCheckReq) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
+	e.In()
 	x.Header.EncodeEXI(e)
 	if e.Out("Header") {
 		return
@@ -71,6 +72,7 @@ func (x *WPTAlignmentCheckReq) EncodeEXI(e *exi.Encoder) {
 	at := uint32(0)
 	if x.TargetCoilCurrent.Present {
 		e.Event(0-at, 2-at)
+		e.In()
 		x.TargetCoilCurrent.Value.EncodeEXI(e)
 		if e.Out("TargetCoilCurrent") {
 			return
@@ -171,6 +173,7 @@ func (x *WPTAlignmentCheckRes) DecodeEXI(d *exi.Decoder) {
 // EncodeEXI writes the element's content and end.
 func (x *WPTAlignmentCheckRes) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
+	e.In()
 	x.Header.EncodeEXI(e)
 	if e.Out("Header") {
 		return
@@ -180,6 +183,7 @@ func (x *WPTAlignmentCheckRes) EncodeEXI(e *exi.Encoder) {
 	at := uint32(0)
 	if x.PowerTransmitted.Present {
 		e.Event(0-at, 4-at)
+		e.In()
 		x.PowerTransmitted.Value.EncodeEXI(e)
 		if e.Out("PowerTransmitted") {
 			return
@@ -188,6 +192,7 @@ func (x *WPTAlignmentCheckRes) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.SupplyDeviceCurrent.Present {
 		e.Event(1-at, 4-at)
+		e.In()
 		x.SupplyDeviceCurrent.Value.EncodeEXI(e)
 		if e.Out("SupplyDeviceCurrent") {
 			return

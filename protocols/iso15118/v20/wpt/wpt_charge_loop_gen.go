@@ -93,6 +93,7 @@ func (x *WPTChargeLoopReq) DecodeEXI(d *exi.Decoder) {
 // EncodeEXI writes the element's content and end.
 func (x *WPTChargeLoopReq) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
+	e.In()
 	x.Header.EncodeEXI(e)
 	if e.Out("Header") {
 		return
@@ -100,6 +101,7 @@ func (x *WPTChargeLoopReq) EncodeEXI(e *exi.Encoder) {
 	at := uint32(0)
 	if x.DisplayParameters.Present {
 		e.Event(0-at, 2-at)
+		e.In()
 		x.DisplayParameters.Value.EncodeEXI(e)
 		if e.Out("DisplayParameters") {
 			return
@@ -109,11 +111,13 @@ func (x *WPTChargeLoopReq) EncodeEXI(e *exi.Encoder) {
 	e.Event(1-at, 2-at)
 	e.Bool("MeterInfoRequested", x.MeterInfoRequested)
 	e.Event(0, 1)
+	e.In()
 	x.EVPCPowerRequest.EncodeEXI(e)
 	if e.Out("EVPCPowerRequest") {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.EVPCPowerOutput.EncodeEXI(e)
 	if e.Out("EVPCPowerOutput") {
 		return
@@ -122,6 +126,7 @@ func (x *WPTChargeLoopReq) EncodeEXI(e *exi.Encoder) {
 	at = 0
 	if x.EVPCOperatingFrequency.Present {
 		e.Event(0-at, 4-at)
+		e.In()
 		x.EVPCOperatingFrequency.Value.EncodeEXI(e)
 		if e.Out("EVPCOperatingFrequency") {
 			return
@@ -130,6 +135,7 @@ func (x *WPTChargeLoopReq) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.EVPCPowerControlParameter.Present {
 		e.Event(1-at, 4-at)
+		e.In()
 		x.EVPCPowerControlParameter.Value.EncodeEXI(e)
 		if e.Out("EVPCPowerControlParameter") {
 			return
@@ -300,6 +306,7 @@ func (x *WPTChargeLoopRes) DecodeEXI(d *exi.Decoder) {
 // EncodeEXI writes the element's content and end.
 func (x *WPTChargeLoopRes) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
+	e.In()
 	x.Header.EncodeEXI(e)
 	if e.Out("Header") {
 		return
@@ -308,6 +315,7 @@ func (x *WPTChargeLoopRes) EncodeEXI(e *exi.Encoder) {
 	at := uint32(0)
 	if x.EVSEStatus.Present {
 		e.Event(0-at, 4-at)
+		e.In()
 		x.EVSEStatus.Value.EncodeEXI(e)
 		if e.Out("EVSEStatus") {
 			return
@@ -316,6 +324,7 @@ func (x *WPTChargeLoopRes) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.MeterInfo.Present {
 		e.Event(1-at, 4-at)
+		e.In()
 		x.MeterInfo.Value.EncodeEXI(e)
 		if e.Out("MeterInfo") {
 			return
@@ -324,6 +333,7 @@ func (x *WPTChargeLoopRes) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.Receipt.Present {
 		e.Event(2-at, 4-at)
+		e.In()
 		x.Receipt.Value.EncodeEXI(e)
 		if e.Out("Receipt") {
 			return
@@ -331,6 +341,7 @@ func (x *WPTChargeLoopRes) EncodeEXI(e *exi.Encoder) {
 		at = 3
 	}
 	e.Event(3-at, 4-at)
+	e.In()
 	x.EVPCPowerRequest.EncodeEXI(e)
 	if e.Out("EVPCPowerRequest") {
 		return
@@ -338,6 +349,7 @@ func (x *WPTChargeLoopRes) EncodeEXI(e *exi.Encoder) {
 	at = 0
 	if x.SDPowerInput.Present {
 		e.Event(0-at, 2-at)
+		e.In()
 		x.SDPowerInput.Value.EncodeEXI(e)
 		if e.Out("SDPowerInput") {
 			return
@@ -345,11 +357,13 @@ func (x *WPTChargeLoopRes) EncodeEXI(e *exi.Encoder) {
 		at = 1
 	}
 	e.Event(1-at, 2-at)
+	e.In()
 	x.SPCMaxOutputPowerLimit.EncodeEXI(e)
 	if e.Out("SPCMaxOutputPowerLimit") {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.SPCMinOutputPowerLimit.EncodeEXI(e)
 	if e.Out("SPCMinOutputPowerLimit") {
 		return
@@ -358,6 +372,7 @@ func (x *WPTChargeLoopRes) EncodeEXI(e *exi.Encoder) {
 	at = 0
 	if x.SPCOperatingFrequency.Present {
 		e.Event(0-at, 4-at)
+		e.In()
 		x.SPCOperatingFrequency.Value.EncodeEXI(e)
 		if e.Out("SPCOperatingFrequency") {
 			return
@@ -366,6 +381,7 @@ func (x *WPTChargeLoopRes) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.SPCPowerControlParameter.Present {
 		e.Event(1-at, 4-at)
+		e.In()
 		x.SPCPowerControlParameter.Value.EncodeEXI(e)
 		if e.Out("SPCPowerControlParameter") {
 			return
@@ -479,21 +495,25 @@ func (x *WPTEVPCPowerControlParameter) DecodeEXI(d *exi.Decoder) {
 // EncodeEXI writes the element's content and end.
 func (x *WPTEVPCPowerControlParameter) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
+	e.In()
 	x.EVPCCoilCurrentRequest.EncodeEXI(e)
 	if e.Out("EVPCCoilCurrentRequest") {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.EVPCCoilCurrentInformation.EncodeEXI(e)
 	if e.Out("EVPCCoilCurrentInformation") {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.EVPCCurrentOutputInformation.EncodeEXI(e)
 	if e.Out("EVPCCurrentOutputInformation") {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.EVPCVoltageOutputInformation.EncodeEXI(e)
 	if e.Out("EVPCVoltageOutputInformation") {
 		return
@@ -536,6 +556,7 @@ func (x *WPTSPCPowerControlParameter) DecodeEXI(d *exi.Decoder) {
 // EncodeEXI writes the element's content and end.
 func (x *WPTSPCPowerControlParameter) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
+	e.In()
 	x.SPCPrimaryDeviceCoilCurrentInformation.EncodeEXI(e)
 	if e.Out("SPCPrimaryDeviceCoilCurrentInformation") {
 		return

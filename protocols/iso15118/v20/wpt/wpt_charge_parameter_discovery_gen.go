@@ -67,11 +67,13 @@ func (x *WPTChargeParameterDiscoveryReq) DecodeEXI(d *exi.Decoder) {
 // EncodeEXI writes the element's content and end.
 func (x *WPTChargeParameterDiscoveryReq) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
+	e.In()
 	x.Header.EncodeEXI(e)
 	if e.Out("Header") {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.EVPCMaxReceivablePower.EncodeEXI(e)
 	if e.Out("EVPCMaxReceivablePower") {
 		return
@@ -79,6 +81,7 @@ func (x *WPTChargeParameterDiscoveryReq) EncodeEXI(e *exi.Encoder) {
 	e.NextUnsigned("SDMaxGroundClearence", uint64(x.SDMaxGroundClearence))
 	e.NextUnsigned("SDMinGroundClearence", uint64(x.SDMinGroundClearence))
 	e.Event(0, 1)
+	e.In()
 	x.EVPCNaturalFrequency.EncodeEXI(e)
 	if e.Out("EVPCNaturalFrequency") {
 		return
@@ -193,6 +196,7 @@ func (x *WPTChargeParameterDiscoveryRes) DecodeEXI(d *exi.Decoder) {
 // EncodeEXI writes the element's content and end.
 func (x *WPTChargeParameterDiscoveryRes) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
+	e.In()
 	x.Header.EncodeEXI(e)
 	if e.Out("Header") {
 		return
@@ -200,11 +204,13 @@ func (x *WPTChargeParameterDiscoveryRes) EncodeEXI(e *exi.Encoder) {
 	e.NextEnum("ResponseCode", uint8(x.ResponseCode), 40)
 	e.NextEnum("PDInputPowerClass", uint8(x.PDInputPowerClass), 4)
 	e.Event(0, 1)
+	e.In()
 	x.SDMinOutputPower.EncodeEXI(e)
 	if e.Out("SDMinOutputPower") {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.SDMaxOutputPower.EncodeEXI(e)
 	if e.Out("SDMaxOutputPower") {
 		return
@@ -212,11 +218,13 @@ func (x *WPTChargeParameterDiscoveryRes) EncodeEXI(e *exi.Encoder) {
 	e.NextUnsigned("SDMaxGroundClearanceSupport", uint64(x.SDMaxGroundClearanceSupport))
 	e.NextUnsigned("SDMinGroundClearanceSupport", uint64(x.SDMinGroundClearanceSupport))
 	e.Event(0, 1)
+	e.In()
 	x.PDMinCoilCurrent.EncodeEXI(e)
 	if e.Out("PDMinCoilCurrent") {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.PDMaxCoilCurrent.EncodeEXI(e)
 	if e.Out("PDMaxCoilCurrent") {
 		return

@@ -58,6 +58,7 @@ func (x *WPTFinePositioningReq) DecodeEXI(d *exi.Decoder) {
 // EncodeEXI writes the element's content and end.
 func (x *WPTFinePositioningReq) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
+	e.In()
 	x.Header.EncodeEXI(e)
 	if e.Out("Header") {
 		return
@@ -78,6 +79,7 @@ func (x *WPTFinePositioningReq) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.WPTLFDataPackageList.Present {
 		e.Event(1-at, 3-at)
+		e.In()
 		x.WPTLFDataPackageList.Value.EncodeEXI(e)
 		if e.Out("WPT_LF_DataPackageList") {
 			return
@@ -156,6 +158,7 @@ func (x *WPTFinePositioningRes) DecodeEXI(d *exi.Decoder) {
 // EncodeEXI writes the element's content and end.
 func (x *WPTFinePositioningRes) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
+	e.In()
 	x.Header.EncodeEXI(e)
 	if e.Out("Header") {
 		return
@@ -176,6 +179,7 @@ func (x *WPTFinePositioningRes) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.WPTLFDataPackageList.Present {
 		e.Event(1-at, 3-at)
+		e.In()
 		x.WPTLFDataPackageList.Value.EncodeEXI(e)
 		if e.Out("WPT_LF_DataPackageList") {
 			return
@@ -226,6 +230,7 @@ func (x *WPTLFTxData) DecodeEXI(d *exi.Decoder) {
 func (x *WPTLFTxData) EncodeEXI(e *exi.Encoder) {
 	e.NextUnsigned("TxIdentifier", uint64(x.TxIdentifier))
 	e.Event(0, 1)
+	e.In()
 	x.EIRP.EncodeEXI(e)
 	if e.Out("EIRP") {
 		return
@@ -260,6 +265,7 @@ func (x *WPTLFTxDataList) DecodeEXI(d *exi.Decoder) {
 // EncodeEXI writes the element's content and end.
 func (x *WPTLFTxDataList) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
+	e.In()
 	x.WPTLFTxDataList.EncodeEXI(e)
 	if e.Out("WPT_LF_TxDataList") {
 		return
@@ -297,6 +303,7 @@ func (x *WPTLFRxRSSI) DecodeEXI(d *exi.Decoder) {
 func (x *WPTLFRxRSSI) EncodeEXI(e *exi.Encoder) {
 	e.NextUnsigned("TxIdentifier", uint64(x.TxIdentifier))
 	e.Event(0, 1)
+	e.In()
 	x.RSSI.EncodeEXI(e)
 	if e.Out("RSSI") {
 		return
@@ -331,6 +338,7 @@ func (x *WPTLFRxRSSIList) DecodeEXI(d *exi.Decoder) {
 // EncodeEXI writes the element's content and end.
 func (x *WPTLFRxRSSIList) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
+	e.In()
 	x.RSSIDataList.EncodeEXI(e)
 	if e.Out("RSSIDataList") {
 		return
@@ -368,6 +376,7 @@ func (x *WPTLFRxData) DecodeEXI(d *exi.Decoder) {
 func (x *WPTLFRxData) EncodeEXI(e *exi.Encoder) {
 	e.NextUnsigned("RxIdentifier", uint64(x.RxIdentifier))
 	e.Event(0, 1)
+	e.In()
 	x.RSSIData.EncodeEXI(e)
 	if e.Out("RSSIData") {
 		return
@@ -402,6 +411,7 @@ func (x *WPTLFRxDataList) DecodeEXI(d *exi.Decoder) {
 // EncodeEXI writes the element's content and end.
 func (x *WPTLFRxDataList) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
+	e.In()
 	x.WPTLFRxDataList.EncodeEXI(e)
 	if e.Out("WPT_LF_RxDataList") {
 		return
@@ -452,12 +462,14 @@ func (x *WPTLFDataPackage) EncodeEXI(e *exi.Encoder) {
 	switch {
 	case x.LFTxData.Present:
 		e.Event(0, 2)
+		e.In()
 		x.LFTxData.Value.EncodeEXI(e)
 		if e.Out("LF_TxData") {
 			return
 		}
 	case x.LFRxData.Present:
 		e.Event(1, 2)
+		e.In()
 		x.LFRxData.Value.EncodeEXI(e)
 		if e.Out("LF_RxData") {
 			return
@@ -515,6 +527,7 @@ func (x *WPTLFDataPackageList) DecodeEXI(d *exi.Decoder) {
 func (x *WPTLFDataPackageList) EncodeEXI(e *exi.Encoder) {
 	e.NextRanged("NumPackages", int(x.NumPackages), 0, 255)
 	e.Event(0, 1)
+	e.In()
 	x.WPTLFDataPackage.EncodeEXI(e)
 	if e.Out("WPT_LF_DataPackage") {
 		return

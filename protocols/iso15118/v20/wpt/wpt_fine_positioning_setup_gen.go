@@ -79,22 +79,26 @@ func (x *WPTFinePositioningSetupReq) DecodeEXI(d *exi.Decoder) {
 // EncodeEXI writes the element's content and end.
 func (x *WPTFinePositioningSetupReq) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
+	e.In()
 	x.Header.EncodeEXI(e)
 	if e.Out("Header") {
 		return
 	}
 	e.NextEnum("EVProcessing", uint8(x.EVProcessing), 3)
 	e.Event(0, 1)
+	e.In()
 	x.EVDeviceFinePositioningMethodList.EncodeEXI(e)
 	if e.Out("EVDeviceFinePositioningMethodList") {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.EVDevicePairingMethodList.EncodeEXI(e)
 	if e.Out("EVDevicePairingMethodList") {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.EVDeviceAlignmentCheckMethodList.EncodeEXI(e)
 	if e.Out("EVDeviceAlignmentCheckMethodList") {
 		return
@@ -114,6 +118,7 @@ func (x *WPTFinePositioningSetupReq) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.LFSystemSetupData.Present {
 		e.Event(1-at, 3-at)
+		e.In()
 		x.LFSystemSetupData.Value.EncodeEXI(e)
 		if e.Out("LF_SystemSetupData") {
 			return
@@ -221,22 +226,26 @@ func (x *WPTFinePositioningSetupRes) DecodeEXI(d *exi.Decoder) {
 // EncodeEXI writes the element's content and end.
 func (x *WPTFinePositioningSetupRes) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
+	e.In()
 	x.Header.EncodeEXI(e)
 	if e.Out("Header") {
 		return
 	}
 	e.NextEnum("ResponseCode", uint8(x.ResponseCode), 40)
 	e.Event(0, 1)
+	e.In()
 	x.PrimaryDeviceFinePositioningMethodList.EncodeEXI(e)
 	if e.Out("PrimaryDeviceFinePositioningMethodList") {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.PrimaryDevicePairingMethodList.EncodeEXI(e)
 	if e.Out("PrimaryDevicePairingMethodList") {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.PrimaryDeviceAlignmentCheckMethodList.EncodeEXI(e)
 	if e.Out("PrimaryDeviceAlignmentCheckMethodList") {
 		return
@@ -256,6 +265,7 @@ func (x *WPTFinePositioningSetupRes) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.LFSystemSetupData.Present {
 		e.Event(1-at, 3-at)
+		e.In()
 		x.LFSystemSetupData.Value.EncodeEXI(e)
 		if e.Out("LF_SystemSetupData") {
 			return
@@ -531,11 +541,13 @@ func (x *WPTTxRxSpecData) DecodeEXI(d *exi.Decoder) {
 func (x *WPTTxRxSpecData) EncodeEXI(e *exi.Encoder) {
 	e.NextUnsigned("TxRxIdentifier", uint64(x.TxRxIdentifier))
 	e.Event(0, 1)
+	e.In()
 	x.TxRxPosition.EncodeEXI(e)
 	if e.Out("TxRxPosition") {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.TxRxOrientation.EncodeEXI(e)
 	if e.Out("TxRxOrientation") {
 		return
@@ -642,11 +654,13 @@ func (x *WPTTxRxPackageSpecData) EncodeEXI(e *exi.Encoder) {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.PulseSequenceOrder[0].EncodeEXI(e)
 	if e.Out("PulseSequenceOrder") {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.PulseSequenceOrder[1].EncodeEXI(e)
 	if e.Out("PulseSequenceOrder") {
 		return
@@ -658,6 +672,7 @@ func (x *WPTTxRxPackageSpecData) EncodeEXI(e *exi.Encoder) {
 	}
 	for i := range x.PulseSequenceOrder[2:] {
 		e.Event(0-at, 2-at)
+		e.In()
 		x.PulseSequenceOrder[i+2].EncodeEXI(e)
 		if e.Out("PulseSequenceOrder") {
 			return
@@ -748,6 +763,7 @@ func (x *WPTLFTransmitterData) DecodeEXI(d *exi.Decoder) {
 func (x *WPTLFTransmitterData) EncodeEXI(e *exi.Encoder) {
 	e.NextRanged("NumberOfTransmitters", int(x.NumberOfTransmitters), 0, 255)
 	e.Event(0, 1)
+	e.In()
 	x.SignalFrequency.EncodeEXI(e)
 	if e.Out("SignalFrequency") {
 		return
@@ -757,11 +773,13 @@ func (x *WPTLFTransmitterData) EncodeEXI(e *exi.Encoder) {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.TxSpecData[0].EncodeEXI(e)
 	if e.Out("TxSpecData") {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.TxSpecData[1].EncodeEXI(e)
 	if e.Out("TxSpecData") {
 		return
@@ -773,6 +791,7 @@ func (x *WPTLFTransmitterData) EncodeEXI(e *exi.Encoder) {
 	}
 	for i := range x.TxSpecData[2:] {
 		e.Event(0-at, 3-at)
+		e.In()
 		x.TxSpecData[i+2].EncodeEXI(e)
 		if e.Out("TxSpecData") {
 			return
@@ -783,6 +802,7 @@ func (x *WPTLFTransmitterData) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.TxPackageSpecData.Present {
 		e.Event(1-at, 3-at)
+		e.In()
 		x.TxPackageSpecData.Value.EncodeEXI(e)
 		if e.Out("TxPackageSpecData") {
 			return
@@ -864,11 +884,13 @@ func (x *WPTLFReceiverData) EncodeEXI(e *exi.Encoder) {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.RxSpecData[0].EncodeEXI(e)
 	if e.Out("RxSpecData") {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.RxSpecData[1].EncodeEXI(e)
 	if e.Out("RxSpecData") {
 		return
@@ -880,6 +902,7 @@ func (x *WPTLFReceiverData) EncodeEXI(e *exi.Encoder) {
 	}
 	for i := range x.RxSpecData[2:] {
 		e.Event(0-at, 2-at)
+		e.In()
 		x.RxSpecData[i+2].EncodeEXI(e)
 		if e.Out("RxSpecData") {
 			return
@@ -933,12 +956,14 @@ func (x *WPTLFSystemSetupData) EncodeEXI(e *exi.Encoder) {
 	switch {
 	case x.LFTransmitterSetupData.Present:
 		e.Event(0, 2)
+		e.In()
 		x.LFTransmitterSetupData.Value.EncodeEXI(e)
 		if e.Out("LF_TransmitterSetupData") {
 			return
 		}
 	case x.LFReceiverSetupData.Present:
 		e.Event(1, 2)
+		e.In()
 		x.LFReceiverSetupData.Value.EncodeEXI(e)
 		if e.Out("LF_ReceiverSetupData") {
 			return

@@ -61,6 +61,7 @@ func (x *WPTPairingReq) DecodeEXI(d *exi.Decoder) {
 // EncodeEXI writes the element's content and end.
 func (x *WPTPairingReq) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
+	e.In()
 	x.Header.EncodeEXI(e)
 	if e.Out("Header") {
 		return
@@ -162,6 +163,7 @@ func (x *WPTPairingRes) DecodeEXI(d *exi.Decoder) {
 // EncodeEXI writes the element's content and end.
 func (x *WPTPairingRes) EncodeEXI(e *exi.Encoder) {
 	e.Event(0, 1)
+	e.In()
 	x.Header.EncodeEXI(e)
 	if e.Out("Header") {
 		return
@@ -176,6 +178,7 @@ func (x *WPTPairingRes) EncodeEXI(e *exi.Encoder) {
 	}
 	if x.AlternativeSECCList.Present {
 		e.Event(1-at, 4-at)
+		e.In()
 		x.AlternativeSECCList.Value.EncodeEXI(e)
 		if e.Out("AlternativeSECCList") {
 			return
@@ -333,6 +336,7 @@ func (x *AlternativeSECCList) EncodeEXI(e *exi.Encoder) {
 		return
 	}
 	e.Event(0, 1)
+	e.In()
 	x.AlternativeSECC[0].EncodeEXI(e)
 	if e.Out("AlternativeSECC") {
 		return
@@ -344,6 +348,7 @@ func (x *AlternativeSECCList) EncodeEXI(e *exi.Encoder) {
 	}
 	for i := range x.AlternativeSECC[1:] {
 		e.Event(0-at, 2-at)
+		e.In()
 		x.AlternativeSECC[i+1].EncodeEXI(e)
 		if e.Out("AlternativeSECC") {
 			return
