@@ -17,7 +17,7 @@ type visit struct {
 const (
 	expectedNeed  = 0.5 // part of a past vehicle's need that is expected again
 	expectAhead   = 0.5 // days that expected arrivals lie ahead at most
-	mostExpected  = 40  // expected vehicles in one plan
+	mostExpected  = 16  // expected vehicles in one plan
 	rememberedFor = 8   // days
 )
 
