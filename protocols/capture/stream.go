@@ -51,13 +51,13 @@ type piece struct {
 	marks []mark
 }
 
-// mark tells which frame brought the octets up to end.
+// mark tells with which frame the octets up to end were complete.
 type mark struct {
 	end   int
 	frame *Frame
 }
 
-// frameAt returns the frame that brought the octet at index i.
+// frameAt returns the frame with which everything up to index i was complete.
 func (s *piece) frameAt(i int) *Frame {
 	k, _ := slices.BinarySearchFunc(s.marks, i+1, func(m mark, want int) int { return m.end - want })
 	if k == len(s.marks) {
@@ -103,7 +103,11 @@ func (f *flow) reassemble() []piece {
 		}
 		s := &out[len(out)-1]
 		s.data = append(s.data, data...)
-		s.marks = append(s.marks, mark{len(s.data), p.p.frame})
+		frame := p.p.frame
+		if n := len(s.marks); n > 0 && s.marks[n-1].frame.Number > frame.Number {
+			frame = s.marks[n-1].frame
+		}
+		s.marks = append(s.marks, mark{len(s.data), frame})
 		next += int64(len(data))
 	}
 	return out

@@ -205,3 +205,33 @@ func (f Filler) simple(v reflect.Value, t tag, c *Node) (err error) {
 	}
 	return nil
 }
+
+// Absent names the first element or attribute that full has and n lacks, or
+// returns "". With the tree of a message that was filled from n it tells what
+// the message requires and n does not have.
+func (n *Node) Absent(full *Node) string {
+	for _, a := range full.Attrs {
+		found := false
+		for _, b := range n.Attrs {
+			found = found || matches(b.Name, a.Name)
+		}
+		if !found {
+			return full.Name.Local + "/@" + a.Name.Local
+		}
+	}
+	used := make([]bool, len(n.Children))
+	for _, c := range full.Children {
+		i := 0
+		for i < len(n.Children) && (used[i] || !matches(n.Children[i].Name, c.Name)) {
+			i++
+		}
+		if i == len(n.Children) {
+			return full.Name.Local + "/" + c.Name.Local
+		}
+		used[i] = true
+		if s := n.Children[i].Absent(c); s != "" {
+			return full.Name.Local + "/" + s
+		}
+	}
+	return ""
+}

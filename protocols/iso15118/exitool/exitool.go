@@ -198,7 +198,7 @@ func encodeTree(s *schemasets.Set, n *xmlview.Node, fragment bool) ([]byte, erro
 		if !ok {
 			return nil, fmt.Errorf("%s has no fragment form of %s", s.Name, n.Name.Local)
 		}
-		if err := s.Fill(f.Value, n); err != nil {
+		if err := fill(s, f.Name, f.Value, n); err != nil {
 			return nil, err
 		}
 		return f.AppendEXI(nil)
@@ -210,10 +210,26 @@ func encodeTree(s *schemasets.Set, n *xmlview.Node, fragment bool) ([]byte, erro
 	if m == nil {
 		return nil, fmt.Errorf("%s has no document %s", s.Name, n.Name.Local)
 	}
-	if err := s.Fill(m, n); err != nil {
+	if err := fill(s, m.ElementName(), m, n); err != nil {
 		return nil, err
 	}
 	return m.AppendEXI(nil)
+}
+
+// fill stores a tree in a message and refuses a tree that lacks what the
+// message requires.
+func fill(s *schemasets.Set, name exi.QName, v exi.Value, n *xmlview.Node) error {
+	if err := s.Fill(v, n); err != nil {
+		return err
+	}
+	full, err := s.Tree(name, v)
+	if err != nil {
+		return err
+	}
+	if absent := n.Absent(full); absent != "" {
+		return fmt.Errorf("%s is missing", absent)
+	}
+	return nil
 }
 
 // Check runs a vector file and writes its failures.
