@@ -215,7 +215,7 @@ func (s *Station) begin(ctx actor.Context) bool {
 func (s *Station) uplink(ctx actor.Context) {
 	if s.cfg.Cloud && s.role != nil {
 		s.step(ctx, role.Disconnected{})
-		ctx.Send(s.env.At(msg.Controller), msg.UplinkOpen{Station: s.cfg.Role.Identity, Reply: ctx.Self()})
+		ctx.Send(s.env.At(msg.Controller), msg.UplinkOpen{Station: s.cfg.Role.Identity, Password: s.role.Password(), Reply: ctx.Self()})
 	}
 }
 

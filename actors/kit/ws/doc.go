@@ -7,6 +7,7 @@ package ws
 import (
 	"context"
 	"errors"
+	"io"
 	"net"
 	"sync"
 	"time"
@@ -181,6 +182,21 @@ func (p *Peer) put(raw []byte) bool {
 	return p.conn.WriteMessage(websocket.TextMessage, raw) == nil
 }
 
+var errTooBig = errors.New("message too big")
+
+// next reads one message. The library bounds what comes over the wire; a compressed message is bounded by what it becomes.
+func (p *Peer) next() (kind int, raw []byte, err error) {
+	kind, r, err := p.conn.NextReader()
+	if err != nil {
+		return kind, nil, err
+	}
+	raw, err = io.ReadAll(io.LimitReader(r, p.opt.MaxFrame+1))
+	if err == nil && int64(len(raw)) > p.opt.MaxFrame {
+		err = errTooBig
+	}
+	return kind, raw, err
+}
+
 func (p *Peer) read(root *actor.RootContext, to *actor.PID) {
 	defer p.done.Done()
 	code, text := websocket.CloseAbnormalClosure, ""
@@ -194,13 +210,13 @@ func (p *Peer) read(root *actor.RootContext, to *actor.PID) {
 	ping := p.conn.PingHandler()
 	p.conn.SetPingHandler(func(s string) error { alive(); return ping(s) })
 	for {
-		kind, raw, err := p.conn.ReadMessage()
+		kind, raw, err := p.next()
 		if err != nil {
 			var ce *websocket.CloseError
 			switch {
 			case errors.As(err, &ce):
 				code, text = ce.Code, ce.Text
-			case errors.Is(err, websocket.ErrReadLimit):
+			case errors.Is(err, websocket.ErrReadLimit), errors.Is(err, errTooBig):
 				p.Close(websocket.CloseMessageTooBig, "message too big")
 				code, text = websocket.CloseMessageTooBig, "message too big"
 			default:

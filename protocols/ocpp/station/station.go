@@ -195,6 +195,9 @@ func (s *Station) Transaction(evse int) string {
 	return ""
 }
 
+// Password is the Basic-auth password that the CSMS has set (A01), "" while it has not.
+func (s *Station) Password() string { return s.model.value("SecurityCtrlr", "BasicAuthPassword") }
+
 // Permitted tells whether an EVSE may charge, and for whom.
 func (s *Station) Permitted(evse int) (v201.IdToken, bool) {
 	if e := s.evse(evse); e != nil && e.auth {
