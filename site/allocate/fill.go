@@ -5,7 +5,7 @@ import (
 	"slices"
 )
 
-// fill raises the variables in which together (each in proportion to its weight, none below lo, none above hi) until a row
+// filler raises variables together (each in proportion to its weight, none below lo, none above hi) until a row
 // or its own hi stops each of them: progressive filling. The result is the lexicographic max-min of x/weight over all
 // points between lo and hi that keep the rows, provided that lo keeps them and all coefficients are >= 0.
 // With negative coefficients (imbalance rows) the result keeps the rows but a second call may raise some more.

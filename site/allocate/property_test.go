@@ -249,7 +249,7 @@ func TestConstantInputComesToRest(t *testing.T) {
 		}
 		var last time.Time
 		was := make([]si.Amps, len(limit))
-		for now := t0; now.Before(t0.Add(40 * time.Minute)); now = now.Add(2 * time.Second) {
+		for now := t0; now.Before(t0.Add(25 * time.Minute)); now = now.Add(2 * time.Second) {
 			res := allocate.Allocate(w.snapshot(now))
 			for i, a := range res.EVSEs {
 				w.evses[i].Memory = a.Memory

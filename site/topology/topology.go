@@ -10,6 +10,7 @@
 package topology
 
 import (
+	"math"
 	"time"
 
 	"github.com/voltyard/voltyard/hal/si"
@@ -17,16 +18,16 @@ import (
 
 // Defaults that New fills in where a field is zero.
 const (
-	DefaultMinCurrent    = si.Amps(6)             // smallest current of IEC 61851-1
-	DefaultVoltage       = si.Volts(230)          // phase to neutral
-	DefaultFuseReact     = time.Second            // fuses and phase limits
-	DefaultPowerReact    = 5 * time.Second        // import and export power of a node
-	DefaultContractReact = time.Minute            // 15-minute averages
-	DefaultFloorFor      = 5 * time.Minute        // how long an EVSE stays at its floor when it hears nothing
-	ContractPeriod       = 15 * time.Minute       // the averaging period of a contract
-	facetWidth           = 5.0 * degrees          // width of one facet of a line's current circle
-	facets               = 12                     // facets over the 60 degrees that line-to-line loads can span
-	degrees              = 3.14159265358979 / 180 // one degree in radians
+	DefaultMinCurrent    = si.Amps(6)       // smallest current of IEC 61851-1
+	DefaultVoltage       = si.Volts(230)    // phase to neutral
+	DefaultFuseReact     = time.Second      // fuses and phase limits
+	DefaultPowerReact    = 5 * time.Second  // import and export power of a node
+	DefaultContractReact = time.Minute      // 15-minute averages
+	DefaultFloorFor      = 5 * time.Minute  // how long an EVSE stays at its floor when it hears nothing
+	ContractPeriod       = 15 * time.Minute // the averaging period of a contract
+	facetWidth           = 5.0 * degrees    // width of one facet of a line's current circle
+	facets               = 12               // facets over the 60 degrees that line-to-line loads can span
+	degrees              = math.Pi / 180    // one degree in radians
 )
 
 // System says how the supply is built.
