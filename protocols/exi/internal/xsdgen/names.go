@@ -55,7 +55,7 @@ func enumerator(typ, value string) string {
 // snake makes a file name of a Go identifier.
 func snake(s string) string {
 	var b strings.Builder
-	rs := []rune(s)
+	rs := []rune(strings.ReplaceAll(s, "IDs", "Ids"))
 	for i, r := range rs {
 		if unicode.IsUpper(r) && i > 0 {
 			lowerBefore := !unicode.IsUpper(rs[i-1])

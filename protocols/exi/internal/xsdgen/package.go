@@ -362,14 +362,23 @@ func (p *Package) nameElements() {
 	}
 }
 
+// fileFields is how many fields the types of one file have together, unless a
+// message alone has more: a bound on what there is to review at once.
+const fileFields = 30
+
 // group assigns each type to a file: a message and its answer share one, types
-// that only one of these files needs go there too, all others have their own.
+// that only one of these files needs go there too as long as it stays small,
+// all others have their own.
 func (p *Package) group() error {
 	for _, g := range p.types {
 		base := strings.TrimSuffix(strings.TrimSuffix(g.Name, "Req"), "Res")
 		if base != g.Name && g.Element != nil {
 			g.Group = snake(base)
 		}
+	}
+	size := map[string]int{}
+	for _, g := range p.types {
+		size[g.Group] += len(g.Fields) + 1
 	}
 	for changed := true; changed; {
 		changed = false
@@ -386,7 +395,8 @@ func (p *Package) group() error {
 					group = u.Group
 				}
 			}
-			if group != "-" && group != "" {
+			if n := len(g.Fields) + 1; group != "-" && group != "" && size[group]+n <= fileFields {
+				size[group] += n
 				g.Group, changed = group, true
 			}
 		}

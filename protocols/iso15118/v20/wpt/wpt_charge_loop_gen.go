@@ -536,37 +536,3 @@ func (x *WPTEVPCPowerControlParameter) ValidateEXI(v *exi.Validator) {
 	x.EVPCVoltageOutputInformation.ValidateEXI(v)
 	v.Out()
 }
-
-// WPTSPCPowerControlParameter is the complex type WPT_SPCPowerControlParameterType of urn:iso:std:iso:15118:-20:WPT.
-type WPTSPCPowerControlParameter struct {
-	// SPCPrimaryDeviceCoilCurrentInformation: RationalNumberType.
-	SPCPrimaryDeviceCoilCurrentInformation common.RationalNumber `exi:"wpt:SPCPrimaryDeviceCoilCurrentInformation"`
-}
-
-// DecodeEXI reads the element's content and end.
-func (x *WPTSPCPowerControlParameter) DecodeEXI(d *exi.Decoder) {
-	if !d.Begin("SPCPrimaryDeviceCoilCurrentInformation", exi.AtStart) {
-		return
-	}
-	x.SPCPrimaryDeviceCoilCurrentInformation.DecodeEXI(d)
-	d.Out("SPCPrimaryDeviceCoilCurrentInformation")
-	d.End(exi.AtEnd)
-}
-
-// EncodeEXI writes the element's content and end.
-func (x *WPTSPCPowerControlParameter) EncodeEXI(e *exi.Encoder) {
-	e.Event(0, 1)
-	e.In()
-	x.SPCPrimaryDeviceCoilCurrentInformation.EncodeEXI(e)
-	if e.Out("SPCPrimaryDeviceCoilCurrentInformation") {
-		return
-	}
-	e.Event(0, 1)
-}
-
-// ValidateEXI checks what the schema demands beyond the wire format.
-func (x *WPTSPCPowerControlParameter) ValidateEXI(v *exi.Validator) {
-	v.In("SPCPrimaryDeviceCoilCurrentInformation")
-	x.SPCPrimaryDeviceCoilCurrentInformation.ValidateEXI(v)
-	v.Out()
-}
