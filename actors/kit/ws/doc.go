@@ -146,13 +146,13 @@ func (p *Peer) write() {
 		select {
 		case raw := <-p.out:
 			if !p.put(raw) {
-				p.cancel()
+				p.Close(websocket.CloseGoingAway, "")
 				_ = p.conn.Close() // wakes the reader
 				return
 			}
 		case <-ping:
 			if p.conn.WriteControl(websocket.PingMessage, nil, time.Now().Add(p.opt.Write)) != nil {
-				p.cancel()
+				p.Close(websocket.CloseGoingAway, "")
 				_ = p.conn.Close()
 				return
 			}
@@ -163,11 +163,7 @@ func (p *Peer) write() {
 				}
 			}
 			deadline := time.Now().Add(time.Second)
-			code := p.code
-			if code == 0 {
-				code = websocket.CloseGoingAway
-			}
-			_ = p.conn.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(code, p.text), deadline)
+			_ = p.conn.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(p.code, p.text), deadline)
 			_ = p.conn.SetReadDeadline(deadline) // for the other side's close frame
 			return
 		}
@@ -235,7 +231,7 @@ func (p *Peer) read(root *actor.RootContext, to *actor.PID) {
 		}
 		root.Send(to, Frame{Peer: p, Raw: raw})
 	}
-	p.cancel()
+	p.Close(websocket.CloseGoingAway, "")
 	root.Send(to, Closed{Peer: p, Code: code, Text: text})
 	// The writer may still be sending the close frame.
 	time.AfterFunc(time.Second, func() { _ = p.conn.Close() })
