@@ -117,6 +117,9 @@ func (p *problem) result() Result {
 		switch i := p.varI[k]; {
 		case e.Reserved != nil:
 			a.Binding.Kind = Unreachable
+			a.Memory = m // it goes on where it was
+			a.Memory.At = p.s.Now
+			continue
 		case p.export[k] > 0 || e.Discharge > 0:
 			n := t.EVSE(k).Phases
 			if e.Phases == 1 {

@@ -70,6 +70,7 @@ type Target struct {
 	ImportW, ExportW si.Watts
 	Setpoint         *si.Phases // nil: as much as the grant allows, discharging if Export is above 0
 	Phases           int
+	Hold             bool                         // leave it at its last grant (lowered if a bound demands it); the currents are ignored
 	Why              interface{ String() string } // asked only when a grant is sent; may be nil
 }
 
@@ -78,13 +79,14 @@ type Bounds struct {
 	Import, Export []float64
 }
 
-// FromResult turns an allocation into targets and bounds.
+// FromResult turns an allocation into targets and bounds. An EVSE that was given as unreachable, but is not declared lost
+// because its acknowledgements are only late, is left at its last grant.
 func FromResult(r allocate.Result) ([]Target, Bounds) {
 	targets := make([]Target, len(r.EVSEs))
 	for i := range r.EVSEs {
 		a := &r.EVSEs[i]
 		targets[i] = Target{EVSE: a.ID, Import: a.Import, Export: a.Export, ImportW: a.ImportW, ExportW: a.ExportW,
-			Phases: a.Phases, Why: a.Binding}
+			Phases: a.Phases, Hold: a.Binding.Kind == allocate.Unreachable, Why: a.Binding}
 	}
 	return targets, Bounds{Import: r.ImportBound, Export: r.ExportBound}
 }

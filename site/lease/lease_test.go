@@ -327,6 +327,47 @@ func TestRestartKnowsNothing(t *testing.T) {
 	}
 }
 
+// An EVSE whose acknowledgement is late is not paused, and not raised either; a bound that falls still reaches it.
+func TestLateOnesKeepWhatTheyHave(t *testing.T) {
+	tree, err := topology.New(topology.Site{Nodes: []topology.Node{{ID: "G", Fuse: ptr(si.Same(40))}}, EVSEs: []topology.EVSE{
+		{ID: "a", Node: "G", Phases: 3, Max: 32}, {ID: "b", Node: "G", Phases: 3, Max: 32}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := lease.New(tree, t0, lease.Options{})
+	l.Opened("a")
+	l.Opened("b")
+	now := t0
+	plan := func(late bool) (got []lease.Grant) {
+		a := allocate.EVSE{ID: "a", Wants: true}
+		if late {
+			r, _ := l.Reserved("a", now)
+			a.Reserved = &r
+		}
+		targets, bounds := lease.FromResult(allocate.Allocate(allocate.Snapshot{Tree: tree, Now: now,
+			EVSEs: []allocate.EVSE{a, {ID: "b", Wants: true}}}))
+		return l.Plan(now, targets, bounds)
+	}
+	for _, g := range plan(false) { // 20 A each
+		l.Ack(g.EVSE, g.Seq)
+	}
+	now = now.Add(6 * time.Second)
+	for _, g := range plan(true) {
+		if d := g.Import[0] - 20; d > 1e-6 || d < -1e-6 {
+			t.Errorf("%s gets %v, want 20 A again", g.EVSE, g.Import[0])
+		}
+	}
+	_, bounds := lease.FromResult(allocate.Allocate(allocate.Snapshot{Tree: tree, Now: now}))
+	for r := range bounds.Import {
+		bounds.Import[r] /= 4
+	}
+	for _, g := range l.Plan(now.Add(time.Second), []lease.Target{{EVSE: "a", Hold: true}}, bounds) {
+		if g.EVSE == "a" && g.Import[0] > 10+1e-6 {
+			t.Errorf("held at %v although only 10 A are left", g.Import[0])
+		}
+	}
+}
+
 // One car has the whole fuse when a second one comes: the second waits for the first one's acknowledgement.
 func ExampleLedger() {
 	fuse := si.Same(32)

@@ -128,10 +128,13 @@ func (l *loop) deliver() {
 }
 
 func (l *loop) control() {
+	late := map[string]bool{}
 	for _, id := range l.ledger.Late(l.now, 3*time.Second) {
 		i, _ := l.tree.FindEVSE(id)
-		l.lost[i] = true
-		l.ledger.Lost(id)
+		if late[id] = true; l.rnd.IntN(3) == 0 {
+			l.lost[i] = true
+			l.ledger.Lost(id)
+		}
 	}
 	for i := range l.states {
 		s := &l.states[i]
@@ -140,7 +143,7 @@ func (l *loop) control() {
 			l.ledger.Found(s.ID)
 		}
 		s.Measured, s.Reserved = ptr(l.draw(i)), nil
-		if l.lost[i] {
+		if l.lost[i] || late[s.ID] {
 			r, _ := l.ledger.Reserved(s.ID, l.now)
 			s.Measured, s.Reserved = nil, &r
 		}

@@ -23,6 +23,10 @@ func (l *Ledger) Plan(now time.Time, targets []Target, bounds Bounds) []Grant {
 	for i := range targets {
 		if k, ok := l.tree.FindEVSE(targets[i].EVSE); ok {
 			p.want[k] = clean(targets[i])
+			if sent := &l.held[k].sent; targets[i].Hold {
+				p.want[k].Import, p.want[k].Export, p.want[k].Phases = sent.Import, sent.Export, sent.Phases
+				p.want[k].ImportW, p.want[k].ExportW = sent.ImportW, sent.ExportW
+			}
 		}
 	}
 	for i := range l.held {
