@@ -106,6 +106,9 @@ func (p *Peer) Handled() { p.credit.Give() }
 
 // Send queues a message. It returns false, and closes the connection, when the other side takes nothing any more.
 func (p *Peer) Send(raw []byte) bool {
+	if p.ctx.Err() != nil {
+		return false
+	}
 	select {
 	case p.out <- raw:
 		return true

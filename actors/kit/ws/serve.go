@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 	"time"
 	"unicode/utf8"
 
@@ -45,17 +46,25 @@ type Server struct {
 	Options Options
 	TLS     *tls.Config
 
+	once sync.Once
 	http *http.Server
 }
 
-// Serve accepts connections on l until Shutdown.
+func (s *Server) server() *http.Server {
+	s.once.Do(func() {
+		s.http = &http.Server{Handler: s, ReadHeaderTimeout: 10 * time.Second, MaxHeaderBytes: 16 << 10, IdleTimeout: 30 * time.Second,
+			ErrorLog: log.New(discard{}, "", 0)}
+	})
+	return s.http
+}
+
+// Serve accepts connections on l until Shutdown, and closes it.
 func (s *Server) Serve(l net.Listener) error {
 	if s.TLS != nil {
 		l = tls.NewListener(l, s.TLS)
 	}
-	s.http = &http.Server{Handler: s, ReadHeaderTimeout: 10 * time.Second, MaxHeaderBytes: 16 << 10, IdleTimeout: 30 * time.Second,
-		ErrorLog: log.New(discard{}, "", 0)}
-	err := s.http.Serve(l)
+	defer func() { _ = l.Close() }() // Shutdown may have come before
+	err := s.server().Serve(l)
 	if errors.Is(err, http.ErrServerClosed) || errors.Is(err, net.ErrClosed) {
 		return nil
 	}
@@ -130,9 +139,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // Shutdown stops accepting. Open connections stay until their owners close them.
 func (s *Server) Shutdown() {
-	if s.http != nil {
-		_ = s.http.Close()
-	}
+	_ = s.server().Close() // the listeners' errors say nothing new
 }
 
 // Choose returns the first of ours that the visitor offers too, "" for none.
