@@ -23,6 +23,7 @@ var schemaFiles = map[string]string{
 	"iso20-ac-der-iec": "iso20-amd1/V2G_CI_AC_DER_IEC.xsd",
 	"iso20-ac-der-sae": "iso20-amd1/V2G_CI_AC_DER_SAE.xsd",
 	"xmldsig":          "xmldsig/xmldsig-core-schema.xsd",
+	"sample":           "sample.xsd",
 }
 
 // job is one document for the reference codec.
