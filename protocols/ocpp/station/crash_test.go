@@ -151,7 +151,7 @@ func TestDeathAtAnyInstantLosesNothing(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		c := &crash{T: rt, now: t0, disk: map[string][]byte{}, seen: map[string]map[int][]byte{}, next: map[string]int{}, last: map[string]float64{}, over: map[string]bool{}}
 		c.start()
-		for range rapid.IntRange(1, 120).Draw(rt, "steps") {
+		for range rapid.IntRange(40, 200).Draw(rt, "steps") {
 			c.now = c.now.Add(time.Second)
 			n := rapid.IntRange(1, 2).Draw(rt, "evse")
 			switch rapid.IntRange(0, 13).Draw(rt, "what") {
@@ -163,7 +163,7 @@ func TestDeathAtAnyInstantLosesNothing(t *testing.T) {
 				c.do(Unplugged{n})
 			case 2:
 				if c.plugged[n] {
-					c.do(Presented{n, card("A")})
+					c.do(Presented{n, rapid.SampledFrom([]v201.IdToken{{}, card("A")}).Draw(rt, "token")}) // free, or with a card
 				}
 			case 3:
 				c.wh[n] += 10
