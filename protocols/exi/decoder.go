@@ -2,6 +2,7 @@ package exi
 
 import (
 	"encoding/binary"
+	"errors"
 	"math/bits"
 	"strconv"
 	"strings"
@@ -142,7 +143,7 @@ func (d *Decoder) Out(name string) {
 func (d *Decoder) Expected(what string) {
 	if d.err == nil {
 		d.fail(ErrUnexpected, "", "", what)
-	} else if d.err.Expected == "" && d.err.Path == "" && d.err.Err == ErrUnexpected {
+	} else if d.err.Expected == "" && d.err.Path == "" && errors.Is(d.err, ErrUnexpected) {
 		d.err.Expected = what
 	}
 }

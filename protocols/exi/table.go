@@ -1,6 +1,7 @@
 package exi
 
 import (
+	"errors"
 	"math/bits"
 	"strconv"
 )
@@ -52,7 +53,7 @@ func (d *Decoder) hit(name string, local bool) string {
 // Retry prepares d for a second pass over the same stream when the first met a
 // reference to an earlier string. It reports whether that is so.
 func (d *Decoder) Retry() bool {
-	if d.err == nil || d.err.Err != errNeedTable {
+	if d.err == nil || !errors.Is(d.err, errNeedTable) {
 		return false
 	}
 	d.Reset(d.buf, d.schema)

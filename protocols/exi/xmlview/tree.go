@@ -145,11 +145,11 @@ func (b builder) field(n *Node, t tag, v reflect.Value) error {
 	if err != nil {
 		return err
 	}
-	switch {
-	case t.kind == '@':
+	switch t.kind {
+	case '@':
 		n.Attrs = append(n.Attrs, Attr{t.name, text})
 		return nil
-	case t.kind == '#':
+	case '#':
 		n.Text, n.scalar, n.leaf = text, scalar, true
 		return nil
 	}

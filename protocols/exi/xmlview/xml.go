@@ -3,6 +3,7 @@ package xmlview
 import (
 	"bytes"
 	"encoding/xml"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -91,7 +92,7 @@ func ParseXML(r io.Reader) (*Node, error) {
 	var root *Node
 	for {
 		tok, err := d.Token()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			if root == nil || len(stack) > 0 {
 				return nil, fmt.Errorf("xmlview: no complete XML document")
 			}

@@ -208,24 +208,27 @@ func (r *Row) compareXML(set *schemasets.Set, name exi.QName, v exi.Value, text 
 
 // checkBad passes when a defective stream is refused or does not survive.
 func (r *Row) checkBad(set *schemasets.Set, in []byte) error {
-	var out []byte
-	if r.Fragment {
-		f, err := set.DecodeFragment(in)
-		if err != nil {
-			return nil
-		}
-		out, _ = f.AppendEXI(nil)
-	} else {
-		m, _, err := set.Decode(in)
-		if err != nil {
-			return nil
-		}
-		out, _ = m.AppendEXI(nil)
-	}
-	if bytes.Equal(out, in) {
+	out, err := again(set, in, r.Fragment)
+	if err == nil && bytes.Equal(out, in) {
 		return fmt.Errorf("accepted although defective: %s", r.WhyBad)
 	}
 	return nil
+}
+
+// again decodes a stream and encodes the outcome.
+func again(set *schemasets.Set, in []byte, fragment bool) ([]byte, error) {
+	if fragment {
+		f, err := set.DecodeFragment(in)
+		if err != nil {
+			return nil, err
+		}
+		return f.AppendEXI(nil)
+	}
+	m, _, err := set.Decode(in)
+	if err != nil {
+		return nil, err
+	}
+	return m.AppendEXI(nil)
 }
 
 // same compares streams and names the first bit that differs.

@@ -261,11 +261,8 @@ func (d *decoder) chain(i int) int {
 
 // end checks that the last event of a run is the end of the element.
 func (d *decoder) end() {
-	d.p("\tif ev != %d {\n\t\td.Expected(%q)\n\t}", d.off, d.names("end of element"))
+	d.p("\tif ev != %d {\n\t\td.Expected(%q)\n\t}", d.off, "end of element")
 }
-
-// names lists what a run allows, for error messages.
-func (d *decoder) names(last string) string { return last }
 
 // optional emits a position that may be absent.
 func (d *decoder) optional(i int) {

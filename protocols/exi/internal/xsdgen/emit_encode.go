@@ -102,10 +102,10 @@ func (e *encoder) end() { e.p("\t%s", e.event(fmt.Sprint(e.off))) }
 
 // present returns the condition that a field is set.
 func present(f *field) string {
-	switch {
-	case f.Kind == fieldOptional:
+	switch f.Kind {
+	case fieldOptional:
 		return "x." + f.Name + ".Present"
-	case f.Kind == fieldSlice:
+	case fieldSlice:
 		return "len(x." + f.Name + ") > 0"
 	}
 	return "x." + f.Name + " != nil"

@@ -69,14 +69,6 @@ func snake(s string) string {
 	return b.String()
 }
 
-// article returns "an" or "a".
-func article(s string) string {
-	if s != "" && strings.ContainsRune("AEIOaeio", rune(s[0])) {
-		return "an"
-	}
-	return "a"
-}
-
 func itoa(n int) string { return strconv.Itoa(n) }
 
 func sortNames(names []Name) { slices.SortFunc(names, Name.compare) }

@@ -121,8 +121,7 @@ func TestEncodeRefusals(t *testing.T) {
 			t.Errorf("%s: %q, %v", path, dst, err)
 		}
 	}
-	var many Sample
-	many = *valid()
+	many := *valid()
 	many.Item = append(many.Item, nil, nil)
 	if _, err := many.AppendEXI(nil); err == nil {
 		t.Error("four items were written where three are allowed")
