@@ -73,7 +73,7 @@ func readPcap(r io.Reader, order binary.ByteOrder, unit time.Duration, frame fun
 
 // endOfFile turns the end of a file, also one that was cut off, into success.
 func endOfFile(err error) error {
-	if err == io.EOF || err == io.ErrUnexpectedEOF {
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return nil
 	}
 	return fmt.Errorf("capture: %w", err)
