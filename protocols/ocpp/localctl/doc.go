@@ -5,6 +5,7 @@
 //
 // What does not pass unchanged, and nothing else:
 //   - SetNetworkProfile is refused, unless allowed: it would lead the station away from the controller;
+//   - ClearChargingProfile is carried out in parts where it would remove the controller's own limit, and answered as one;
 //   - GetTransactionStatus is answered with messagesInQueue when the controller holds messages of the transaction;
 //   - transaction events that were taken while the CSMS was gone are delivered with the offline mark, under new ids;
 //   - the missed BootNotification and the last state of each connector are delivered again after that.

@@ -33,6 +33,7 @@ type limiter struct {
 	fallback bool   // the fallback is installed
 	grant    *Grant // the last one; its Seq is the one to acknowledge
 	stage    stage
+	gen      uint64    // counts installations, so that a late answer to an earlier one is not taken for this one's
 	until    time.Time // of the profile that the grant became
 	at       time.Time // since when it is in this stage
 	inForce  si.Amps   // what the station has accepted
@@ -89,6 +90,11 @@ func (r *Relay) accepted() {
 		r.install()
 		return
 	}
+	r.askLevels()
+}
+
+// askLevels asks the station for its highest stack level. No answer is asked again; a refusal counts as a single level.
+func (r *Relay) askLevels() {
 	if r.cfg.Version == rpc.V16 {
 		q := v16.GetConfigurationRequest{Key: []string{"ChargeProfileMaxStackLevel"}}
 		r.ask(&r.station, "levels", true, q.ActionName(), q.AppendJSON(nil), func(a answer) {
@@ -97,7 +103,7 @@ func (r *Relay) accepted() {
 				r.setLevels(res.ConfigurationKey[0].Value)
 				return
 			}
-			r.setLevels("")
+			r.levelsUnknown(a)
 		})
 		return
 	}
@@ -108,8 +114,17 @@ func (r *Relay) accepted() {
 			r.setLevels(res.GetVariableResult[0].AttributeValue)
 			return
 		}
-		r.setLevels("")
+		r.levelsUnknown(a)
 	})
+}
+
+func (r *Relay) levelsUnknown(a answer) {
+	switch {
+	case a.ok(), a.code != "":
+		r.setLevels("")
+	case r.ready && a.what != gone:
+		r.askLevels()
+	}
 }
 
 // setLevels takes the highest stack level that the station accepts.
@@ -214,8 +229,9 @@ func (r *Relay) installGrant() {
 		return
 	}
 	l.stage, l.until, l.at = sending, until, r.now
-	at := r.now
-	current := func() bool { return l.stage == sending && l.at.Equal(at) && l.grant.Amps == amps }
+	l.gen++
+	gen := l.gen
+	current := func() bool { return l.stage == sending && l.gen == gen }
 	r.hold(g.Hold, func() {
 		if current() {
 			p := r.profile(r.leaseID(), l.levels-1, amps, until)

@@ -130,42 +130,23 @@ func (r *Relay) theirProfile(c *call) {
 			r.saves.ops = append(r.saves.ops, Op{keyTheirs + itoa(id), nil})
 		}
 	}
+	if r.limit.levels > 0 && r.cfg.Levels == 0 && p.Stack >= r.limit.levels { // it has more levels than it told
+		r.limit.levels = p.Stack + 2
+	}
 	r.reinstall()
 }
 
-// theirClear forgets what the CSMS cleared; its criteria may have matched our profiles, too.
+// theirClear forgets what the CSMS cleared.
 func (r *Relay) theirClear(c *call) {
-	var f profile.Filter
-	if r.cfg.Version == rpc.V16 {
-		var q v16.ClearChargingProfileRequest
-		if q.UnmarshalJSON(c.payload) != nil {
-			return
-		}
-		if q.Id != nil {
-			f.IDs = []int{*q.Id}
-		}
-		f.EVSE, f.Stack = q.ConnectorId, q.StackLevel
-		if purpose, ok := profile.PurposeOf16(q.ChargingProfilePurpose); ok {
-			f.Purpose = &purpose
-		}
-	} else {
-		var q v201.ClearChargingProfileRequest
-		if q.UnmarshalJSON(c.payload) != nil {
-			return
-		}
-		if q.ChargingProfileId != nil {
-			f.IDs = []int{*q.ChargingProfileId}
-		} else if k := q.ChargingProfileCriteria; k != nil {
-			f.EVSE, f.Stack = k.EvseId, k.StackLevel
-			if purpose, ok := profile.PurposeOf201(k.ChargingProfilePurpose); ok {
-				f.Purpose = &purpose
-			}
-		}
+	f, ok := r.criteria(c.payload)
+	if !ok {
+		return
 	}
-	for _, id := range r.theirs.Clear(f) {
+	gone := r.theirs.Clear(f)
+	for _, id := range gone {
 		r.saves.ops = append(r.saves.ops, Op{keyTheirs + itoa(id), nil})
 	}
-	if f.Purpose == nil || *f.Purpose == profile.StationMax {
+	if gone != nil {
 		r.reinstall()
 	}
 }

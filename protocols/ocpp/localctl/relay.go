@@ -153,6 +153,9 @@ func (r *Relay) fromCSMS(raw []byte) {
 			r.emit(ToCSMS{rpc.AppendResult(nil, f.ID, []byte(`{"status":"Rejected"}`))})
 			return
 		}
+		if r.clears(f) {
+			return
+		}
 		if !r.station.submit(r.now, &call{id: f.ID, action: f.Action, payload: f.Payload, raw: raw}, false) {
 			r.emit(ToCSMS{rpc.AppendError(nil, r.cfg.Version, f.ID, rpc.InternalError, "the station takes no call now")})
 		}

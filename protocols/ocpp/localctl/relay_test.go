@@ -334,8 +334,11 @@ func TestLimitOfTheCSMSIsFoldedInAndOursComesBack(t *testing.T) {
 	}
 	n := len(w.toStation)
 	w.do(FromCSMS{[]byte(`[2,"c2","ClearChargingProfile",{"chargingProfileCriteria":{"evseId":0}}]`)})
-	if p := last(); len(w.toStation) < n+3 || len(p) != 1 || p[0].Limit != 32 {
-		t.Errorf("ours were not installed again: %+v", w.toStation[n:])
+	if p := last(); len(p) != 1 || p[0].Limit != 32 {
+		t.Errorf("the limit without theirs: %+v", w.toStation[n:])
+	}
+	if sent := strings.Join(w.toStation[n:], "\n"); !strings.Contains(sent, `"chargingProfileId":7`) || !strings.Contains(sent, "TxDefaultProfile") || strings.Contains(sent, "c2") {
+		t.Errorf("sent\n%s", sent)
 	}
 	if w.toCSMS[len(w.toCSMS)-1] != `[3,"c2",{"status":"Accepted"}]` {
 		t.Errorf("%v", w.toCSMS)
