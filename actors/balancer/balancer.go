@@ -17,12 +17,13 @@ import (
 
 // Times of the balancer.
 const (
-	atLeast      = time.Second           // between two decisions
-	gather       = 20 * time.Millisecond // changes that come together are decided together
-	silentEVSE   = 5 * time.Second       // an own EVSE that says nothing for so long cannot be reached
-	staleDraw    = 3 * time.Second       // an own EVSE's measurement older than this does not count
-	staleStation = 90 * time.Second      // the same for third-party stations, which send at their interval
-	patience     = 10 * time.Second      // a grant without acknowledgement for so long: others make room
+	atLeast      = time.Second            // between two decisions
+	gather       = 20 * time.Millisecond  // changes that come together are decided together
+	silentEVSE   = 5 * time.Second        // an own EVSE that says nothing for so long cannot be reached
+	staleDraw    = 3 * time.Second        // an own EVSE's measurement older than this does not count
+	staleStation = 90 * time.Second       // the same for third-party stations, which send at their interval
+	patience     = 10 * time.Second       // a grant without acknowledgement for so long: others make room
+	introduction = 500 * time.Millisecond // for EVSEs to say what they hold when the balancer begins
 	auditBucket  = "audit"
 )
 
@@ -45,19 +46,21 @@ type Balancer struct {
 	view *kit.Cell[msg.SiteView]
 	log  zerolog.Logger
 
-	timers  *kit.Timers
-	tree    *topology.Tree
-	book    *limits.Book
-	ledger  *lease.Ledger
-	evses   map[string]*evse
-	station map[string]*station
-	places  map[string]string // third-party station that is not listed -> its place
-	meters  map[string]*meter
-	since   map[limitKey]time.Time
-	asked   []*request // limits whose effect is awaited
-	result  allocate.Result
-	seq     uint32
-	metrics *metrics
+	timers    *kit.Timers
+	tree      *topology.Tree
+	book      *limits.Book
+	ledger    *lease.Ledger
+	evses     map[string]*evse
+	station   map[string]*station
+	places    map[string]string // third-party station that is not listed -> its place
+	meters    map[string]*meter
+	since     map[limitKey]time.Time
+	asked     []*request // limits whose effect is awaited
+	result    allocate.Result
+	seq       uint32
+	token     uint64          // of the introduction
+	silentYet map[string]bool // own EVSEs that have not answered it
+	metrics   *metrics
 }
 
 // evse is what is known about an own EVSE.
@@ -89,7 +92,7 @@ func New(env *kit.Env, cfg Config, view *kit.Cell[msg.SiteView]) func() actor.Ac
 	return func() actor.Actor {
 		return &Balancer{env: env, cfg: cfg, view: view, tree: cfg.Tree, metrics: m, log: env.Log.With().Str("actor", "balancer").Logger(),
 			evses: map[string]*evse{}, station: map[string]*station{}, places: map[string]string{}, meters: map[string]*meter{},
-			since: map[limitKey]time.Time{}}
+			since: map[limitKey]time.Time{}, silentYet: map[string]bool{}}
 	}
 }
 
@@ -103,10 +106,9 @@ func (b *Balancer) Receive(ctx actor.Context) {
 		if b.timers.Due(m) {
 			b.decide(ctx, now)
 		}
-	case msg.Tick:
-		b.decide(ctx, now)
 	case msg.EVSEReport:
 		b.heardEVSE(now, m)
+		b.introduced(ctx, now, m)
 		b.soon()
 	case msg.EVSEOpened:
 		b.ledger.Opened(m.EVSE)
@@ -163,7 +165,29 @@ func (b *Balancer) begin(ctx actor.Context, now time.Time) {
 			b.ledger.Lost(e.ID) // until it has reported
 		}
 	}
-	b.decide(ctx, now)
+	// What EVSEs and stations hold from a balancer before this one is asked first. Until they have answered nothing is
+	// decided; who does not answer in time counts as holding its maximum.
+	b.token = o.FirstSeq
+	for id := range b.evses {
+		b.silentYet[id] = true
+		ctx.Send(b.env.At(msg.EVSEName(id)), msg.Introduce{Token: b.token})
+	}
+	ctx.Send(b.env.At(msg.Controller), msg.Introduce{Token: b.token})
+	b.publish(now)
+	b.timers.Set("begin", introduction)
+}
+
+// introduced takes in what an EVSE holds, and ends the waiting with the last of them.
+func (b *Balancer) introduced(ctx actor.Context, now time.Time, r msg.EVSEReport) {
+	if r.Introduced != b.token || !b.silentYet[r.EVSE] {
+		return
+	}
+	delete(b.silentYet, r.EVSE)
+	b.ledger.Restore(r.EVSE, lease.Hold{Import: r.Grant.Import, Export: r.Grant.Export, Until: r.Grant.Until})
+	if len(b.silentYet) == 0 && b.timers.Running("begin") {
+		b.timers.Stop("begin")
+		b.decide(ctx, now)
+	}
 }
 
 // retune takes over new figures of the tree. What EVSEs and stations hold stays reserved.
@@ -179,7 +203,7 @@ func (b *Balancer) retune(ctx actor.Context, now time.Time, tree *topology.Tree)
 
 // soon has changes that come together decided together.
 func (b *Balancer) soon() {
-	if !b.timers.Running("soon") {
+	if !b.timers.Running("begin") && !b.timers.Running("soon") {
 		b.timers.Set("soon", gather)
 	}
 }

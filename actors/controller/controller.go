@@ -113,6 +113,10 @@ func (c *Controller) Receive(ctx actor.Context) {
 		if pid := c.PID(linkName(m.EVSE)); pid != nil {
 			ctx.Send(pid, m)
 		}
+	case msg.Introduce:
+		for _, id := range c.links() {
+			ctx.Send(c.PID(linkName(id)), m)
+		}
 	case msg.UplinkOpen:
 		name := "uplink-" + m.Station
 		if c.PID(name) == nil && c.cfg.CSMS != nil {
@@ -135,6 +139,22 @@ func (c *Controller) Receive(ctx actor.Context) {
 			c.server.Shutdown()
 		}
 	}
+}
+
+// links are the identities of the third-party stations that have a link.
+func (c *Controller) links() []string {
+	var ids []string
+	for id := range c.listed {
+		if c.PID(linkName(id)) != nil {
+			ids = append(ids, id)
+		}
+	}
+	for id := range c.others {
+		if c.PID(linkName(id)) != nil {
+			ids = append(ids, id)
+		}
+	}
+	return ids
 }
 
 func linkName(id string) string { return "stationlink-" + id }

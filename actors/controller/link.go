@@ -121,6 +121,9 @@ func (l *link) handle(ctx actor.Context, message any) {
 		m.Peer.Handled()
 	case ws.Closed:
 		l.closed(ctx, m)
+	case msg.Introduce: // a balancer has begun
+		l.tellHeld(ctx)
+		l.report(ctx)
 	case msg.StationGrant:
 		l.grant = &m
 		l.install(ctx)
@@ -147,14 +150,7 @@ func (l *link) restore(ctx actor.Context, m msg.Loaded) {
 	for _, p := range m.Pairs {
 		l.saved[string(p.Key[len(l.st.ID)+1:])] = p.Value
 	}
-	if b := l.saved[localctl.HoldKey]; b != nil {
-		var h lease.Hold
-		if err := json.Unmarshal(b, &h); err == nil {
-			ctx.Send(l.env.At(msg.Balancer), msg.StationHeld{Station: l.st.ID, Hold: h})
-		} else {
-			l.log.Error().Err(err).Msg("the record of what the station holds is damaged; its maximum stays reserved")
-		}
-	}
+	l.tellHeld(ctx)
 	if v, ok := rpc.ParseSubprotocol(string(l.saved[versionKey])); ok {
 		l.machine(v)
 	}
@@ -163,6 +159,20 @@ func (l *link) restore(ctx actor.Context, m msg.Loaded) {
 		l.handle(ctx, h)
 	}
 	l.held = nil
+}
+
+// tellHeld tells the balancer what the station may hold from before.
+func (l *link) tellHeld(ctx actor.Context) {
+	b := l.saved[localctl.HoldKey]
+	if b == nil {
+		return
+	}
+	var h lease.Hold
+	if err := json.Unmarshal(b, &h); err != nil {
+		l.log.Error().Err(err).Msg("the record of what the station holds is damaged; its maximum stays reserved")
+		return
+	}
+	ctx.Send(l.env.At(msg.Balancer), msg.StationHeld{Station: l.st.ID, Hold: h})
 }
 
 // machine makes the relay for a version, with what is stored.

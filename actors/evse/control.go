@@ -100,6 +100,7 @@ func decide(s situation) decision {
 // clamp holds the power module within the permit, at once and whatever the session asked for.
 func clamp(s situation) hal.ModuleSetpoint {
 	m := s.Module
+	m.Amps = min(max(m.Amps, 0), s.Limits.MaxAmps)
 	switch m.Mode {
 	case hal.ModuleCharge:
 		if !s.Auth || s.Permit.Open || s.CutOff || !s.WantClose {
@@ -107,7 +108,6 @@ func clamp(s situation) hal.ModuleSetpoint {
 		}
 		m.Watts = outWatts(s.Limits, s.Permit.Watts)
 		m.Volts = min(m.Volts, s.Limits.MaxVolts)
-		m.Amps = min(max(m.Amps, 0), s.Limits.MaxAmps)
 	case hal.ModuleCableCheck, hal.ModulePreCharge:
 		if !s.Auth {
 			return hal.ModuleSetpoint{}

@@ -65,17 +65,18 @@ type EVSE struct {
 	gen       uint64
 	seq       uint64
 
-	meter    hal.MeterReading
-	stale    bool // the meter did not answer
-	module   hal.ModuleState
-	limits   hal.ModuleLimits
-	decision decision
-	ack      uint64    // grant in force that is not confirmed yet; 0: none
-	lowered  time.Time // when the vehicle was last offered less than before
-	above    bool      // it drew more than that then
-	followed bool      // and has been measured to draw no more
-	over     time.Time // since when the vehicle draws more than it is offered
-	reported reportKey
+	meter     hal.MeterReading
+	stale     bool // the meter did not answer
+	module    hal.ModuleState
+	limits    hal.ModuleLimits
+	decision  decision
+	ack       uint64    // grant in force that is not confirmed yet; 0: none
+	lowered   time.Time // when the vehicle was last offered less than before
+	above     bool      // it drew more than that then
+	followed  bool      // and has been measured to draw no more
+	over      time.Time // since when the vehicle draws more than it is offered
+	reported  reportKey
+	introduce uint64 // token of an Introduce to be answered
 }
 
 // vehicle is what is known about the vehicle that is plugged in; it is forgotten when it leaves.
@@ -97,6 +98,7 @@ type vehicle struct {
 	state    msg.SessionState
 	needs    msg.SessionNeeds
 	online   bool // the session has a vehicle
+	spoke    bool // it has spoken ISO 15118 in this visit
 	ended    *msg.SessionEnded
 	close    bool    // the session asks for the contactor
 	seen     si.Amps // what the vehicle knows that it may draw, per phase; under 0 when it has not been told
@@ -154,6 +156,8 @@ func (e *EVSE) Receive(ctx actor.Context) {
 			return
 		}
 		e.ack = m.Seq
+	case msg.Introduce:
+		e.introduce = m.Token
 	case msg.Authorized:
 		e.authorized(ctx, m)
 	case msg.Token:
@@ -345,7 +349,7 @@ func (e *EVSE) advance(ctx actor.Context, now time.Time) {
 		e.charged = true
 	}
 	switch {
-	case e.mode == modeDigital && !e.cfg.DC && !e.online && e.ended == nil && now.Sub(e.modeSince) > fallbackAfter:
+	case e.mode == modeDigital && !e.cfg.DC && !e.online && !e.spoke && now.Sub(e.modeSince) > fallbackAfter:
 		e.log.Info().Msg("the vehicle does not answer on the power line; basic charging by duty cycle")
 		e.stopSession(ctx)
 		e.mode, e.modeSince = modeFallback, now

@@ -41,13 +41,14 @@ func (e *EVSE) report(ctx actor.Context, now time.Time, p permit) {
 	}
 	was := e.reported
 	was.at = time.Time{}
-	if key == was && now.Sub(e.reported.at) < every {
+	if key == was && now.Sub(e.reported.at) < every && e.introduce == 0 {
 		return
 	}
 	key.at = now
 	e.reported = key
 	e.seq++
 	r.Seq = e.seq
+	r.Introduced, e.introduce = e.introduce, 0
 	ctx.Send(e.env.At(msg.Balancer), r)
 	ctx.Send(e.env.At(msg.StationName(e.cfg.Station)), r)
 }
@@ -55,7 +56,7 @@ func (e *EVSE) report(ctx actor.Context, now time.Time, p permit) {
 func (e *EVSE) describe(p permit) msg.EVSEReport {
 	r := msg.EVSEReport{EVSE: e.cfg.ID, Pilot: e.input.Pilot, Plugged: e.input.Pilot.Connected(), Charging: e.input.Closed,
 		Fault: string(e.input.Fault), Operative: e.operative, Phases: e.phases(), SoC: -1, Meter: e.meter,
-		GrantSeq: e.lease.grant.Seq, Setpoint: e.decision.Offer, Limit: p.Amps, LimitW: p.Watts, Draw: e.draw(), Stale: e.stale}
+		GrantSeq: e.lease.grant.Seq, Grant: e.lease.grant, Setpoint: e.decision.Offer, Limit: p.Amps, LimitW: p.Watts, Draw: e.draw(), Stale: e.stale}
 	if e.hw.Module != nil && r.Fault == "" {
 		r.Fault = string(e.module.Fault)
 	}

@@ -77,6 +77,7 @@ func (e *EVSE) fromChild(ctx actor.Context, now time.Time) bool {
 		e.state = m
 		e.online = m.Stage != msg.StageListening
 		if e.online {
+			e.spoke = true
 			e.ended = nil
 		}
 	case msg.SessionSeen:

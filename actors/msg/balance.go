@@ -100,9 +100,6 @@ type NodeReading struct {
 	Err     error
 }
 
-// Tick has the balancer decide at least once a second.
-type Tick struct{}
-
 // Retune has the balancer take over new limits, floors, weights and priorities. The tree has the same nodes, EVSEs and
 // stations as before.
 type Retune struct{ Tree *topology.Tree }

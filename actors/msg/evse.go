@@ -5,42 +5,49 @@ import (
 
 	"github.com/voltyard/voltyard/hal"
 	"github.com/voltyard/voltyard/hal/si"
+	"github.com/voltyard/voltyard/site/lease"
 )
 
 // EVSEReport is the whole state of one own EVSE. EVSE to balancer and to its station role, on every change and at least
 // once a second while a vehicle is connected.
 type EVSEReport struct {
-	EVSE      string
-	Seq       uint64 // counts the reports of this incarnation
-	Pilot     hal.Pilot
-	Plugged   bool
-	Charging  bool // the contactor is closed and the vehicle may draw
-	Fault     string
-	Protocol  Protocol
-	Stage     SessionStage
-	EVCCID    string
-	Token     string   // who pays, for display
-	Auth      bool     // authorised to charge
-	Wants     bool     // it would charge if it were allowed to
-	Done      bool     // the vehicle wants nothing more
-	Operative bool     // in service
-	Phases    int      // phases the vehicle loads, 0 when unknown
-	Min, Max  si.Amps  // AC: per phase, what the vehicle can take
-	MaxPower  si.Watts // DC: what the vehicle can take now
-	SoC       si.Percent
-	Wanted    si.WattHours
-	Departure time.Time // zero when unknown
-	Meter     hal.MeterReading
-	Energy    si.WattHours // of this session
-	Stopped   bool         // the charging was ended from outside, until the vehicle leaves
-	Stale     bool         // the meter does not answer; Meter and Draw are old
-	Draw      si.Phases    // taken from the grid now, at its own terminals; with the losses of a power module
-	Limit     si.Amps      // permitted now, per phase
-	LimitW    si.Watts     // permitted now, from the grid
-	Setpoint  si.Amps      // what the EVSE has told the vehicle, per phase (AC) or total (DC)
-	GrantSeq  uint64       // last grant in force
-	Since     time.Time    // when the vehicle came
+	EVSE       string
+	Seq        uint64 // counts the reports of this incarnation
+	Pilot      hal.Pilot
+	Plugged    bool
+	Charging   bool // the contactor is closed and the vehicle may draw
+	Fault      string
+	Protocol   Protocol
+	Stage      SessionStage
+	EVCCID     string
+	Token      string   // who pays, for display
+	Auth       bool     // authorised to charge
+	Wants      bool     // it would charge if it were allowed to
+	Done       bool     // the vehicle wants nothing more
+	Operative  bool     // in service
+	Phases     int      // phases the vehicle loads, 0 when unknown
+	Min, Max   si.Amps  // AC: per phase, what the vehicle can take
+	MaxPower   si.Watts // DC: what the vehicle can take now
+	SoC        si.Percent
+	Wanted     si.WattHours
+	Departure  time.Time // zero when unknown
+	Meter      hal.MeterReading
+	Energy     si.WattHours // of this session
+	Stopped    bool         // the charging was ended from outside, until the vehicle leaves
+	Stale      bool         // the meter does not answer; Meter and Draw are old
+	Draw       si.Phases    // taken from the grid now, at its own terminals; with the losses of a power module
+	Limit      si.Amps      // permitted now, per phase
+	LimitW     si.Watts     // permitted now, from the grid
+	Setpoint   si.Amps      // what the EVSE has told the vehicle, per phase (AC) or total (DC)
+	Introduced uint64       // the token of the Introduce that this report answers; 0: none
+	Grant      lease.Grant  // in force, or the last one
+	GrantSeq   uint64       // last grant in force
+	Since      time.Time    // when the vehicle came
 }
+
+// Introduce asks an EVSE, or the controller, to say at once what it has and holds: EVSEReport with the token, StationHeld
+// and StationReport for each station. The answer comes after whatever was sent to it before. Balancer, at its start.
+type Introduce struct{ Token uint64 }
 
 // Authorize asks a station role whether a token may charge at an EVSE. EVSE to station.
 type Authorize struct {
