@@ -11,4 +11,5 @@
 // error, never a guess.
 package xsdgen
 
+//go:generate go test -count=1 -run TestSamplePackage -update .
 //go:generate go run ./cmd -schemas $SCHEMAS/iso15118 -out ../../../iso15118
