@@ -6,7 +6,6 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 
 	"github.com/voltyard/voltyard/actors/msg"
-	"github.com/voltyard/voltyard/hal/si"
 	"github.com/voltyard/voltyard/protocols/ocpp/localctl"
 )
 
@@ -85,7 +84,7 @@ func (l *link) report(ctx actor.Context) {
 	r := msg.StationReport{Station: l.st.ID, Connected: s.Ready && l.station != nil, Wants: s.Wants, Phases: phases, Power: s.Power,
 		Energy: s.Energy, At: s.At, State: s.Status, EVs: s.EVs}
 	if s.Measured {
-		current := si.Phases(s.Amps)
+		current := s.Amps
 		r.Current = &current
 	}
 	ctx.Send(l.env.At(msg.Balancer), r)

@@ -65,7 +65,7 @@ func (f *stationFlags) run(ctx context.Context) error {
 	case !strings.HasPrefix(f.url, "ws://") && !strings.HasPrefix(f.url, "wss://"):
 		return fmt.Errorf("--url %q: must begin with ws:// or wss://", f.url)
 	case !ws.ValidIdentity(f.id):
-		return fmt.Errorf("--id %q: at most %d letters, digits and *-_=+|@.", f.id, ws.MaxIdentity)
+		return fmt.Errorf("--id %q: at most %d letters, digits and .*-_=+|@", f.id, ws.MaxIdentity)
 	case f.evses < 1 || f.evses > 64:
 		return fmt.Errorf("--evses %d: must be 1 to 64", f.evses)
 	}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"math"
-	"strings"
 
 	"github.com/prometheus/client_golang/prometheus"
 	dto "github.com/prometheus/client_model/go"
@@ -74,9 +73,3 @@ func (f figures) quantile(name string, q float64) float64 {
 
 // round keeps three significant decimals for people.
 func round(v float64) float64 { return math.Round(v*1000) / 1000 }
-
-// firstLine is a text up to its first line break.
-func firstLine(s string) string {
-	s, _, _ = strings.Cut(s, "\n")
-	return s
-}
