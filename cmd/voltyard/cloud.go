@@ -76,8 +76,9 @@ func (c *demoCloud) connectStations(d *demo) error {
 		d.world.wires.Connect(s.Node, turn, supply)
 		cfg := simstation.Config{URL: "ws://" + d.cfg.Stations.Listen + d.cfg.Stations.Path, Identity: s.ID, MaxAmps: si.Amps(s.MaxA), Phases: s.Phases,
 			Volts: si.Volts(d.cfg.Site.VoltageV), Speed: d.flags.speed, NewID: crand.Text,
-			Load:   func(p si.Phases) { supply.now.Store(&p) },
-			Visits: c.visits(rng, d, i)}
+			Variables: map[string]string{"SampledDataCtrlr.TxUpdatedInterval": "2"},
+			Load:      func(p si.Phases) { supply.now.Store(&p) },
+			Visits:    c.visits(rng, d, i)}
 		pid, err := c.env.System.Root.SpawnNamed(c.env.Props("sim-station", simstation.New(c.env, cfg)), "station-"+s.ID)
 		if err != nil {
 			return fmt.Errorf("station %s: %w", s.ID, err)

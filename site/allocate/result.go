@@ -46,6 +46,9 @@ func (b Binding) String() string {
 		if b.Phase > 0 {
 			w += fmt.Sprintf(" phase L%d", b.Phase)
 		}
+		if unit == "W" {
+			return fmt.Sprintf("%s %.0f W", w, b.Limit)
+		}
 		return fmt.Sprintf("%s %.4g %s", w, b.Limit, unit)
 	}
 	switch b.Kind {
