@@ -144,7 +144,10 @@ func ExampleBook() {
 	fmt.Println(changed, b.Effective()[0].ImportW.Value, b.Effective()[0].ImportW.ID)
 
 	err = b.Apply(next, Limit{Source: "dso", ID: "8", Retained: true, Values: Values{ImportW: &dim}})
-	fmt.Println(err.(*Refusal).Code)
+	var refused *Refusal
+	if errors.As(err, &refused) {
+		fmt.Println(refused.Code)
+	}
 	// Output:
 	// <nil> 1m0s 4200
 	// true 10000 failsafe

@@ -8,6 +8,7 @@ package csms
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -226,7 +227,10 @@ func (c *CSMS) answer(k *conn, now time.Time, in rpc.Incoming) rpc.Event {
 	q := info.Request()
 	if err := q.UnmarshalJSON(in.Payload); err != nil {
 		c.cfg.Record.fault(k.id, in.Action, err)
-		e := err.(*rpc.Error)
+		var e *rpc.Error
+		if !errors.As(err, &e) {
+			return rpc.Reject{ID: in.ID, Code: rpc.InternalError, What: err.Error()}
+		}
 		return rpc.Reject{ID: in.ID, Code: e.Code, What: e.Text()}
 	}
 	res := info.Response()

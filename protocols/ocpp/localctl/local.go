@@ -1,6 +1,7 @@
 package localctl
 
 import (
+	"errors"
 	"maps"
 	"slices"
 	"strings"
@@ -38,7 +39,11 @@ func (r *Relay) answerLocally(f rpc.Frame, sent bool) {
 			r.refuse(f.ID, rpc.NotImplemented, "unknown action")
 			return
 		} else if err := info.Request().UnmarshalJSON(f.Payload); err != nil && f.Action != v201.ActionTransactionEvent {
-			e := err.(*rpc.Error)
+			var e *rpc.Error
+			if !errors.As(err, &e) {
+				r.refuse(f.ID, rpc.InternalError, err.Error())
+				return
+			}
 			r.refuse(f.ID, e.Code, e.Text())
 			return
 		}

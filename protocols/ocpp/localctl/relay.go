@@ -1,6 +1,7 @@
 package localctl
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
@@ -101,7 +102,8 @@ func (r *Relay) fromStation(raw []byte) {
 	f, err := rpc.Parse(raw)
 	if err != nil {
 		r.note(true, "from the station: %v", err)
-		if fe := err.(*rpc.FrameError); !r.csms.up && r.cfg.Stay && fe.Reply {
+		var fe *rpc.FrameError
+		if !r.csms.up && r.cfg.Stay && errors.As(err, &fe) && fe.Reply {
 			r.emit(ToStation{rpc.AppendError(nil, r.cfg.Version, fe.ReplyID, fe.Code, fe.What)})
 			return
 		}

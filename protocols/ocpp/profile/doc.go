@@ -106,7 +106,7 @@ func (p *Profile) at(t, begin time.Time) (per Period, unit Unit, change time.Tim
 		return per, s.Unit, earlier(change, start), false
 	}
 	if p.Kind == Recurring && p.Recurrence > 0 {
-		start = start.Add(t.Sub(start) / p.Recurrence * p.Recurrence)
+		start = start.Add(t.Sub(start).Truncate(p.Recurrence))
 		change = earlier(change, start.Add(p.Recurrence))
 	}
 	offset := t.Sub(start)

@@ -1,6 +1,7 @@
 package rpc
 
 import (
+	"errors"
 	"slices"
 	"strconv"
 	"time"
@@ -146,7 +147,10 @@ func (e *Endpoint) close(id string) bool {
 func (e *Endpoint) received(raw []byte, out []Effect) []Effect {
 	f, err := Parse(raw)
 	if err != nil {
-		fe := err.(*FrameError)
+		var fe *FrameError
+		if !errors.As(err, &fe) {
+			return append(out, Fault{err.Error()})
+		}
 		out = append(out, Fault{fe.What})
 		if fe.Reply {
 			out = append(out, Write{AppendError(nil, e.cfg.Version, fe.ReplyID, fe.Code, fe.What)})

@@ -2,6 +2,7 @@ package rpc
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -104,8 +105,8 @@ func TestWhatIsNoFrame(t *testing.T) {
 		`[2,"a","B",{},2,3,4,5,6,7,8]`: `-1`,
 	} {
 		_, err := Parse([]byte(raw))
-		fe, ok := err.(*FrameError)
-		if !ok {
+		var fe *FrameError
+		if !errors.As(err, &fe) {
 			t.Errorf("%.40q was accepted", raw)
 			continue
 		}

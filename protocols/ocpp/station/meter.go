@@ -64,7 +64,7 @@ func (s *Station) armAligned() {
 		return
 	}
 	midnight := s.now.UTC().Truncate(24 * time.Hour)
-	s.aligned = midnight.Add((s.now.Sub(midnight)/d + 1) * d)
+	s.aligned = midnight.Add(s.now.Sub(midnight).Truncate(d) + d)
 }
 
 func (s *Station) sampled(e *evse, ctx v201.ReadingContextEnum, variable string) []v201.MeterValue {
