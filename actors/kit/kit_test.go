@@ -16,9 +16,8 @@ type parent struct {
 }
 
 type kid struct {
-	events     chan string
-	dieInStop  bool
-	secondLife bool
+	events    chan string
+	dieInStop bool
 }
 
 func (k *kid) Receive(ctx actor.Context) {

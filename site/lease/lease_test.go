@@ -246,7 +246,6 @@ func TestTargetsAreReached(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		tree := drawTree(t)
 		rnd := rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "seed"), 1))
-		bounds := boundsOf(tree)
 		now := t0
 		ledger := lease.New(tree, now, lease.Options{})
 		for range 4 {
@@ -255,8 +254,7 @@ func TestTargetsAreReached(t *testing.T) {
 				states[i] = allocate.EVSE{ID: tree.EVSE(i).ID, Wants: rnd.IntN(4) > 0, Weight: 1 + rnd.Float64()}
 			}
 			res := allocate.Allocate(allocate.Snapshot{Tree: tree, Now: now, EVSEs: states})
-			targets, b := lease.FromResult(res)
-			bounds = b
+			targets, bounds := lease.FromResult(res)
 			var waiting []lease.Grant
 			for range 40 {
 				now = now.Add(500 * time.Millisecond)

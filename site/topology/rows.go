@@ -96,7 +96,7 @@ func (t *Tree) buildRows() {
 func (t *Tree) lineCoef(e, phase int, angle float64, facet bool) (c [3]float64) {
 	ev := &t.evses[e]
 	if ev.Wiring == LineToLine {
-		other := -1
+		var other int
 		switch phase {
 		case int(ev.Rotation[0]):
 			other = int(ev.Rotation[1])

@@ -198,7 +198,8 @@ func (p *Peer) next() (kind int, raw []byte, err error) {
 
 func (p *Peer) read(root *actor.RootContext, to *actor.PID) {
 	defer p.done.Done()
-	code, text := websocket.CloseAbnormalClosure, ""
+	code := websocket.CloseAbnormalClosure
+	var text string
 	alive := func() {
 		if p.opt.Ping > 0 && p.ctx.Err() == nil {
 			_ = p.conn.SetReadDeadline(time.Now().Add(2*p.opt.Ping + p.opt.Write))

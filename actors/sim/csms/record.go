@@ -108,11 +108,10 @@ func (r *Record) Requests(station, action string) [][]byte {
 // ended) each transaction has its end. It returns what is wrong.
 func (r *Record) CheckTransactions(station string, ended bool) []string {
 	type tx struct {
-		next  int
-		seen  map[int][]byte
-		over  bool
-		wh    float64
-		begun bool
+		next int
+		seen map[int][]byte
+		over bool
+		wh   float64
 	}
 	var wrong []string
 	all := map[string]*tx{}

@@ -30,7 +30,6 @@ type variable struct {
 	list                []string // allowed members of a list
 	lo, hi              float64  // of numbers, when hi > lo
 	reboot              bool     // a new value counts after a restart
-	fresh               func() string
 }
 
 // model is the device model of a station (B05 to B08, appendix 3.1 of part 2).

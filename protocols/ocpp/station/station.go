@@ -40,7 +40,6 @@ type Station struct {
 	limitDead    time.Time
 	stationLimit profile.Limit
 	resetting    *v201.ResetRequest // waits for transactions to end
-	tickets      uint64             // for txqueue
 }
 
 type connection struct {
