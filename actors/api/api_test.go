@@ -32,7 +32,7 @@ func TestWhoIsAnswered(t *testing.T) {
 		"a page of another site":          {"127.0.0.1:5", "127.0.0.1:8080", "", "http://evil.example.com", 401},
 		"address mapped to v4 of the LAN": {"[::ffff:192.0.2.1]:5", "gateway", "", "", 401},
 	} {
-		r := httptest.NewRequest("GET", "/api/v1/site", nil)
+		r := httptest.NewRequest(http.MethodGet, "/api/v1/site", nil)
 		r.RemoteAddr, r.Host = c.from, c.host
 		if c.token != "" {
 			r.Header.Set("Authorization", c.token)
@@ -53,7 +53,7 @@ func TestHealthNeedsDecisions(t *testing.T) {
 	a := &API{env: kit.NewEnv(zerolog.Nop()), cfg: Config{View: &view}}
 	get := func() int {
 		w := httptest.NewRecorder()
-		r := httptest.NewRequest("GET", "http://localhost/healthz", nil)
+		r := httptest.NewRequest(http.MethodGet, "http://localhost/healthz", nil)
 		r.RemoteAddr = "127.0.0.1:1"
 		a.guarded(a.routes()).ServeHTTP(w, r)
 		return w.Code

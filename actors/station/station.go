@@ -255,7 +255,7 @@ func (s *Station) reported(ctx actor.Context, n int, r msg.EVSEReport) {
 	was := e.report
 	if !r.Stale {
 		s.step(ctx, role.Reading{EVSE: n, Energy: r.Meter.Import, Export: r.Meter.Export, Power: r.Meter.Power, Amps: r.Meter.Current,
-			Volts: [3]si.Volts(r.Meter.Voltage), SoC: soc(r.SoC)})
+			Volts: r.Meter.Voltage, SoC: soc(r.SoC)})
 	}
 	if r.Fault != was.Fault {
 		s.step(ctx, role.Fault{EVSE: n, Code: r.Fault})

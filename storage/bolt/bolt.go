@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"go.etcd.io/bbolt"
+	bbolterrors "go.etcd.io/bbolt/errors"
 )
 
 // Op is one write. A nil Value deletes the key.
@@ -37,7 +38,7 @@ type DB struct {
 func Open(path string) (*DB, error) {
 	b, err := bbolt.Open(path, 0o600, &bbolt.Options{Timeout: 2 * time.Second, FreelistType: bbolt.FreelistMapType})
 	if err != nil {
-		if errors.Is(err, bbolt.ErrTimeout) {
+		if errors.Is(err, bbolterrors.ErrTimeout) {
 			return nil, fmt.Errorf("open database %s: %w; stop that one, or give this one its own --data directory", path, ErrInUse)
 		}
 		return nil, fmt.Errorf("open database %s: %w", path, err)
@@ -111,7 +112,7 @@ func Verify(path string) error {
 		return nil
 	}
 	b, err := bbolt.Open(path, 0o600, &bbolt.Options{Timeout: 2 * time.Second, ReadOnly: true})
-	if errors.Is(err, bbolt.ErrTimeout) {
+	if errors.Is(err, bbolterrors.ErrTimeout) {
 		err = ErrInUse
 	}
 	if err != nil {

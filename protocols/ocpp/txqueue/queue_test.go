@@ -100,8 +100,7 @@ func TestNothingLostDoubledOrReordered(t *testing.T) {
 		put := uint64(0)
 		q := New(Config{}, nil)
 		online := false
-		var act func([]Effect)
-		act = func(effects []Effect) {
+		act := func(effects []Effect) {
 			for _, e := range effects {
 				switch e := e.(type) {
 				case Store:

@@ -27,9 +27,9 @@ func (s powerStart) handle(m *Machine, res v2.BodyElement) (state, time.Duration
 		return nil, 0, err
 	}
 	if m.cfg.DC {
-		return currentDemand{tuple: s.tuple}, 0, nil
+		return currentDemand(s), 0, nil
 	}
-	return chargingStatus{tuple: s.tuple}, 0, nil
+	return chargingStatus(s), 0, nil
 }
 
 func (m *Machine) powerDelivery(p v2.ChargeProgress, tuple uint8) v2.BodyElement {
@@ -88,7 +88,7 @@ func (s chargingStatus) handle(m *Machine, res v2.BodyElement) (state, time.Dura
 	}
 	if m.stop {
 		m.setDraw(evcc.Draw{})
-		return powerStop{tuple: s.tuple}, 0, nil
+		return powerStop(s), 0, nil
 	}
 	d := evcc.Draw{Amps: m.rated} // what was agreed holds where the response says nothing
 	if r.EVSEMaxCurrent.Present {
@@ -134,7 +134,7 @@ func (s currentDemand) handle(m *Machine, res v2.BodyElement) (state, time.Durat
 	m.stop = m.stop || st.EVSENotification == v2.EVSENotificationStopCharging
 	if m.stop && r.EVSEPresentCurrent.Float() < 5 {
 		m.setDraw(evcc.Draw{})
-		return powerStop{tuple: s.tuple}, 0, nil
+		return powerStop(s), 0, nil
 	}
 	m.setDraw(evcc.Draw{Amps: amps(r.EVSEMaximumCurrentLimit), Watts: watts(r.EVSEMaximumPowerLimit)})
 	return s, m.timing.Loop, nil

@@ -33,7 +33,7 @@ func (s cableCheck) handle(m *Machine, res v2.BodyElement) (state, time.Duration
 	if iso, ok := r.DCEVSEStatus.EVSEIsolationStatus.Get(); ok && iso == v2.IsolationLevelFault {
 		return nil, 0, errors.New("the EVSE found an insulation fault")
 	}
-	return preCharge{tuple: s.tuple}, 0, nil
+	return preCharge(s), 0, nil
 }
 
 // closeEnough is how far the EVSE's voltage may be from the battery's when the relays close, V.
@@ -62,5 +62,5 @@ func (s preCharge) handle(m *Machine, res v2.BodyElement) (state, time.Duration,
 		return s, m.timing.Poll / 2, nil
 	}
 	m.setRelays(true)
-	return powerStart{tuple: s.tuple}, 0, nil
+	return powerStart(s), 0, nil
 }

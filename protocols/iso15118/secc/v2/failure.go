@@ -7,14 +7,14 @@ import (
 // failure is the response that matches a request, with nothing to say but the code. Fields that the schema demands hold
 // harmless values.
 func (m *Machine) failure(req v2.BodyElement, code v2.ResponseCode) v2.BodyElement {
-	switch req.(type) {
+	switch req := req.(type) {
 	case *v2.SessionSetupReq:
 		return &v2.SessionSetupRes{ResponseCode: code, EVSEID: m.cfg.EVSEID}
 	case *v2.ServiceDiscoveryReq:
 		return &v2.ServiceDiscoveryRes{ResponseCode: code, PaymentOptionList: v2.PaymentOptionList{PaymentOption: []v2.PaymentOption{v2.PaymentOptionExternalPayment}},
 			ChargeService: m.chargeService()}
 	case *v2.ServiceDetailReq:
-		return &v2.ServiceDetailRes{ResponseCode: code, ServiceID: req.(*v2.ServiceDetailReq).ServiceID}
+		return &v2.ServiceDetailRes{ResponseCode: code, ServiceID: req.ServiceID}
 	case *v2.PaymentServiceSelectionReq:
 		return &v2.PaymentServiceSelectionRes{ResponseCode: code}
 	case *v2.PaymentDetailsReq:
