@@ -91,7 +91,7 @@ func (c *checker) names(s *Site) {
 		path := fmt.Sprintf("$.evses[%d]", i)
 		unique("evse", e.ID, path+".id", nameRule)
 		if !identityRule.MatchString(e.Station) {
-			c.add(path+".station", "", "station %q is no OCPP identity: 1 to 48 letters, digits and *-_=+|@.", e.Station)
+			c.add(path+".station", "", "station %q is no OCPP identity: 1 to 48 letters, digits and .*-_=+|@", e.Station)
 		}
 		switch {
 		case e.Type == "ac" && e.MaxA < 6:
@@ -185,7 +185,7 @@ func (c *checker) addresses(s *Site) {
 	if s.CSMS != nil {
 		scheme("$.csms.url", s.CSMS.URL, "wss", "ws")
 		if !identityRule.MatchString(s.CSMS.Identity) {
-			c.add("$.csms.identity", "", "%q is no OCPP identity: 1 to 48 letters, digits and *-_=+|@.", s.CSMS.Identity)
+			c.add("$.csms.identity", "", "%q is no OCPP identity: 1 to 48 letters, digits and .*-_=+|@", s.CSMS.Identity)
 		}
 	}
 	if s.MQTT != nil {
