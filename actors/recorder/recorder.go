@@ -14,10 +14,17 @@ import (
 	"github.com/voltyard/voltyard/actors/kit"
 	"github.com/voltyard/voltyard/actors/msg"
 	"github.com/voltyard/voltyard/storage/bolt"
+	"github.com/voltyard/voltyard/storage/journal"
 )
 
 // Group is how long a write may wait for others to share its commit.
 const Group = 5 * time.Millisecond
+
+// journals are the buckets that only grow, and how many of their newest records are kept.
+var journals = map[string]int{"audit": 10000}
+
+// trimEvery is after how many records of a journal its old end is looked at.
+const trimEvery = 500
 
 // Store is the database as the recorder uses it; tests put failing ones in its place.
 type Store interface {
@@ -36,6 +43,7 @@ type Recorder struct {
 	metrics *metrics
 
 	flight *flight
+	grown  map[string]int // records written to journals since they were trimmed
 }
 
 // flight is the commit under way. The goroutine that makes it writes results before it ends.
@@ -44,6 +52,7 @@ type flight struct {
 	batch   []msg.Save
 	results []error // one for each of the batch
 	took    time.Duration
+	trim    []string // journals to be trimmed
 }
 
 type metrics struct {
@@ -100,7 +109,7 @@ func (r *Recorder) Receive(ctx actor.Context) {
 			r.land(ctx, f)
 		}
 		if len(r.waiting) > 0 {
-			f := &flight{batch: r.waiting}
+			f := &flight{batch: r.waiting, trim: r.overgrown(r.waiting)}
 			r.waiting = nil
 			f.commit(r.store)
 			r.land(ctx, f)
@@ -109,7 +118,7 @@ func (r *Recorder) Receive(ctx actor.Context) {
 }
 
 func (r *Recorder) commit(ctx actor.Context) {
-	f := &flight{batch: r.waiting}
+	f := &flight{batch: r.waiting, trim: r.overgrown(r.waiting)}
 	r.waiting, r.flight = nil, f
 	root, self, store := ctx.ActorSystem().Root, ctx.Self(), r.store
 	f.wg.Go(func() { f.commit(store) })
@@ -132,7 +141,50 @@ func (f *flight) commit(store Store) {
 			}
 		}
 	}
+	for _, bucket := range f.trim {
+		f.results = append(f.results, trim(store, bucket))
+	}
 	f.took = time.Since(start)
+}
+
+// overgrown counts what a batch adds to journals, and names those whose old end is due.
+func (r *Recorder) overgrown(batch []msg.Save) []string {
+	var due []string
+	for _, s := range batch {
+		for _, op := range s.Ops {
+			if journals[op.Bucket] == 0 {
+				continue
+			}
+			if r.grown == nil {
+				r.grown = map[string]int{}
+			}
+			if r.grown[op.Bucket]++; r.grown[op.Bucket] >= trimEvery {
+				r.grown[op.Bucket] = 0
+				due = append(due, op.Bucket)
+			}
+		}
+	}
+	return due
+}
+
+// trim deletes the oldest records of a journal.
+func trim(store Store, bucket string) error {
+	pairs, err := store.Scan(bucket, nil)
+	if err != nil {
+		return err
+	}
+	keys := make([][]byte, len(pairs))
+	for i, p := range pairs {
+		keys[i] = p.Key
+	}
+	var gone []bolt.Op
+	for _, k := range journal.Excess(keys, journals[bucket]) {
+		gone = append(gone, bolt.Op{Bucket: bucket, Key: k})
+	}
+	if len(gone) == 0 {
+		return nil
+	}
+	return store.Apply(gone)
 }
 
 func ops(batch []msg.Save) []bolt.Op {
@@ -157,6 +209,11 @@ func (r *Recorder) land(ctx actor.Context, f *flight) {
 		}
 		if s.Reply != nil {
 			ctx.Send(s.Reply, msg.Saved{Token: s.Token, Err: f.results[i]})
+		}
+	}
+	for _, err := range f.results[len(f.batch):] {
+		if err != nil {
+			r.env.Log.Error().Err(err).Msg("the old end of a journal is not deleted")
 		}
 	}
 }

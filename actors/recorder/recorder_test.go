@@ -2,15 +2,18 @@ package recorder
 
 import (
 	"errors"
+	"path/filepath"
 	"testing"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
+	"github.com/rs/zerolog"
 
 	"github.com/voltyard/voltyard/actors/kit"
 	"github.com/voltyard/voltyard/actors/kit/kittest"
 	"github.com/voltyard/voltyard/actors/msg"
 	"github.com/voltyard/voltyard/storage/bolt"
+	"github.com/voltyard/voltyard/storage/journal"
 )
 
 type memory struct {
@@ -99,4 +102,32 @@ func TestLoad(t *testing.T) {
 			t.Errorf("%+v", l)
 		}
 	})
+}
+
+func TestJournalsDoNotGrowForEver(t *testing.T) {
+	db, err := bolt.Open(filepath.Join(t.TempDir(), "x.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	keep := journals["audit"]
+	journals["audit"] = 50
+	defer func() { journals["audit"] = keep }()
+	env := kit.NewEnv(zerolog.Nop())
+	rec, err := env.System.Root.SpawnNamed(env.Props("recorder", New(env, db)), "recorder")
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
+	for i := range 2*trimEvery + 10 {
+		env.System.Root.Send(rec, msg.Save{Ops: []msg.Op{{Bucket: "audit", Key: journal.Key(at.Add(time.Duration(i)), 0), Value: []byte("x")}}})
+	}
+	_ = env.System.Root.PoisonFuture(rec).Wait()
+	pairs, err := db.Scan("audit", nil)
+	if err != nil || len(pairs) > trimEvery+110 || len(pairs) < 10 {
+		t.Errorf("%d records are kept, %v", len(pairs), err)
+	}
+	if last, _ := journal.Time(pairs[len(pairs)-1].Key); !last.Equal(at.Add(2*trimEvery + 9)) {
+		t.Error("the newest record is gone")
+	}
 }

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -19,6 +20,7 @@ import (
 	"github.com/voltyard/voltyard/hal/si"
 	"github.com/voltyard/voltyard/hal/sim"
 	"github.com/voltyard/voltyard/site/limits"
+	"github.com/voltyard/voltyard/site/topology"
 	"github.com/voltyard/voltyard/storage/bolt"
 )
 
@@ -196,6 +198,39 @@ func TestDeathOfTheRootOpensEveryContactor(t *testing.T) {
 		}
 		if len(s.ended) != 1 || !s.ended[0] {
 			t.Errorf("ended %v", s.ended)
+		}
+	})
+}
+
+func TestANewFuseIsTakenOverWithoutDroppingASession(t *testing.T) {
+	runSite(t, sixEVSEs, func(s *site) {
+		s.sixCars(25000)
+		s.watch("root", 20*time.Second)
+		cfg, err := configs.Parse([]byte(strings.Replace(sixEVSEs, "fuse_a: 80", "fuse_a: 50", 1)), ".")
+		if err != nil {
+			t.Fatal(err)
+		}
+		desc, err := cfg.Topology()
+		if err != nil {
+			t.Fatal(err)
+		}
+		tree, err := topology.New(desc)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.env.Send(msg.Balancer, msg.Retune{Tree: tree})
+		s.watch("root", 3*time.Second)
+		if top := s.watch("root", 20*time.Second); top.Highest() > 50.01 || top.Highest() < 45 {
+			t.Errorf("at the new fuse of 50 A: %v", top)
+		}
+		for id, o := range s.outlets {
+			if !o.HAL().Board.Read().Closed {
+				t.Errorf("%s was dropped", id)
+			}
+		}
+		time.Sleep(8 * time.Minute)
+		if st := s.stats.Load(); st.Completed != 6 || st.Failed != 0 {
+			t.Errorf("%+v", st)
 		}
 	})
 }
