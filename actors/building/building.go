@@ -41,6 +41,7 @@ type Building struct {
 	timers *kit.Timers
 	client *mqtt.Client
 	up     bool
+	failed string            // why the broker could not be reached, as far as it is logged
 	sent   map[string]string // retained topics and what they hold
 	beats  uint64
 	last   *msg.SiteView
@@ -68,13 +69,18 @@ func (b *Building) Receive(ctx actor.Context) {
 		b.timers.Set("refresh", refresh)
 	case mqtt.Up:
 		b.log.Info().Str("broker", b.broker.URL).Msg("connected to the building's broker")
-		b.up, b.last = true, nil
+		b.up, b.last, b.failed = true, nil, ""
 		clear(b.sent) // the broker may have forgotten everything
 		b.retain(b.topics.State(), "ready")
 		b.refresh()
 	case mqtt.Down:
 		b.log.Warn().Err(m.Err).Msg("the building's broker is gone; limits that expire now fall back to their failsafe")
 		b.up = false
+	case mqtt.Failed:
+		if text := m.Err.Error(); text != b.failed { // it tries again and again
+			b.failed = text
+			b.log.Warn().Str("broker", b.broker.URL).Err(m.Err).Msg("the building's broker does not serve this site")
+		}
 	case mqtt.Message:
 		b.client.Done()
 		b.command(ctx, m)
@@ -137,9 +143,10 @@ func (b *Building) acknowledge(m msg.LimitAnswer) {
 	b.publishAck(m.Source, a)
 }
 
-// publishAck answers a source. A name that could not be part of a topic is not answered.
+// publishAck answers a source, also one whose message was there before Up. A name that could not be part of a topic is not
+// answered.
 func (b *Building) publishAck(source string, a building.Ack) {
-	if b.up && !strings.ContainsAny(source, "+#/\x00") {
+	if !strings.ContainsAny(source, "+#/\x00") {
 		b.client.Publish(b.topics.LimitAck(source), 1, false, a.JSON())
 	}
 }
@@ -222,7 +229,7 @@ func (b *Building) describe(v *msg.SiteView) {
 	d := map[string]any{"site": b.site, "version": 1, "sign": "import and charging positive",
 		"units": map[string]string{"power": "W", "limit_power": "W", "current/l1..l3": "A", "limit_current": "A", "energy_session": "Wh", "soc": "%"},
 		"set":   map[string]string{"limit/<source>/set": `{"id","node","import_w","export_w","current_a":[l1,l2,l3],"valid_s","ts"} or {"id","release":true,"ts"}`}}
-	var nodes, evses, stations []string
+	nodes, evses, stations := []string{}, []string{}, []string{} // none is [], not null
 	for _, n := range v.Nodes {
 		nodes = append(nodes, n.ID)
 	}

@@ -5,6 +5,7 @@ package mqtt
 
 import (
 	"crypto/tls"
+	"fmt"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -28,8 +29,10 @@ type Config struct {
 
 // Messages to the owner of a client.
 type (
-	// Up says that the connection stands and the subscriptions are asked for.
+	// Up says that the connection stands and the subscriptions are made.
 	Up struct{}
+	// Failed says why the broker cannot be reached, or does not let this client hear what it must; trying goes on.
+	Failed struct{ Err error }
 	// Down says that the connection is lost; it comes back by itself.
 	Down struct{ Err error }
 	// Message came in. The owner gives its credit back with Client.Done.
@@ -78,14 +81,25 @@ func Open(env *kit.Env, cfg Config, m *Metrics, owner *actor.PID) *Client {
 			m.Overrun.Inc()
 		}
 	}
-	o := paho.NewClientOptions().AddBroker(cfg.URL).SetClientID(cfg.ClientID).SetUsername(cfg.Username).SetPassword(cfg.Password).
+	// Only MQTT 3.1.1: in 3.1, to which the library would fall back for good, a broker cannot refuse a subscription.
+	o := paho.NewClientOptions().SetProtocolVersion(4).SetStore(paho.NewOrderedMemoryStore()).AddBroker(cfg.URL).SetClientID(cfg.ClientID).SetUsername(cfg.Username).SetPassword(cfg.Password).
 		SetTLSConfig(cfg.TLS).SetCleanSession(true).SetAutoReconnect(true).SetMaxReconnectInterval(30 * time.Second).
 		SetConnectRetry(true).SetConnectRetryInterval(2 * time.Second).SetConnectTimeout(10 * time.Second).SetKeepAlive(15 * time.Second).
 		SetPingTimeout(5 * time.Second).SetWriteTimeout(5 * time.Second).SetDefaultPublishHandler(receive).
 		SetConnectionLostHandler(func(_ paho.Client, err error) { root.Send(owner, Down{err}) }).
-		SetOnConnectHandler(func(c paho.Client) {
+		SetConnectionNotificationHandler(func(_ paho.Client, n paho.ConnectionNotification) {
+			if f, ok := n.(paho.ConnectionNotificationFailed); ok {
+				root.Send(owner, Failed{f.Reason})
+			}
+		}).
+		SetOnConnectHandler(func(c paho.Client) { // a goroutine of its own
 			for _, t := range cfg.Subscribe {
-				c.Subscribe(t, 1, receive) // its outcome shows as messages that come; a refusal closes the connection
+				switch err := subscribe(c, t, receive); {
+				case !c.IsConnectionOpen():
+					return // Down is on its way
+				case err != nil:
+					root.Send(owner, Failed{err})
+				}
 			}
 			root.Send(owner, Up{})
 		})
@@ -95,6 +109,24 @@ func Open(env *kit.Env, cfg Config, m *Metrics, owner *actor.PID) *Client {
 	cl.c = paho.NewClient(o)
 	cl.c.Connect()
 	return cl
+}
+
+// refused is what a broker answers to a subscription that it does not grant (MQTT 3.1.1, 3.9.3).
+const refused = 0x80
+
+// subscribe waits for the broker's answer.
+func subscribe(c paho.Client, topic string, receive paho.MessageHandler) error {
+	t := c.Subscribe(topic, 1, receive)
+	if !t.WaitTimeout(10 * time.Second) {
+		return fmt.Errorf("subscribe to %s: the broker does not answer", topic)
+	}
+	if s, ok := t.(*paho.SubscribeToken); ok && s.Result()[topic] == refused {
+		return fmt.Errorf("subscribe to %s: the broker refuses it; allow this user to read there", topic)
+	}
+	if err := t.Error(); err != nil {
+		return fmt.Errorf("subscribe to %s: %w", topic, err)
+	}
+	return nil
 }
 
 // Done gives the credit of one Message back.
