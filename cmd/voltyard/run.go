@@ -52,6 +52,11 @@ func runSite(ctx context.Context, file string) error {
 		return err
 	}
 	log.Info().Str("site", cfg.Site.ID).Str("http", p.http.Addr().String()).Str("version", versionText()).Msg("site is running")
+	return p.serve(ctx, r)
+}
+
+// serve keeps a site that has started until ctx ends, which is good, or until its root fails, which is an error.
+func (p *process) serve(ctx context.Context, r *reloader) error {
 	hup := make(chan os.Signal, 1)
 	signal.Notify(hup, syscall.SIGHUP)
 	defer signal.Stop(hup)
@@ -68,7 +73,7 @@ func runSite(ctx context.Context, file string) error {
 			return errRootFailed
 		case <-hup:
 			if err := r.reload(); err != nil {
-				log.Error().Err(err).Msg("site file is not taken over; the site goes on as before")
+				r.log.Error().Err(err).Msg("site file is not taken over; the site goes on as before")
 			}
 		case <-beat.C:
 			if v := p.view.Load(); v != nil && time.Since(v.At) < 5*time.Second { // a site that decides nothing is not alive
