@@ -3,7 +3,6 @@
 package v2gconn
 
 import (
-	"fmt"
 	"io"
 	"net"
 	"time"
@@ -11,14 +10,10 @@ import (
 	"github.com/voltyard/voltyard/protocols/v2gtp"
 )
 
-// MaxPayload is the longest message that is read, in octets. The longest legal one, a certificate installation, needs about
-// 10 KB; what is longer is an error, so that a peer cannot make this side hold more.
-const MaxPayload = 64 << 10
-
 // writeTimeout is how long the peer may take to accept a message. What it does not take in that time means that it is gone.
 const writeTimeout = time.Second
 
-// Read reads one message. The result is not used again by this package.
+// Read reads one message of a known type and a length that its type allows. The result is not used again by this package.
 func Read(r io.Reader) (payload uint16, exi []byte, err error) {
 	var head [v2gtp.HeaderLen]byte
 	if _, err := io.ReadFull(r, head[:]); err != nil {
@@ -28,8 +23,8 @@ func Read(r io.Reader) (payload uint16, exi []byte, err error) {
 	if err != nil {
 		return 0, nil, err
 	}
-	if h.Length > MaxPayload {
-		return 0, nil, fmt.Errorf("V2GTP message of %d octets; %d are accepted", h.Length, MaxPayload)
+	if err := h.Check(); err != nil { // before anything is held for it
+		return 0, nil, err
 	}
 	exi = make([]byte, h.Length)
 	if _, err := io.ReadFull(r, exi); err != nil {

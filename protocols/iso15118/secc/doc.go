@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/voltyard/voltyard/hal/si"
+	"github.com/voltyard/voltyard/protocols/v2gtp"
 )
 
 // Machine is one side of a session. out is appended to and returned, so that a caller can reuse it.
@@ -21,7 +22,7 @@ type Machine interface {
 type Event interface{ event() }
 
 // PayloadEXI is the V2GTP payload type of SupportedAppProtocol, DIN 70121 and ISO 15118-2 messages.
-const PayloadEXI uint16 = 0x8001
+const PayloadEXI = uint16(v2gtp.EXI)
 
 // Started is the first event: a vehicle has connected.
 type Started struct {

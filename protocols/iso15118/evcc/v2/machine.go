@@ -9,12 +9,13 @@ import (
 	"github.com/voltyard/voltyard/protocols/iso15118/appproto"
 	"github.com/voltyard/voltyard/protocols/iso15118/evcc"
 	"github.com/voltyard/voltyard/protocols/iso15118/v2"
+	"github.com/voltyard/voltyard/protocols/v2gtp"
 )
 
 const (
-	payloadEXI uint16 = 0x8001
-	namespace         = "urn:iso:15118:2:2013:MsgDef"
-	schemaID          = 10 // ours to choose
+	payloadEXI = uint16(v2gtp.EXI)
+	namespace  = "urn:iso:15118:2:2013:MsgDef"
+	schemaID   = 10 // ours to choose
 )
 
 // Machine is the vehicle's side of one connection.
