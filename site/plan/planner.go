@@ -23,24 +23,27 @@ const tooLittle = 0.02
 
 // Planner decides, slot after slot, how much every vehicle should get now, with the rest of all stays in view.
 //
-// With Trust it takes departures as true, and keeps in mind the vehicles that may come (Arrivals). Without, a stated departure is only a hint: future slots count with the chance,
-// learnt from stays that have ended, that the vehicle is still there; and because such a plan would starve some for the good
-// of the sum, every driver gets at least Fairness times what plain max-min would have given until now.
+// With Trust it takes departures as true, and keeps in mind the vehicles that may come (Arrivals). Without, a stated
+// departure is only a hint: future slots count with the chance, learnt from stays that have ended, that the vehicle is still
+// there; and because such a plan would starve some for the good of the sum, every driver gets at least Fairness times what
+// plain max-min would have given until now.
 type Planner struct {
 	Trust  bool
 	PerDay int         // slots per day
 	Stop   func() bool // see Problem; may be nil
 	// Price is what energy costs on average in the slots [from, to) from now, in parts of what it is worth to a driver: 0 is
-	// free, above 1 nobody wants it. With a price, a vehicle that can wait for a cheaper slot waits. nil means free. Only
-	// planners that trust departures look at it.
+	// free, above 1 nobody wants it. With a price, a vehicle that can wait for a cheaper slot waits. nil means free.
 	Price func(from, to int) float64
+	Share func(from, to int) float64 // see Problem; may be nil
 
 	solver Solver
 	stays  *Stays
 	comes  *Arrivals
 	known  map[int]*twin
-	Last   Solution // the latest plan
-	Of     []int    // ids of its vehicles
+	played int          // the last slot that twins were played for
+	Last   Solution     // the latest plan
+	Of     []int        // ids of its vehicles
+	Waits  map[int]bool // ids of vehicles that the latest plan has wait for a cheaper slot
 }
 
 // twin is a vehicle as it would be if plain max-min had ruled from the beginning.
@@ -53,7 +56,7 @@ type twin struct {
 // NewPlanner returns a planner for slots of which perDay make a day.
 func NewPlanner(trust bool, perDay int) *Planner {
 	return &Planner{Trust: trust, PerDay: perDay, stays: &Stays{PerDay: perDay}, comes: &Arrivals{PerDay: perDay},
-		known: map[int]*twin{}}
+		known: map[int]*twin{}, played: math.MinInt}
 }
 
 // Gone tells that a vehicle left in slot now.
@@ -133,14 +136,18 @@ func (p *Planner) learning(now int, net *Network, cars []*Car) {
 	p.shadow(now, net, cars)
 	want := make(map[*Car]float64, len(cars))
 	p.solve(net, cars, func(*Car) int { return lookAhead }, func(c *Car, from, to int) float64 {
-		return p.known[c.ID].survival.Mean(now-c.Arrival, from, to)
+		return p.known[c.ID].survival.Mean(now-c.Arrival, from, to) * (1 - p.price(from, to))
 	}, func(c *Car, rate float64) { want[c] = rate }, nil)
+	p.wait(cars)
 	wanted := make([]float64, len(cars))
 	for i, c := range cars {
 		wanted[i] = want[c]
 		t := p.known[c.ID]
 		owed := Fairness*(t.need-t.Left) - (t.need - c.Left)
 		c.Rate = math.Max(0, math.Min(c.Cap(), owed))
+		if p.Waits[c.ID] {
+			c.Rate = 0
+		}
 	}
 	if v := net.Violation(Sums(net, cars)); v > 0 {
 		for _, c := range cars {
@@ -148,7 +155,42 @@ func (p *Planner) learning(now int, net *Network, cars []*Car) {
 		}
 	}
 	LevelTo(net, cars, wanted)
-	Level(net, cars)
+	if len(p.Waits) == 0 {
+		Level(net, cars)
+		return
+	}
+	for i, c := range cars { // those that wait keep what the plan gives them, and count in the limits
+		if wanted[i] = c.Cap(); p.Waits[c.ID] {
+			wanted[i] = c.Rate
+		}
+	}
+	LevelTo(net, cars, wanted)
+}
+
+// enough is the part of its need that a vehicle must get by the plan to be left waiting for a cheaper slot.
+const enough = 0.98
+
+// wait finds the vehicles that the plan serves later, and nearly in full. All others are not made to wait: what they lack
+// is worth more than what a cheaper slot saves.
+func (p *Planner) wait(cars []*Car) {
+	p.Waits = map[int]bool{}
+	if p.Price == nil || len(p.Last.Rates) == 0 {
+		return
+	}
+	of := make(map[int]*Car, len(cars))
+	for _, c := range cars {
+		of[c.ID] = c
+	}
+	for i, id := range p.Of {
+		got := 0.0
+		for k, rates := range p.Last.Rates {
+			got += rates[i] * float64(p.Last.Bounds[k+1]-p.Last.Bounds[k])
+		}
+		c := of[id]
+		if got >= enough*c.Left && p.Last.Rates[0][i] < 0.9*c.Cap() {
+			p.Waits[id] = true
+		}
+	}
 }
 
 // shadow plays the coming slot for the vehicles as they would be under plain max-min.
@@ -160,6 +202,10 @@ func (p *Planner) shadow(now int, net *Network, cars []*Car) {
 			p.known[c.ID] = t
 		}
 	}
+	if now == p.played { // planned again within the slot
+		return
+	}
+	p.played = now
 	all := make([]*Car, 0, len(p.known))
 	for _, t := range p.known {
 		all = append(all, &t.Car)
@@ -195,11 +241,11 @@ func (p *Planner) solve(net *Network, cars []*Car, leaves func(*Car) int, worth 
 		}
 	}
 	if len(vs) == 0 {
-		p.Last = Solution{}
+		p.Last, p.Waits = Solution{}, nil
 		return
 	}
 	vs = append(vs, others...)
-	p.Last = p.solver.Solve(&Problem{Net: net, Vehicles: vs, Stop: p.Stop, Breaks: p.breaks(), Worth: func(i, from, to int) float64 {
+	p.Last = p.solver.Solve(&Problem{Net: net, Vehicles: vs, Stop: p.Stop, Breaks: p.breaks(), Share: p.Share, Worth: func(i, from, to int) float64 {
 		if i < len(which) {
 			return worth(which[i], from, to)
 		}
