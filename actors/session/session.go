@@ -237,7 +237,7 @@ func (s *Session) step(ctx actor.Context, now time.Time, ev secc.Event) {
 		case secc.SetDeadline:
 			s.timers.SetAt("deadline", e.At)
 		case secc.Authorize:
-			ctx.Send(s.evse, msg.SessionAuthorize{Gen: s.gen, EMAID: e.EMAID, EVCCID: s.progress.EVCCID})
+			ctx.Send(s.evse, msg.SessionAuthorize{Gen: s.gen, EVCCID: s.progress.EVCCID})
 		case secc.Contactor:
 			ctx.Send(s.evse, msg.SessionContactor{Gen: s.gen, Close: e.Close})
 		case secc.DC:

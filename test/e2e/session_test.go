@@ -94,18 +94,21 @@ func TestVehiclesChargeOverISO15118(t *testing.T) {
 		var stats kit.Cell[ev.Stats]
 		car := ev.Model{Name: "car", ISO15118: true, Phases: 3, MaxAmps: 32, Volts: 230,
 			Battery: sim.Battery{Capacity: 60e3, Energy: 20e3, MaxPower: 45e3, Nominal: 400}}
+		old := car
+		old.DIN = true
 		arrivals := []ev.Arrival{
 			{After: 0, Visit: ev.Visit{ID: "a", Model: car, Place: place("ac"), Energy: 4000, Card: "04AABB"}},
 			{After: 0, Visit: ev.Visit{ID: "d", Model: car, Place: place("dc"), Energy: 10000}},
+			{After: time.Second, Visit: ev.Visit{ID: "d2", Model: old, Place: place("dc"), Energy: 5000}},
 			{After: time.Second, Visit: ev.Visit{ID: "a2", Model: car, Place: place("ac"), Energy: 40000, Stay: 20 * time.Second, Card: "04AABB"}},
 		}
 		kittest.Spawn(t, env, ev.Name, ev.NewFleet(env, net, arrivals, &stats))
 		time.Sleep(2 * time.Minute)
 		s := stats.Load()
-		if s.Completed != 3 || s.Failed != 0 || s.Protocols[msg.ProtocolV2AC] != 2 || s.Protocols[msg.ProtocolV2DC] != 1 {
+		if s.Completed != 4 || s.Failed != 0 || s.Protocols[msg.ProtocolV2AC] != 2 || s.Protocols[msg.ProtocolV2DC] != 1 || s.Protocols[msg.ProtocolDIN] != 1 {
 			t.Fatalf("%+v", s)
 		}
-		if s.Energy < 14000 || s.Energy > 25000 {
+		if s.Energy < 19000 || s.Energy > 30000 {
 			t.Errorf("charged %v", s.Energy)
 		}
 		for id, o := range outlets {

@@ -20,6 +20,7 @@ func models(dc bool) []Model {
 		return []Model{
 			{Name: "sedan", ISO15118: true, Phases: 3, MaxAmps: 16, Battery: sim.Battery{Capacity: 75e3, MaxPower: 120e3, Nominal: 360}},
 			{Name: "van", ISO15118: true, Phases: 3, MaxAmps: 16, Battery: sim.Battery{Capacity: 60e3, MaxPower: 45e3, Nominal: 400}},
+			{Name: "classic", ISO15118: true, DIN: true, Phases: 3, MaxAmps: 16, Battery: sim.Battery{Capacity: 28e3, MaxPower: 65e3, Nominal: 360}},
 		}
 	}
 	return []Model{

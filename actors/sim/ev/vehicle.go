@@ -18,6 +18,7 @@ import (
 	"github.com/voltyard/voltyard/hal/sim"
 	"github.com/voltyard/voltyard/protocols/iec61851"
 	"github.com/voltyard/voltyard/protocols/iso15118/evcc"
+	evccdin "github.com/voltyard/voltyard/protocols/iso15118/evcc/din"
 	evcc2 "github.com/voltyard/voltyard/protocols/iso15118/evcc/v2"
 	"github.com/voltyard/voltyard/protocols/v2gtp"
 )
@@ -37,6 +38,7 @@ type Place struct {
 type Model struct {
 	Name     string
 	ISO15118 bool
+	DIN      bool    // DC: it speaks DIN 70121 and not ISO 15118-2
 	Phases   int     // AC, 1 or 3
 	MaxAmps  si.Amps // AC, per phase
 	Battery  sim.Battery
@@ -221,6 +223,9 @@ func (v *vehicle) fired(ctx actor.Context, now time.Time, key string) {
 // iso reports whether this visit speaks ISO 15118.
 func (v *vehicle) iso() bool { return v.visit.Model.ISO15118 && v.visit.Place.ISO15118 }
 
+// din reports whether this visit speaks DIN 70121.
+func (v *vehicle) din() bool { return v.visit.Model.DIN && v.visit.Place.DC }
+
 func (v *vehicle) leave() {
 	if v.leaving {
 		return
@@ -364,6 +369,9 @@ func (v *vehicle) connected(ctx actor.Context, now time.Time, m connected) {
 	cfg := evcc.Config{EVCCID: [6]byte{0x02, 0x56, 0x59, byte(v.number >> 16), byte(v.number >> 8), byte(v.number)},
 		DC: v.visit.Place.DC, Phases: v.visit.Model.Phases, Timing: timing}
 	v.machine = evcc2.New(cfg)
+	if v.din() {
+		v.machine = evccdin.New(cfg)
+	}
 	root, self, done, credit, gen, conn := ctx.ActorSystem().Root, ctx.Self(), v.ctx, v.credit, v.gen, v.conn
 	go func() {
 		for credit.Take(done) {
@@ -433,9 +441,13 @@ func (v *vehicle) step(ctx actor.Context, now time.Time, ev evcc.Event) {
 
 func (v *vehicle) sessionEnded(ctx actor.Context, e evcc.End) {
 	v.hangUp()
-	v.outcome.Protocol = msg.ProtocolV2AC
-	if v.visit.Place.DC {
+	switch {
+	case v.din():
+		v.outcome.Protocol = msg.ProtocolDIN
+	case v.visit.Place.DC:
 		v.outcome.Protocol = msg.ProtocolV2DC
+	default:
+		v.outcome.Protocol = msg.ProtocolV2AC
 	}
 	switch {
 	case e.OK && v.done():

@@ -2,7 +2,8 @@
 // its machines, the effects that they ask for, and their times. It is the other side of package secc and of the same kind,
 // so that both can run against each other without sockets.
 //
-// The machines stand beneath: v2 is ISO 15118-2 from supportedAppProtocol on. The simulated vehicle drives them.
+// The machines stand beneath: din is DIN SPEC 70121 and v2 is ISO 15118-2, each from supportedAppProtocol on; base is what
+// they share. The simulated vehicle drives them.
 package evcc
 
 import (
@@ -110,6 +111,7 @@ type Timing struct {
 	Poll          time.Duration // between repeated requests, 250 ms
 	Loop          time.Duration // between requests of the charging loops, 200 ms
 	AuthEIM       time.Duration // waiting for somebody to authorise, 300 s
+	ReadyToCharge time.Duration // DIN 70121: from SessionSetup until energy flows, 150 s
 }
 
 // Filled returns t with the standard's value, or a usual one, for each that is zero.
@@ -128,6 +130,7 @@ func (t Timing) Filled() Timing {
 	set(&t.Poll, 250*time.Millisecond)
 	set(&t.Loop, 200*time.Millisecond)
 	set(&t.AuthEIM, 300*time.Second)
+	set(&t.ReadyToCharge, 150*time.Second)
 	return t
 }
 

@@ -1,8 +1,8 @@
 // Package secc holds what the supply equipment's communication controller has in common over all protocols of a vehicle
 // session: the events that come to its machines, the effects that they ask for, and their times.
 //
-// The machines stand in the packages beneath: handshake chooses the protocol and hands over, v2 is ISO 15118-2. Each is
-// deterministic and has no clock, socket or goroutine: Step takes the time and one event and appends effects. The session
+// The machines stand in the packages beneath: handshake chooses the protocol and hands over, din is DIN SPEC 70121, v2 is
+// ISO 15118-2, and base is what these two share. Each is deterministic and has no clock, socket or goroutine: Step takes the time and one event and appends effects. The session
 // actor feeds them and carries the effects out; tests let them meet the machines of package evcc without sockets.
 package secc
 
@@ -29,6 +29,8 @@ type Started struct {
 	TLS bool
 	// SessionID is eight random octets, not all zero, for a new session (at least 58 bits of entropy).
 	SessionID [8]byte
+	// Challenge is sixteen random octets, fresh for this connection, for the vehicle to sign (at least 120 bits of entropy).
+	Challenge [16]byte
 	// Resume is the session that was paused at this EVSE; nil when there is none.
 	Resume *Paused
 }
@@ -67,20 +69,28 @@ type Present struct {
 	RatedWatts si.Watts
 	Phases     int
 	Stop       bool // the vehicle shall end its charging
+	Emergency  bool // it shall end it at once; the contactor is opened without waiting for it
 }
 
 // Authorized answers Authorize.
-type Authorized struct{ Accepted bool }
+type Authorized struct {
+	Accepted bool
+	Refusal  Refusal // why a contract was refused
+}
+
+// Renegotiate asks the vehicle to negotiate its schedule anew (EVSENotification ReNegotiation).
+type Renegotiate struct{}
 
 // Gone says that the connection of the vehicle has ended.
 type Gone struct{}
 
-func (Started) event()    {}
-func (Received) event()   {}
-func (Deadline) event()   {}
-func (Present) event()    {}
-func (Authorized) event() {}
-func (Gone) event()       {}
+func (Started) event()     {}
+func (Received) event()    {}
+func (Deadline) event()    {}
+func (Present) event()     {}
+func (Authorized) event()  {}
+func (Renegotiate) event() {}
+func (Gone) event()        {}
 
 // Isolation is the state of the insulation test.
 type Isolation uint8
@@ -105,8 +115,8 @@ type Send struct {
 // SetDeadline asks for Deadline at this instant instead of any earlier asked one; zero asks for none.
 type SetDeadline struct{ At time.Time }
 
-// Authorize asks whether the vehicle may charge; EMAID is empty for external identification.
-type Authorize struct{ EMAID string }
+// Authorize asks whether the vehicle may charge. Contract is nil for external identification.
+type Authorize struct{ Contract *ContractClaim }
 
 // Contactor asks for the contactor to be closed or opened. Present tells the outcome.
 type Contactor struct{ Close bool }
@@ -146,7 +156,7 @@ const (
 
 // Progress tells how far the session is, with whom and in what.
 type Progress struct {
-	Protocol string // "iso15118-2-ac", "iso15118-2-dc"; empty until known
+	Protocol string // "din70121-dc", "iso15118-2-ac", "iso15118-2-dc"; empty until known
 	Stage    Stage
 	EVCCID   string // upper-case hexadecimal
 }
@@ -180,6 +190,9 @@ type Class string
 // Failure classes.
 const (
 	ClassNone        Class = ""
+	ClassDiscovery   Class = "discovery"   // the vehicle asked for the SECC and never connected
+	ClassTLS         Class = "tls"         // the handshake failed
+	ClassCertificate Class = "certificate" // a certificate or signature that does not hold
 	ClassEXI         Class = "exi"         // a message that cannot be read
 	ClassSequence    Class = "sequence"    // a message at the wrong time
 	ClassTimeout     Class = "timeout"     // nothing came in time
@@ -208,6 +221,9 @@ type Timing struct {
 	CableCheck time.Duration // 38 s
 	PreCharge  time.Duration // 5 s
 	AuthEIM    time.Duration // waiting for external identification, 300 s
+	AuthPnC    time.Duration // waiting for the answer about a contract, 55 s
+	Exchange   time.Duration // relay of a certificate installation or update, 4.5 s
+	Stop       time.Duration // a vehicle that was asked to stop and goes on charging is failed, 60 s
 }
 
 // Filled returns t with the standard's value for each that is zero.
@@ -223,13 +239,26 @@ func (t Timing) Filled() Timing {
 	set(&t.CableCheck, 38*time.Second)
 	set(&t.PreCharge, 5*time.Second)
 	set(&t.AuthEIM, 300*time.Second)
+	set(&t.AuthPnC, 55*time.Second)
+	set(&t.Exchange, 4500*time.Millisecond)
+	set(&t.Stop, 60*time.Second)
 	return t
 }
 
 // Config is what a machine needs to know about its EVSE.
 type Config struct {
 	DC     bool
-	EVSEID string   // as the standard writes it, 7 to 37 characters, such as DE*VYD*E1
-	Volts  si.Volts // AC: nominal, phase to neutral
-	Timing Timing
+	EVSEID string // as the standard writes it, 7 to 37 characters, such as DE*VYD*E1
+	// DIN91286 is the EVSEID in DIN 70121, hexadecimal digits as octets; nil says that there is none (one octet of 0).
+	DIN91286 []byte
+	Volts    si.Volts // AC: nominal, phase to neutral
+	Timing   Timing
+	// Without are protocols that are not served, by their name in Progress before the dash of the current: "din70121".
+	Without []string
+	// Contract is how Plug & Charge is served; nil offers external payment only. It needs TLS in any case.
+	Contract *Contract
+	// Services are offered beside charging (ISO 15118-2, table 105).
+	Services []Service
+	// Receipts has the vehicle sign meter readings in a Plug & Charge session; 0 asks for none.
+	Receipts time.Duration
 }

@@ -12,13 +12,13 @@ import (
 type chargeParameterDiscovery struct{ usual }
 
 func (chargeParameterDiscovery) request(m *Machine) v2.BodyElement {
-	v := &m.vehicle
+	v := &m.Vehicle
 	depart := exi.Optional[uint32]{}
 	if v.Depart > 0 {
 		depart = exi.Some(uint32(v.Depart / time.Second))
 	}
 	req := &v2.ChargeParameterDiscoveryReq{RequestedEnergyTransferMode: m.transferMode()}
-	if m.cfg.DC {
+	if m.Cfg.DC {
 		req.EVChargeParameter = &v2.DCEVChargeParameter{DepartureTime: depart, DCEVStatus: m.status(),
 			EVMaximumCurrentLimit: v2.Amps(v.MaxAmps), EVMaximumPowerLimit: exi.Some(v2.Watts(v.MaxWatts)), EVMaximumVoltageLimit: v2.Volts(v.MaxVolts),
 			EVEnergyCapacity: exi.Some(v2.WattHours(v.Capacity)), EVEnergyRequest: exi.Some(v2.WattHours(v.Energy)),
@@ -39,25 +39,25 @@ func (s chargeParameterDiscovery) handle(m *Machine, res v2.BodyElement) (state,
 		return nil, 0, err
 	}
 	if r.EVSEProcessing != v2.EVSEProcessingFinished {
-		return s, m.timing.Poll, nil
+		return s, m.Timing.Poll, nil
 	}
 	tuple := uint8(1)
 	if l := r.SAScheduleList.Value.SAScheduleTuple; len(l) > 0 {
 		tuple = l[0].SAScheduleTupleID
 	}
-	if m.stop {
+	if m.Stop {
 		return sessionStop{}, 0, nil
 	}
 	if p, ok := r.EVSEChargeParameter.(*v2.ACEVSEChargeParameter); ok {
-		m.rated = si.Amps(max(0, p.EVSEMaxCurrent.Float()))
+		m.Rated = si.Amps(max(0, p.EVSEMaxCurrent.Float()))
 	}
-	m.setPilot(true)
-	if m.cfg.DC {
+	m.SetPilot(true)
+	if m.Cfg.DC {
 		return cableCheck{tuple: tuple}, 0, nil
 	}
 	return powerStart{tuple: tuple}, 0, nil
 }
 
 func (m *Machine) status() v2.DCEVStatus {
-	return v2.DCEVStatus{EVReady: m.ready, EVErrorCode: v2.DCEVErrorCodeNOERROR, EVRESSSOC: int8(max(0, min(100, m.vehicle.SoC)))}
+	return v2.DCEVStatus{EVReady: m.Ready, EVErrorCode: v2.DCEVErrorCodeNOERROR, EVRESSSOC: int8(max(0, min(100, m.Vehicle.SoC)))}
 }

@@ -12,7 +12,7 @@ import (
 // powerStart asks for energy.
 type powerStart struct{ tuple uint8 }
 
-func (powerStart) patience(m *Machine) (message, whole time.Duration) { return m.timing.Long, 0 }
+func (powerStart) patience(m *Machine) (message, whole time.Duration) { return m.Timing.Long, 0 }
 
 func (s powerStart) request(m *Machine) v2.BodyElement {
 	return m.powerDelivery(v2.ChargeProgressStart, s.tuple)
@@ -26,7 +26,7 @@ func (s powerStart) handle(m *Machine, res v2.BodyElement) (state, time.Duration
 	if err := check(r.ResponseCode); err != nil {
 		return nil, 0, err
 	}
-	if m.cfg.DC {
+	if m.Cfg.DC {
 		return currentDemand(s), 0, nil
 	}
 	return chargingStatus(s), 0, nil
@@ -34,7 +34,7 @@ func (s powerStart) handle(m *Machine, res v2.BodyElement) (state, time.Duration
 
 func (m *Machine) powerDelivery(p v2.ChargeProgress, tuple uint8) v2.BodyElement {
 	req := &v2.PowerDeliveryReq{ChargeProgress: p, SAScheduleTupleID: tuple}
-	if m.cfg.DC {
+	if m.Cfg.DC {
 		req.DCEVPowerDeliveryParameter = exi.Some(v2.DCEVPowerDeliveryParameter{DCEVStatus: m.status(), ChargingComplete: p == v2.ChargeProgressStop})
 	}
 	return req
@@ -43,7 +43,7 @@ func (m *Machine) powerDelivery(p v2.ChargeProgress, tuple uint8) v2.BodyElement
 // powerStop ends the flow of energy. The vehicle has stopped drawing before.
 type powerStop struct{ tuple uint8 }
 
-func (powerStop) patience(m *Machine) (message, whole time.Duration) { return m.timing.Long, 0 }
+func (powerStop) patience(m *Machine) (message, whole time.Duration) { return m.Timing.Long, 0 }
 
 func (s powerStop) request(m *Machine) v2.BodyElement {
 	return m.powerDelivery(v2.ChargeProgressStop, s.tuple)
@@ -57,9 +57,9 @@ func (powerStop) handle(m *Machine, res v2.BodyElement) (state, time.Duration, e
 	if err := check(r.ResponseCode); err != nil {
 		return nil, 0, err
 	}
-	m.setRelays(false)
-	m.setPilot(false)
-	if m.cfg.DC {
+	m.SetRelays(false)
+	m.SetPilot(false)
+	if m.Cfg.DC {
 		return weldingDetection{}, 0, nil
 	}
 	return sessionStop{}, 0, nil
@@ -69,7 +69,7 @@ func (powerStop) handle(m *Machine, res v2.BodyElement) (state, time.Duration, e
 type chargingStatus struct{ tuple uint8 }
 
 func (chargingStatus) patience(m *Machine) (message, whole time.Duration) {
-	return m.timing.Message, 0
+	return m.Timing.Message, 0
 }
 
 func (chargingStatus) request(*Machine) v2.BodyElement { return &v2.ChargingStatusReq{} }
@@ -82,38 +82,38 @@ func (s chargingStatus) handle(m *Machine, res v2.BodyElement) (state, time.Dura
 	if err := check(r.ResponseCode); err != nil {
 		return nil, 0, err
 	}
-	m.stop = m.stop || r.ACEVSEStatus.EVSENotification == v2.EVSENotificationStopCharging
+	m.Stop = m.Stop || r.ACEVSEStatus.EVSENotification == v2.EVSENotificationStopCharging
 	if r.ACEVSEStatus.RCD {
 		return nil, 0, errors.New("the EVSE reports a residual current")
 	}
-	if m.stop {
-		m.setDraw(evcc.Draw{})
+	if m.Stop {
+		m.SetDraw(evcc.Draw{})
 		return powerStop(s), 0, nil
 	}
-	d := evcc.Draw{Amps: m.rated} // what was agreed holds where the response says nothing
+	d := evcc.Draw{Amps: m.Rated} // what was agreed holds where the response says nothing
 	if r.EVSEMaxCurrent.Present {
 		d.Amps = amps(r.EVSEMaxCurrent)
 	}
-	m.setDraw(d)
-	return s, m.timing.Loop, nil
+	m.SetDraw(d)
+	return s, m.Timing.Loop, nil
 }
 
 // currentDemand is the loop of DC charging: the vehicle asks, the EVSE gives at most that.
 type currentDemand struct{ tuple uint8 }
 
 func (currentDemand) patience(m *Machine) (message, whole time.Duration) {
-	return m.timing.CurrentDemand, 0
+	return m.Timing.CurrentDemand, 0
 }
 
 func (currentDemand) request(m *Machine) v2.BodyElement {
-	v := &m.vehicle
+	v := &m.Vehicle
 	target := v.MaxAmps
-	if m.stop {
+	if m.Stop {
 		target = 0
 	}
 	return &v2.CurrentDemandReq{DCEVStatus: m.status(), EVTargetCurrent: v2.Amps(target), EVTargetVoltage: v2.Volts(v.MaxVolts),
 		EVMaximumVoltageLimit: exi.Some(v2.Volts(v.MaxVolts)), EVMaximumCurrentLimit: exi.Some(v2.Amps(v.MaxAmps)),
-		EVMaximumPowerLimit: exi.Some(v2.Watts(v.MaxWatts)), ChargingComplete: m.stop}
+		EVMaximumPowerLimit: exi.Some(v2.Watts(v.MaxWatts)), ChargingComplete: m.Stop}
 }
 
 func (s currentDemand) handle(m *Machine, res v2.BodyElement) (state, time.Duration, error) {
@@ -129,13 +129,13 @@ func (s currentDemand) handle(m *Machine, res v2.BodyElement) (state, time.Durat
 	case v2.DCEVSEStatusCodeEVSEEmergencyShutdown, v2.DCEVSEStatusCodeEVSEMalfunction:
 		return nil, 0, errors.New("the EVSE reports " + st.EVSEStatusCode.String())
 	case v2.DCEVSEStatusCodeEVSEShutdown:
-		m.stop = true
+		m.Stop = true
 	}
-	m.stop = m.stop || st.EVSENotification == v2.EVSENotificationStopCharging
-	if m.stop && r.EVSEPresentCurrent.Float() < 5 {
-		m.setDraw(evcc.Draw{})
+	m.Stop = m.Stop || st.EVSENotification == v2.EVSENotificationStopCharging
+	if m.Stop && r.EVSEPresentCurrent.Float() < 5 {
+		m.SetDraw(evcc.Draw{})
 		return powerStop(s), 0, nil
 	}
-	m.setDraw(evcc.Draw{Amps: amps(r.EVSEMaximumCurrentLimit), Watts: watts(r.EVSEMaximumPowerLimit)})
-	return s, m.timing.Loop, nil
+	m.SetDraw(evcc.Draw{Amps: amps(r.EVSEMaximumCurrentLimit), Watts: watts(r.EVSEMaximumPowerLimit)})
+	return s, m.Timing.Loop, nil
 }

@@ -5,6 +5,7 @@ import (
 	"math"
 	"time"
 
+	"github.com/voltyard/voltyard/protocols/iso15118/evcc/base"
 	"github.com/voltyard/voltyard/protocols/iso15118/v2"
 )
 
@@ -12,7 +13,7 @@ import (
 type cableCheck struct{ tuple uint8 }
 
 func (cableCheck) patience(m *Machine) (message, whole time.Duration) {
-	return m.timing.Message, m.timing.CableCheck
+	return m.Timing.Message, m.Timing.CableCheck
 }
 
 func (cableCheck) request(m *Machine) v2.BodyElement {
@@ -28,7 +29,7 @@ func (s cableCheck) handle(m *Machine, res v2.BodyElement) (state, time.Duration
 		return nil, 0, err
 	}
 	if r.EVSEProcessing != v2.EVSEProcessingFinished {
-		return s, m.timing.Poll, nil
+		return s, m.Timing.Poll, nil
 	}
 	if iso, ok := r.DCEVSEStatus.EVSEIsolationStatus.Get(); ok && iso == v2.IsolationLevelFault {
 		return nil, 0, errors.New("the EVSE found an insulation fault")
@@ -36,18 +37,15 @@ func (s cableCheck) handle(m *Machine, res v2.BodyElement) (state, time.Duration
 	return preCharge(s), 0, nil
 }
 
-// closeEnough is how far the EVSE's voltage may be from the battery's when the relays close, V.
-const closeEnough = 20
-
 // preCharge waits until the EVSE's voltage matches the battery's, then closes the relays.
 type preCharge struct{ tuple uint8 }
 
 func (preCharge) patience(m *Machine) (message, whole time.Duration) {
-	return m.timing.Message, m.timing.PreCharge
+	return m.Timing.Message, m.Timing.PreCharge
 }
 
 func (preCharge) request(m *Machine) v2.BodyElement {
-	return &v2.PreChargeReq{DCEVStatus: m.status(), EVTargetVoltage: v2.Volts(m.vehicle.Battery), EVTargetCurrent: v2.Amps(1)}
+	return &v2.PreChargeReq{DCEVStatus: m.status(), EVTargetVoltage: v2.Volts(m.Vehicle.Battery), EVTargetCurrent: v2.Amps(1)}
 }
 
 func (s preCharge) handle(m *Machine, res v2.BodyElement) (state, time.Duration, error) {
@@ -58,9 +56,9 @@ func (s preCharge) handle(m *Machine, res v2.BodyElement) (state, time.Duration,
 	if err := check(r.ResponseCode); err != nil {
 		return nil, 0, err
 	}
-	if math.Abs(r.EVSEPresentVoltage.Float()-float64(m.vehicle.Battery)) > closeEnough {
-		return s, m.timing.Poll / 2, nil
+	if math.Abs(r.EVSEPresentVoltage.Float()-float64(m.Vehicle.Battery)) > float64(base.CloseEnough) {
+		return s, m.Timing.Poll / 2, nil
 	}
-	m.setRelays(true)
+	m.SetRelays(true)
 	return powerStart(s), 0, nil
 }

@@ -12,14 +12,14 @@ import (
 type usual struct{}
 
 func (usual) patience(m *Machine) (message, whole time.Duration) {
-	return m.timing.Message, m.timing.Ongoing
+	return m.Timing.Message, m.Timing.Ongoing
 }
 
 // sessionSetup introduces the vehicle.
 type sessionSetup struct{ usual }
 
 func (sessionSetup) request(m *Machine) v2.BodyElement {
-	return &v2.SessionSetupReq{EVCCID: exi.MakeShortBytes(m.cfg.EVCCID[:])}
+	return &v2.SessionSetupReq{EVCCID: exi.MakeShortBytes(m.Cfg.EVCCID[:])}
 }
 
 func (sessionSetup) handle(m *Machine, res v2.BodyElement) (state, time.Duration, error) {
@@ -63,9 +63,9 @@ func (serviceDiscovery) handle(m *Machine, res v2.BodyElement) (state, time.Dura
 
 func (m *Machine) transferMode() v2.EnergyTransferMode {
 	switch {
-	case m.cfg.DC:
+	case m.Cfg.DC:
 		return v2.EnergyTransferModeDCExtended
-	case m.cfg.Phases == 1:
+	case m.Cfg.Phases == 1:
 		return v2.EnergyTransferModeACSinglePhaseCore
 	}
 	return v2.EnergyTransferModeACThreePhaseCore
@@ -94,7 +94,7 @@ func (paymentServiceSelection) handle(_ *Machine, res v2.BodyElement) (state, ti
 type authorization struct{}
 
 func (authorization) patience(m *Machine) (message, whole time.Duration) {
-	return m.timing.Message, m.timing.AuthEIM
+	return m.Timing.Message, m.Timing.AuthEIM
 }
 
 func (authorization) request(*Machine) v2.BodyElement { return &v2.AuthorizationReq{} }
@@ -110,8 +110,8 @@ func (s authorization) handle(m *Machine, res v2.BodyElement) (state, time.Durat
 	if r.EVSEProcessing == v2.EVSEProcessingFinished {
 		return chargeParameterDiscovery{}, 0, nil
 	}
-	if m.stop {
+	if m.Stop {
 		return sessionStop{}, 0, nil
 	}
-	return s, m.timing.Poll, nil
+	return s, m.Timing.Poll, nil
 }

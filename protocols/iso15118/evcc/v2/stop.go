@@ -38,7 +38,7 @@ func (sessionStop) handle(m *Machine, res v2.BodyElement) (state, time.Duration,
 	if err := check(r.ResponseCode); err != nil {
 		return nil, 0, err
 	}
-	m.finish()
+	m.Finish()
 	return nil, 0, nil
 }
 

@@ -6,29 +6,41 @@ package handshake
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/voltyard/voltyard/protocols/exi"
 	"github.com/voltyard/voltyard/protocols/iso15118/appproto"
 	"github.com/voltyard/voltyard/protocols/iso15118/secc"
+	seccdin "github.com/voltyard/voltyard/protocols/iso15118/secc/din"
 	secc2 "github.com/voltyard/voltyard/protocols/iso15118/secc/v2"
 )
 
 // Namespaces of the protocols that are served.
 const (
-	NamespaceV2 = "urn:iso:15118:2:2013:MsgDef"
+	NamespaceDIN = "urn:din:70121:2012:MsgDef"
+	NamespaceV2  = "urn:iso:15118:2:2013:MsgDef"
 )
 
 // supported is a protocol that is served.
 type supported struct {
+	name         string // as in secc.Config.Without
 	namespace    string
 	major, minor uint32
+	dc           bool // DC only
 	begin        func(m *Machine, now time.Time, out []secc.Effect) (secc.Machine, []secc.Effect)
 }
 
 var protocols = []supported{
-	{NamespaceV2, 2, 0, func(m *Machine, now time.Time, out []secc.Effect) (secc.Machine, []secc.Effect) {
+	{"din70121", NamespaceDIN, 2, 0, true, func(m *Machine, now time.Time, out []secc.Effect) (secc.Machine, []secc.Effect) {
+		next := seccdin.New(m.cfg, m.start, m.present, now)
+		return next, next.Begin(out)
+	}},
+	{"iso15118-2", NamespaceV2, 2, 0, false, func(m *Machine, now time.Time, out []secc.Effect) (secc.Machine, []secc.Effect) {
 		next := secc2.New(m.cfg, m.start, m.present, now)
+		for _, ev := range m.early {
+			out = next.Step(now, ev, out)
+		}
 		return next, next.Begin(out)
 	}},
 }
@@ -39,6 +51,7 @@ type Machine struct {
 	timing  secc.Timing
 	start   secc.Started
 	present secc.Present
+	early   []secc.Event // for the machine that is yet to come
 	next    secc.Machine
 	began   time.Time
 	ended   bool
@@ -63,6 +76,8 @@ func (m *Machine) Step(now time.Time, ev secc.Event, out []secc.Effect) []secc.E
 		out = append(out, secc.SetDeadline{At: now.Add(m.timing.Setup)}, secc.Progress{Stage: secc.StageSetup})
 	case secc.Present:
 		m.present = ev
+	case secc.Plan:
+		m.early = []secc.Event{ev}
 	case secc.Received:
 		out = m.negotiate(now, ev, out)
 	case secc.Deadline:
@@ -92,7 +107,7 @@ func (m *Machine) negotiate(now time.Time, ev secc.Received, out []secc.Effect) 
 	if !ok {
 		return m.end(out, secc.ClassSequence, fmt.Sprintf("%T where a request is due", msg))
 	}
-	proto, offer, code := choose(req.AppProtocol)
+	proto, offer, code := m.choose(req.AppProtocol)
 	res := &appproto.SupportedAppProtocolRes{ResponseCode: code}
 	if proto != nil {
 		res.SchemaID = exi.Some(offer.SchemaID)
@@ -110,13 +125,17 @@ func (m *Machine) negotiate(now time.Time, ev secc.Received, out []secc.Effect) 
 }
 
 // choose takes, among what is served, what the vehicle likes best: priority 1 is the highest ([V2G2-170]). The major version
-// must agree; another minor version is a deviation that both sides tolerate ([V2G2-172]).
-func choose(offers []appproto.AppProtocol) (*supported, appproto.AppProtocol, appproto.ResponseCode) {
+// must agree; another minor version is a deviation that both sides tolerate ([V2G2-172]). Namespaces that nobody here knows,
+// such as a manufacturer's own, are passed over.
+func (m *Machine) choose(offers []appproto.AppProtocol) (*supported, appproto.AppProtocol, appproto.ResponseCode) {
 	var best *supported
 	var offer appproto.AppProtocol
 	for _, o := range offers {
 		for i := range protocols {
 			p := &protocols[i]
+			if p.dc && !m.cfg.DC || slices.Contains(m.cfg.Without, p.name) {
+				continue
+			}
 			if o.ProtocolNamespace == p.namespace && o.VersionNumberMajor == p.major && (best == nil || o.Priority < offer.Priority) {
 				best, offer = p, o
 			}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/voltyard/voltyard/hal/si"
 	"github.com/voltyard/voltyard/protocols/iso15118/evcc"
+	evccdin "github.com/voltyard/voltyard/protocols/iso15118/evcc/din"
 	evcc2 "github.com/voltyard/voltyard/protocols/iso15118/evcc/v2"
 	"github.com/voltyard/voltyard/protocols/iso15118/secc"
 )
@@ -36,12 +37,20 @@ type world struct {
 	authAfter    time.Duration
 	authAt       time.Time
 	stages       []secc.Stage
+	protocol     string
 	needs        secc.Needs
 	drawn        []si.Amps
 	each         func(w *world)
 }
 
 var epoch = time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
+
+// newDIN is a world with a DC vehicle that speaks DIN 70121.
+func newDIN(t *testing.T) *world {
+	w := newWorld(t, true)
+	w.evcc = evccdin.New(evcc.Config{EVCCID: [6]byte{2, 0, 0, 0, 0, 1}, DC: true})
+	return w
+}
 
 func newWorld(t *testing.T, dc bool) *world {
 	w := &world{t: t, now: epoch, dc: dc, authAfter: time.Second}
@@ -139,7 +148,7 @@ func (w *world) feedEVSE(ev secc.Event) {
 		case secc.DC:
 			w.dcSet = e
 		case secc.Progress:
-			w.stages = append(w.stages, e.Stage)
+			w.stages, w.protocol = append(w.stages, e.Stage), e.Protocol
 		case secc.Needs:
 			w.needs = e
 		case secc.End:
@@ -212,7 +221,15 @@ func TestACSessionFollowsTheGrantAndEndsWhenTheVehicleIsDone(t *testing.T) {
 }
 
 func TestDCSession(t *testing.T) {
-	w := newWorld(t, true)
+	for name, make := range map[string]func(*testing.T) *world{
+		"din70121":   newDIN,
+		"iso15118-2": func(t *testing.T) *world { return newWorld(t, true) },
+	} {
+		t.Run(name, func(t *testing.T) { dcSession(t, make(t), name+"-dc") })
+	}
+}
+
+func dcSession(t *testing.T, w *world, protocol string) {
 	w.each = func(w *world) {
 		if w.now.Sub(epoch) > 20*time.Second {
 			w.vehicle.Done = true
@@ -231,11 +248,13 @@ func TestDCSession(t *testing.T) {
 	if w.needs.SoC != 30 || w.needs.Capacity != 60000 {
 		t.Errorf("needs %+v", w.needs)
 	}
+	if w.protocol != protocol {
+		t.Errorf("protocol %s", w.protocol)
+	}
 }
 
 func TestEVSEStopEndsTheSessionInGoodOrder(t *testing.T) {
-	for _, dc := range []bool{false, true} {
-		w := newWorld(t, dc)
+	for _, w := range []*world{newWorld(t, false), newWorld(t, true), newDIN(t)} {
 		w.each = func(w *world) {
 			if w.now.Sub(epoch) > 10*time.Second {
 				w.present.Stop = true
@@ -243,6 +262,25 @@ func TestEVSEStopEndsTheSessionInGoodOrder(t *testing.T) {
 		}
 		w.run(time.Minute)
 		w.mustEndWell()
+	}
+}
+
+func TestEmergencyOpensAtOnceAndTheVehicleHearsOfIt(t *testing.T) {
+	for _, w := range []*world{newDIN(t)} {
+		w.each = func(w *world) {
+			if w.now.Sub(epoch) > 10*time.Second && !w.present.Emergency {
+				w.present.Emergency, w.present.Ready = true, false
+				w.feedEVSE(w.present)
+				if w.contactor || w.dcSet.Mode != secc.DCOff {
+					t.Error("not open at once")
+				}
+			}
+		}
+		w.run(time.Minute)
+		w.mustEndWell()
+		if w.now.Sub(epoch) > 12*time.Second {
+			t.Errorf("it took until %v", w.now.Sub(epoch))
+		}
 	}
 }
 

@@ -19,16 +19,16 @@ func (waitAuthorization) accepts(req v2.BodyElement) bool {
 
 func (s waitAuthorization) handle(m *Machine, req v2.BodyElement) (v2.BodyElement, state) {
 	if s.since.IsZero() {
-		s.since = m.now
+		s.since = m.Now
 	}
 	switch m.auth {
 	case authNone:
 		m.auth = authAsked
-		m.out = append(m.out, secc.Authorize{})
+		m.Out = append(m.Out, secc.Authorize{})
 	case authYes:
 		return &v2.AuthorizationRes{ResponseCode: v2.ResponseCodeOK, EVSEProcessing: v2.EVSEProcessingFinished}, waitChargeParameterDiscovery{}
 	}
-	if m.now.Sub(s.since) > m.timing.AuthEIM || m.present.Stop {
+	if m.Now.Sub(s.since) > m.Timing.AuthEIM || m.Present.Stop {
 		return m.fail(req, v2.ResponseCodeFailed, secc.ClassAuth, "nobody authorised the charging in time")
 	}
 	return &v2.AuthorizationRes{ResponseCode: v2.ResponseCodeOK, EVSEProcessing: v2.EVSEProcessingOngoingWaitingForCustomerInteraction}, s

@@ -24,10 +24,10 @@ func (s waitChargingStatus) handle(m *Machine, req v2.BodyElement) (v2.BodyEleme
 	case *v2.MeteringReceiptReq: // none was asked for; harmless
 		return &v2.MeteringReceiptRes{ResponseCode: v2.ResponseCodeOK, EVSEStatus: m.status()}, s
 	}
-	if !m.present.Ready {
+	if !m.Present.Ready {
 		return m.fail(req, v2.ResponseCodeFailed, secc.ClassHardware, "the EVSE failed while charging")
 	}
-	return &v2.ChargingStatusRes{ResponseCode: v2.ResponseCodeOK, EVSEID: m.cfg.EVSEID, SAScheduleTupleID: tupleID,
-		EVSEMaxCurrent: exi.Some(v2.Amps(m.present.MaxAmps)), MeterInfo: exi.Some(m.meter()), ReceiptRequired: exi.Some(false),
+	return &v2.ChargingStatusRes{ResponseCode: v2.ResponseCodeOK, EVSEID: m.Cfg.EVSEID, SAScheduleTupleID: tupleID,
+		EVSEMaxCurrent: exi.Some(v2.Amps(m.Present.MaxAmps)), MeterInfo: exi.Some(m.meter()), ReceiptRequired: exi.Some(false),
 		ACEVSEStatus: m.acStatus()}, s
 }

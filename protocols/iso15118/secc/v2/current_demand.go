@@ -27,10 +27,10 @@ func (s waitCurrentDemand) handle(m *Machine, req v2.BodyElement) (v2.BodyElemen
 		return &v2.MeteringReceiptRes{ResponseCode: v2.ResponseCodeOK, EVSEStatus: m.status()}, s
 	}
 	r := req.(*v2.CurrentDemandReq)
-	if !m.present.Ready {
+	if !m.Present.Ready {
 		return m.fail(req, v2.ResponseCodeFailed, secc.ClassHardware, "the EVSE failed while charging")
 	}
-	n := m.needs
+	n := m.Needs
 	n.SoC = si.Percent(r.DCEVStatus.EVRESSSOC)
 	if v, ok := r.EVMaximumCurrentLimit.Get(); ok {
 		n.MaxAmps = si.Amps(v.Float())
@@ -38,15 +38,15 @@ func (s waitCurrentDemand) handle(m *Machine, req v2.BodyElement) (v2.BodyElemen
 	if v, ok := r.EVMaximumPowerLimit.Get(); ok {
 		n.MaxWatts = si.Watts(v.Float())
 	}
-	m.tellNeeds(n)
+	m.TellNeeds(n)
 	target, amps := si.Volts(r.EVTargetVoltage.Float()), si.Amps(r.EVTargetCurrent.Float())
-	m.demand(target, amps)
-	p := &m.present
+	m.Demand(target, amps)
+	p := &m.Present
 	return &v2.CurrentDemandRes{ResponseCode: v2.ResponseCodeOK, DCEVSEStatus: m.dcStatus(),
 		EVSEPresentVoltage: v2.Volts(p.Volts), EVSEPresentCurrent: v2.Amps(p.Amps),
 		EVSECurrentLimitAchieved: amps >= p.MaxAmps, EVSEVoltageLimitAchieved: target >= p.MaxVolts,
 		EVSEPowerLimitAchieved:  amps.Times(max(p.Volts, 1)) >= p.MaxWatts,
 		EVSEMaximumVoltageLimit: exi.Some(v2.Volts(p.MaxVolts)), EVSEMaximumCurrentLimit: exi.Some(v2.Amps(p.MaxAmps)),
 		EVSEMaximumPowerLimit: exi.Some(v2.Watts(p.MaxWatts)),
-		EVSEID:                m.cfg.EVSEID, SAScheduleTupleID: tupleID, MeterInfo: exi.Some(m.meter()), ReceiptRequired: exi.Some(false)}, s
+		EVSEID:                m.Cfg.EVSEID, SAScheduleTupleID: tupleID, MeterInfo: exi.Some(m.meter()), ReceiptRequired: exi.Some(false)}, s
 }

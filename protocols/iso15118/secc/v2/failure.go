@@ -9,7 +9,7 @@ import (
 func (m *Machine) failure(req v2.BodyElement, code v2.ResponseCode) v2.BodyElement {
 	switch req := req.(type) {
 	case *v2.SessionSetupReq:
-		return &v2.SessionSetupRes{ResponseCode: code, EVSEID: m.cfg.EVSEID}
+		return &v2.SessionSetupRes{ResponseCode: code, EVSEID: m.Cfg.EVSEID}
 	case *v2.ServiceDiscoveryReq:
 		return &v2.ServiceDiscoveryRes{ResponseCode: code, PaymentOptionList: v2.PaymentOptionList{PaymentOption: []v2.PaymentOption{v2.PaymentOptionExternalPayment}},
 			ChargeService: m.chargeService()}
@@ -18,7 +18,7 @@ func (m *Machine) failure(req v2.BodyElement, code v2.ResponseCode) v2.BodyEleme
 	case *v2.PaymentServiceSelectionReq:
 		return &v2.PaymentServiceSelectionRes{ResponseCode: code}
 	case *v2.PaymentDetailsReq:
-		return &v2.PaymentDetailsRes{ResponseCode: code, GenChallenge: make([]byte, 16), EVSETimeStamp: m.now.Unix()}
+		return &v2.PaymentDetailsRes{ResponseCode: code, GenChallenge: make([]byte, 16), EVSETimeStamp: m.Now.Unix()}
 	case *v2.AuthorizationReq:
 		return &v2.AuthorizationRes{ResponseCode: code, EVSEProcessing: v2.EVSEProcessingFinished}
 	case *v2.ChargeParameterDiscoveryReq:
@@ -26,18 +26,18 @@ func (m *Machine) failure(req v2.BodyElement, code v2.ResponseCode) v2.BodyEleme
 	case *v2.CableCheckReq:
 		return &v2.CableCheckRes{ResponseCode: code, DCEVSEStatus: m.dcStatus(), EVSEProcessing: v2.EVSEProcessingFinished}
 	case *v2.PreChargeReq:
-		return &v2.PreChargeRes{ResponseCode: code, DCEVSEStatus: m.dcStatus(), EVSEPresentVoltage: v2.Volts(m.present.Volts)}
+		return &v2.PreChargeRes{ResponseCode: code, DCEVSEStatus: m.dcStatus(), EVSEPresentVoltage: v2.Volts(m.Present.Volts)}
 	case *v2.PowerDeliveryReq:
 		return &v2.PowerDeliveryRes{ResponseCode: code, EVSEStatus: m.status()}
 	case *v2.ChargingStatusReq:
-		return &v2.ChargingStatusRes{ResponseCode: code, EVSEID: m.cfg.EVSEID, SAScheduleTupleID: tupleID, ACEVSEStatus: m.acStatus()}
+		return &v2.ChargingStatusRes{ResponseCode: code, EVSEID: m.Cfg.EVSEID, SAScheduleTupleID: tupleID, ACEVSEStatus: m.acStatus()}
 	case *v2.CurrentDemandReq:
-		return &v2.CurrentDemandRes{ResponseCode: code, DCEVSEStatus: m.dcStatus(), EVSEID: m.cfg.EVSEID, SAScheduleTupleID: tupleID,
-			EVSEPresentVoltage: v2.Volts(m.present.Volts), EVSEPresentCurrent: v2.Amps(m.present.Amps)}
+		return &v2.CurrentDemandRes{ResponseCode: code, DCEVSEStatus: m.dcStatus(), EVSEID: m.Cfg.EVSEID, SAScheduleTupleID: tupleID,
+			EVSEPresentVoltage: v2.Volts(m.Present.Volts), EVSEPresentCurrent: v2.Amps(m.Present.Amps)}
 	case *v2.MeteringReceiptReq:
 		return &v2.MeteringReceiptRes{ResponseCode: code, EVSEStatus: m.status()}
 	case *v2.WeldingDetectionReq:
-		return &v2.WeldingDetectionRes{ResponseCode: code, DCEVSEStatus: m.dcStatus(), EVSEPresentVoltage: v2.Volts(m.present.Volts)}
+		return &v2.WeldingDetectionRes{ResponseCode: code, DCEVSEStatus: m.dcStatus(), EVSEPresentVoltage: v2.Volts(m.Present.Volts)}
 	case *v2.SessionStopReq:
 		return &v2.SessionStopRes{ResponseCode: code}
 	case *v2.CertificateInstallationReq:

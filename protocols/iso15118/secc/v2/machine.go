@@ -1,43 +1,28 @@
 package v2
 
 import (
-	"encoding/hex"
 	"fmt"
-	"strings"
 	"time"
 
-	"github.com/voltyard/voltyard/hal/si"
 	"github.com/voltyard/voltyard/protocols/exi"
 	"github.com/voltyard/voltyard/protocols/iso15118/secc"
+	"github.com/voltyard/voltyard/protocols/iso15118/secc/base"
 	"github.com/voltyard/voltyard/protocols/iso15118/v2"
 )
 
 // Machine is one session with one vehicle.
 type Machine struct {
-	cfg     secc.Config
-	timing  secc.Timing
+	base.Base
 	session exi.ShortBytes
 	resume  *secc.Paused
 	tls     bool
 
 	state   state
 	wait    *waiting // a response that waits for something
-	present secc.Present
-	stage   secc.Stage
-	evccid  string
 	mode    v2.EnergyTransferMode
-	needs   secc.Needs
 	auth    authState
-	stopAt  time.Time // since when the vehicle is asked to stop
-	closed  bool      // the contactor was asked to close
-	dc      secc.DC
 	began   time.Time // of the running cable check or pre-charge
 	offered schedule
-	ended   bool
-
-	deadline time.Time
-	now      time.Time
-	out      []secc.Effect
 }
 
 type authState uint8
@@ -65,32 +50,25 @@ type waiting struct {
 
 // New makes the machine of a session that has agreed on ISO 15118-2. now is when the vehicle connected.
 func New(cfg secc.Config, start secc.Started, present secc.Present, now time.Time) *Machine {
-	m := &Machine{cfg: cfg, timing: cfg.Timing.Filled(), resume: start.Resume, tls: start.TLS,
-		session: exi.MakeShortBytes(start.SessionID[:]), present: present, state: waitSessionSetup{}, stage: secc.StageSetup}
-	m.needs.SoC = -1
-	m.deadline = now.Add(m.timing.Setup)
-	return m
-}
-
-// Begin appends the effects of the start: the first deadline.
-func (m *Machine) Begin(out []secc.Effect) []secc.Effect {
-	return append(out, secc.SetDeadline{At: m.deadline})
+	protocol := "iso15118-2-ac"
+	if cfg.DC {
+		protocol = "iso15118-2-dc"
+	}
+	return &Machine{Base: base.New(cfg, protocol, present, now), resume: start.Resume, tls: start.TLS,
+		session: exi.MakeShortBytes(start.SessionID[:]), state: waitSessionSetup{}}
 }
 
 // Step handles one event.
 func (m *Machine) Step(now time.Time, ev secc.Event, out []secc.Effect) []secc.Effect {
-	if m.ended {
+	if m.Ended {
 		return out
 	}
-	m.now, m.out = now, out
+	m.Now, m.Out = now, out
 	switch ev := ev.(type) {
 	case secc.Received:
 		m.receive(ev)
 	case secc.Present:
-		m.present = ev
-		if m.present.Stop && m.stopAt.IsZero() {
-			m.stopAt = now
-		}
+		m.Present = ev
 		m.resolve()
 	case secc.Authorized:
 		m.auth = authNo
@@ -100,20 +78,20 @@ func (m *Machine) Step(now time.Time, ev secc.Event, out []secc.Effect) []secc.E
 	case secc.Deadline:
 		m.late()
 	case secc.Gone:
-		m.end(secc.ClassConnection, "the vehicle closed the connection in "+string(m.stage))
+		m.End(secc.ClassConnection, "the vehicle closed the connection in "+string(m.Stage))
 	}
-	out, m.out = m.out, nil
+	out, m.Out = m.Out, nil
 	return out
 }
 
 func (m *Machine) receive(ev secc.Received) {
 	if ev.Payload != secc.PayloadEXI {
-		m.end(secc.ClassEXI, fmt.Sprintf("payload type %#04x in an ISO 15118-2 session", ev.Payload))
+		m.End(secc.ClassEXI, fmt.Sprintf("payload type %#04x in an ISO 15118-2 session", ev.Payload))
 		return
 	}
 	msg, err := v2.Decode(ev.EXI)
 	if err != nil {
-		m.end(secc.ClassEXI, err.Error())
+		m.End(secc.ClassEXI, err.Error())
 		return
 	}
 	req := msg.Body.BodyElement
@@ -156,25 +134,25 @@ func (m *Machine) sameSession(id exi.ShortBytes) bool {
 func (m *Machine) mayStop(req v2.BodyElement) bool {
 	_, stop := req.(*v2.SessionStopReq)
 	_, first := m.state.(waitSessionSetup)
-	return stop && !first && !m.closed
+	return stop && !first && !m.Closed
 }
 
 // respond sends a response and goes on, unless the handler waits.
 func (m *Machine) respond(res v2.BodyElement, next state) {
 	if res == nil {
 		if m.wait != nil {
-			m.setDeadline(m.wait.until)
+			m.SetDeadline(m.wait.until)
 			m.resolve()
 		}
 		return
 	}
 	m.wait = nil
 	m.send(res)
-	if m.ended {
+	if m.Ended {
 		return
 	}
 	m.state = next
-	m.setDeadline(m.now.Add(m.timing.Sequence))
+	m.SetDeadline(m.Now.Add(m.Timing.Sequence))
 }
 
 // resolve looks whether what a response waits for has come.
@@ -188,15 +166,15 @@ func (m *Machine) resolve() {
 
 // late is called when the deadline has passed.
 func (m *Machine) late() {
-	if m.deadline.IsZero() || m.now.Before(m.deadline) {
-		return // of an older deadline
+	if !m.Late() {
+		return
 	}
 	if w := m.wait; w != nil {
 		res, next := w.late(m)
 		m.respond(res, next)
 		return
 	}
-	m.end(secc.ClassTimeout, fmt.Sprintf("no request in time in %T", m.state))
+	m.End(secc.ClassTimeout, fmt.Sprintf("no request in time in %T", m.state))
 }
 
 // refuse answers a request with a failure code in the matching type of response, and ends the session.
@@ -204,7 +182,7 @@ func (m *Machine) refuse(req v2.BodyElement, code v2.ResponseCode, class secc.Cl
 	if res := m.failure(req, code); res != nil {
 		m.send(res)
 	}
-	m.end(class, why)
+	m.End(class, why)
 }
 
 // fail is refuse for handlers: it returns what they return.
@@ -217,75 +195,8 @@ func (m *Machine) send(res v2.BodyElement) {
 	msg := v2.V2GMessage{Header: v2.MessageHeader{SessionID: m.session}, Body: v2.Body{BodyElement: res}}
 	b, err := msg.AppendEXI(make([]byte, 0, 160))
 	if err != nil {
-		m.end(secc.ClassEXI, fmt.Sprintf("encode %T: %v", res, err))
+		m.End(secc.ClassEXI, fmt.Sprintf("encode %T: %v", res, err))
 		return
 	}
-	m.out = append(m.out, secc.Send{Payload: secc.PayloadEXI, EXI: b})
-}
-
-// end opens everything and closes the connection.
-func (m *Machine) end(class secc.Class, why string) {
-	if m.ended {
-		return
-	}
-	m.ended = true
-	m.wait = nil
-	m.moduleOff()
-	if m.closed {
-		m.contactor(false)
-	}
-	m.setDeadline(time.Time{})
-	m.out = append(m.out, secc.Progress{Protocol: m.protocol(), Stage: secc.StageStopped, EVCCID: m.evccid},
-		secc.End{OK: class == secc.ClassNone, Class: class, Why: why})
-}
-
-func (m *Machine) setDeadline(at time.Time) {
-	m.deadline = at
-	m.out = append(m.out, secc.SetDeadline{At: at})
-}
-
-func (m *Machine) contactor(close bool) {
-	m.closed = close
-	m.out = append(m.out, secc.Contactor{Close: close})
-}
-
-func (m *Machine) module(mode secc.DCMode, v si.Volts, a si.Amps) {
-	dc := secc.DC{Mode: mode, Volts: v, Amps: a}
-	if dc != m.dc {
-		m.dc = dc
-		m.out = append(m.out, dc)
-	}
-}
-
-func (m *Machine) moduleOff() {
-	if m.dc.Mode != secc.DCOff {
-		m.module(secc.DCOff, 0, 0)
-	}
-}
-
-func (m *Machine) enter(stage secc.Stage) {
-	if m.stage != stage {
-		m.stage = stage
-		m.out = append(m.out, secc.Progress{Protocol: m.protocol(), Stage: stage, EVCCID: m.evccid})
-	}
-}
-
-func (m *Machine) protocol() string {
-	if m.cfg.DC {
-		return "iso15118-2-dc"
-	}
-	return "iso15118-2-ac"
-}
-
-func (m *Machine) setVehicle(id exi.ShortBytes) {
-	m.evccid = strings.ToUpper(hex.EncodeToString(id.Bytes()))
-	m.out = append(m.out, secc.Progress{Protocol: m.protocol(), Stage: m.stage, EVCCID: m.evccid})
-}
-
-// tellNeeds reports the vehicle's needs when they have changed.
-func (m *Machine) tellNeeds(n secc.Needs) {
-	if n != m.needs {
-		m.needs = n
-		m.out = append(m.out, n)
-	}
+	m.Out = append(m.Out, secc.Send{Payload: secc.PayloadEXI, EXI: b})
 }

@@ -19,15 +19,15 @@ func (waitChargeParameterDiscovery) accepts(req v2.BodyElement) bool {
 
 func (waitChargeParameterDiscovery) handle(m *Machine, req v2.BodyElement) (v2.BodyElement, state) {
 	r := req.(*v2.ChargeParameterDiscoveryReq)
-	m.enter(secc.StageParams)
+	m.Enter(secc.StageParams)
 	if !m.offers(r.RequestedEnergyTransferMode) {
 		return m.fail(req, v2.ResponseCodeFailedWrongEnergyTransferMode, secc.ClassParameter, "transfer mode "+r.RequestedEnergyTransferMode.String()+" is not offered")
 	}
-	n := m.needs
+	n := m.Needs
 	var next state
 	switch p := r.EVChargeParameter.(type) {
 	case *v2.ACEVChargeParameter:
-		if m.cfg.DC {
+		if m.Cfg.DC {
 			return m.fail(req, v2.ResponseCodeFailedWrongChargeParameter, secc.ClassParameter, "AC parameters at a DC EVSE")
 		}
 		n.MinAmps, n.MaxAmps = si.Amps(p.EVMinCurrent.Float()), si.Amps(p.EVMaxCurrent.Float())
@@ -41,14 +41,14 @@ func (waitChargeParameterDiscovery) handle(m *Machine, req v2.BodyElement) (v2.B
 		}
 		next = waitPowerDeliveryStart{}
 	case *v2.DCEVChargeParameter:
-		if !m.cfg.DC {
+		if !m.Cfg.DC {
 			return m.fail(req, v2.ResponseCodeFailedWrongChargeParameter, secc.ClassParameter, "DC parameters at an AC EVSE")
 		}
 		n.MaxAmps, n.MaxVolts = si.Amps(p.EVMaximumCurrentLimit.Float()), si.Volts(p.EVMaximumVoltageLimit.Float())
 		n.MaxWatts = si.Watts(p.EVMaximumPowerLimit.Value.Float())
 		n.Capacity, n.Energy = si.WattHours(p.EVEnergyCapacity.Value.Float()), si.WattHours(p.EVEnergyRequest.Value.Float())
 		n.SoC, n.Departure = si.Percent(p.DCEVStatus.EVRESSSOC), seconds(p.DepartureTime)
-		if n.MaxAmps <= 0 || n.MaxVolts <= 0 || n.MaxVolts < m.present.MinVolts {
+		if n.MaxAmps <= 0 || n.MaxVolts <= 0 || n.MaxVolts < m.Present.MinVolts {
 			return m.fail(req, v2.ResponseCodeFailedWrongChargeParameter, secc.ClassParameter, "the vehicle's limits make no sense at this EVSE")
 		}
 		next = waitCableCheck{}
@@ -56,7 +56,7 @@ func (waitChargeParameterDiscovery) handle(m *Machine, req v2.BodyElement) (v2.B
 		return m.fail(req, v2.ResponseCodeFailedWrongChargeParameter, secc.ClassParameter, "no charge parameter")
 	}
 	m.mode = r.RequestedEnergyTransferMode
-	m.tellNeeds(n)
+	m.TellNeeds(n)
 	m.offered = m.makeSchedule(n.Departure)
 	return &v2.ChargeParameterDiscoveryRes{ResponseCode: v2.ResponseCodeOK, EVSEProcessing: v2.EVSEProcessingFinished,
 		SAScheduleList: exi.Some(m.offered.list()), EVSEChargeParameter: m.chargeParameter()}, next
@@ -76,11 +76,11 @@ func (m *Machine) offers(mode v2.EnergyTransferMode) bool {
 // chargeParameter is what the EVSE can do. The grant of the moment is not in it: it may be a pause, which a vehicle would
 // take for an EVSE that cannot charge. The loops tell the grant.
 func (m *Machine) chargeParameter() v2.EVSEChargeParameter {
-	p := &m.present
-	if m.cfg.DC {
+	p := &m.Present
+	if m.Cfg.DC {
 		return &v2.DCEVSEChargeParameter{DCEVSEStatus: m.dcStatus(),
 			EVSEMaximumCurrentLimit: v2.Amps(p.RatedAmps), EVSEMaximumPowerLimit: v2.Watts(p.RatedWatts), EVSEMaximumVoltageLimit: v2.Volts(p.MaxVolts),
 			EVSEMinimumCurrentLimit: v2.Amps(p.MinAmps), EVSEMinimumVoltageLimit: v2.Volts(p.MinVolts), EVSEPeakCurrentRipple: v2.Amps(1)}
 	}
-	return &v2.ACEVSEChargeParameter{ACEVSEStatus: m.acStatus(), EVSENominalVoltage: v2.Volts(m.cfg.Volts), EVSEMaxCurrent: v2.Amps(p.RatedAmps)}
+	return &v2.ACEVSEChargeParameter{ACEVSEStatus: m.acStatus(), EVSENominalVoltage: v2.Volts(m.Cfg.Volts), EVSEMaxCurrent: v2.Amps(p.RatedAmps)}
 }

@@ -1,7 +1,6 @@
 package v2
 
 import (
-	"github.com/voltyard/voltyard/hal/si"
 	"github.com/voltyard/voltyard/protocols/iso15118/secc"
 	"github.com/voltyard/voltyard/protocols/iso15118/v2"
 )
@@ -26,25 +25,25 @@ func (waitPowerDeliveryStart) handle(m *Machine, req v2.BodyElement) (v2.BodyEle
 		return m.fail(req, v2.ResponseCodeFailedTariffSelectionInvalid, secc.ClassParameter, "a schedule that was not offered")
 	case r.ChargingProfile.Present && !m.offered.fits(r.ChargingProfile.Value):
 		return m.fail(req, v2.ResponseCodeFailedChargingProfileInvalid, secc.ClassParameter, "the charging profile exceeds the schedule")
-	case !m.present.Ready:
+	case !m.Present.Ready:
 		return m.fail(req, v2.ResponseCodeFailedPowerDeliveryNotApplied, secc.ClassHardware, "the EVSE is not ready")
 	}
-	m.contactor(true)
+	m.Contactor(true)
 	m.wait = &waiting{
-		until: m.now.Add(m.timing.Contactor),
+		until: m.Now.Add(m.Timing.Contactor),
 		done: func(m *Machine) (v2.BodyElement, state) {
-			if !m.present.Closed {
+			if !m.Present.Closed {
 				return nil, nil
 			}
-			m.enter(secc.StageCharging)
-			if m.cfg.DC {
+			m.Enter(secc.StageCharging)
+			if m.Cfg.DC {
 				return &v2.PowerDeliveryRes{ResponseCode: v2.ResponseCodeOK, EVSEStatus: m.status()}, waitCurrentDemand{}
 			}
 			return &v2.PowerDeliveryRes{ResponseCode: v2.ResponseCodeOK, EVSEStatus: m.status()}, waitChargingStatus{}
 		},
 		late: func(m *Machine) (v2.BodyElement, state) {
 			code := v2.ResponseCodeFailedContactorError
-			if !m.present.PilotWants {
+			if !m.Present.PilotWants {
 				code = v2.ResponseCodeFailedPowerDeliveryNotApplied
 			}
 			return m.fail(req, code, secc.ClassHardware, "the contactor did not close in time")
@@ -55,15 +54,15 @@ func (waitPowerDeliveryStart) handle(m *Machine, req v2.BodyElement) (v2.BodyEle
 
 // stopPower ends the flow of energy and waits until the contactor is open.
 func (m *Machine) stopPower(req v2.BodyElement) (v2.BodyElement, state) {
-	m.module(secc.DCOff, 0, 0)
-	m.contactor(false)
+	m.Module(secc.DCOff, 0, 0)
+	m.Contactor(false)
 	m.wait = &waiting{
-		until: m.now.Add(m.timing.Contactor),
+		until: m.Now.Add(m.Timing.Contactor),
 		done: func(m *Machine) (v2.BodyElement, state) {
-			if m.present.Closed {
+			if m.Present.Closed {
 				return nil, nil
 			}
-			m.enter(secc.StageWelding)
+			m.Enter(secc.StageWelding)
 			return &v2.PowerDeliveryRes{ResponseCode: v2.ResponseCodeOK, EVSEStatus: m.status()}, waitSessionStop{}
 		},
 		late: func(m *Machine) (v2.BodyElement, state) {
@@ -80,16 +79,11 @@ func (m *Machine) inLoop(r *v2.PowerDeliveryReq) (v2.BodyElement, state) {
 		return m.stopPower(r)
 	case v2.ChargeProgressRenegotiate:
 		// A DC vehicle goes through cable check and pre-charge again, without energy ([V2G2-565], [V2G2-582]).
-		if m.cfg.DC {
-			m.module(secc.DCOff, 0, 0)
-			m.contactor(false)
+		if m.Cfg.DC {
+			m.Module(secc.DCOff, 0, 0)
+			m.Contactor(false)
 		}
 		return &v2.PowerDeliveryRes{ResponseCode: v2.ResponseCodeOK, EVSEStatus: m.status()}, waitChargeParameterDiscovery{}
 	}
 	return m.fail(r, v2.ResponseCodeFailedSequenceError, secc.ClassSequence, "the charging has begun already")
-}
-
-// demand puts what a DC vehicle asks for to the power module.
-func (m *Machine) demand(v si.Volts, a si.Amps) {
-	m.module(secc.DCCharge, max(0, min(v, m.present.MaxVolts)), max(0, min(a, m.present.MaxAmps)))
 }

@@ -3,11 +3,9 @@ package v2
 import (
 	"github.com/voltyard/voltyard/hal/si"
 	"github.com/voltyard/voltyard/protocols/iso15118/secc"
+	"github.com/voltyard/voltyard/protocols/iso15118/secc/base"
 	"github.com/voltyard/voltyard/protocols/iso15118/v2"
 )
-
-// preChargeAmps is the most that flows while the voltages are matched (IEC 61851-23).
-const preChargeAmps si.Amps = 2
 
 // waitPreCharge is the state in which the EVSE matches the vehicle's voltage. The vehicle decides when it is close enough.
 type waitPreCharge struct{ begun bool }
@@ -27,19 +25,19 @@ func (s waitPreCharge) handle(m *Machine, req v2.BodyElement) (v2.BodyElement, s
 	if !ok {
 		return waitPowerDeliveryStart{}.handle(m, req)
 	}
-	m.enter(secc.StagePreCharge)
+	m.Enter(secc.StagePreCharge)
 	if !s.begun {
-		m.began = m.now
+		m.began = m.Now
 	}
 	v := si.Volts(r.EVTargetVoltage.Float())
 	switch {
-	case v < 0 || v > m.present.MaxVolts || v > m.needs.MaxVolts*1.05:
+	case !m.MayPreCharge(v):
 		return m.fail(req, v2.ResponseCodeFailedWrongChargeParameter, secc.ClassParameter, "pre-charge to a voltage that vehicle or EVSE cannot have")
-	case !m.present.Ready:
+	case !m.Present.Ready:
 		return m.fail(req, v2.ResponseCodeFailed, secc.ClassHardware, "the power module failed in the pre-charge")
-	case m.now.Sub(m.began) > m.timing.PreCharge:
+	case m.Now.Sub(m.began) > m.Timing.PreCharge:
 		return m.fail(req, v2.ResponseCodeFailed, secc.ClassTimeout, "the pre-charge took too long")
 	}
-	m.module(secc.DCPreCharge, v, min(preChargeAmps, si.Amps(max(0, r.EVTargetCurrent.Float()))))
-	return &v2.PreChargeRes{ResponseCode: v2.ResponseCodeOK, DCEVSEStatus: m.dcStatus(), EVSEPresentVoltage: v2.Volts(m.present.Volts)}, waitPreCharge{begun: true}
+	m.Module(secc.DCPreCharge, v, min(base.PreChargeAmps, si.Amps(max(0, r.EVTargetCurrent.Float()))))
+	return &v2.PreChargeRes{ResponseCode: v2.ResponseCodeOK, DCEVSEStatus: m.dcStatus(), EVSEPresentVoltage: v2.Volts(m.Present.Volts)}, waitPreCharge{begun: true}
 }

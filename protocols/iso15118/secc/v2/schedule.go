@@ -21,13 +21,13 @@ const day = 24 * time.Hour
 
 // makeSchedule offers what the hardware can do; the loops tell what is granted at each moment.
 func (m *Machine) makeSchedule(departure time.Duration) schedule {
-	w := m.present.RatedWatts
-	if !m.cfg.DC {
-		n := m.needs.Phases
+	w := m.Present.RatedWatts
+	if !m.Cfg.DC {
+		n := m.Needs.Phases
 		if n == 0 {
 			n = 1
 		}
-		w = si.Watts(float64(m.present.RatedAmps.Times(m.cfg.Volts)) * float64(n))
+		w = si.Watts(float64(m.Present.RatedAmps.Times(m.Cfg.Volts)) * float64(n))
 	}
 	d := day
 	if departure > day {

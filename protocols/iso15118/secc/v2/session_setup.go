@@ -17,10 +17,10 @@ func (waitSessionSetup) accepts(req v2.BodyElement) bool {
 // handle joins the paused session when the vehicle is the one that left it, else begins a new one ([V2G2-740], [V2G2-741]).
 func (waitSessionSetup) handle(m *Machine, req v2.BodyElement) (v2.BodyElement, state) {
 	r := req.(*v2.SessionSetupReq)
-	m.setVehicle(r.EVCCID)
-	res := &v2.SessionSetupRes{ResponseCode: v2.ResponseCodeOKNewSessionEstablished, EVSEID: m.cfg.EVSEID,
-		EVSETimeStamp: exi.Some(m.now.Unix())}
-	if p := m.resume; p != nil && p.EVCCID == m.evccid {
+	m.SetVehicle(r.EVCCID.Bytes())
+	res := &v2.SessionSetupRes{ResponseCode: v2.ResponseCodeOKNewSessionEstablished, EVSEID: m.Cfg.EVSEID,
+		EVSETimeStamp: exi.Some(m.Now.Unix())}
+	if p := m.resume; p != nil && p.EVCCID == m.EVCCID {
 		res.ResponseCode = v2.ResponseCodeOKOldSessionJoined
 		m.session = exi.MakeShortBytes(p.SessionID[:])
 	}
@@ -36,7 +36,7 @@ func (waitServiceDiscovery) accepts(req v2.BodyElement) bool {
 }
 
 func (waitServiceDiscovery) handle(m *Machine, _ v2.BodyElement) (v2.BodyElement, state) {
-	m.enter(secc.StageAuth)
+	m.Enter(secc.StageAuth)
 	return &v2.ServiceDiscoveryRes{ResponseCode: v2.ResponseCodeOK, ChargeService: m.chargeService(),
 		PaymentOptionList: v2.PaymentOptionList{PaymentOption: []v2.PaymentOption{v2.PaymentOptionExternalPayment}}}, waitPaymentServiceSelection{}
 }
@@ -46,9 +46,9 @@ const chargeServiceID = 1
 
 func (m *Machine) chargeService() v2.ChargeService {
 	modes := []v2.EnergyTransferMode{v2.EnergyTransferModeDCExtended, v2.EnergyTransferModeDCCore}
-	if !m.cfg.DC {
+	if !m.Cfg.DC {
 		modes = []v2.EnergyTransferMode{v2.EnergyTransferModeACSinglePhaseCore}
-		if m.present.Phases != 1 {
+		if m.Present.Phases != 1 {
 			modes = []v2.EnergyTransferMode{v2.EnergyTransferModeACThreePhaseCore, v2.EnergyTransferModeACSinglePhaseCore}
 		}
 	}

@@ -19,18 +19,18 @@ func (waitSessionStop) accepts(req v2.BodyElement) bool {
 func (s waitSessionStop) handle(m *Machine, req v2.BodyElement) (v2.BodyElement, state) {
 	switch r := req.(type) {
 	case *v2.WeldingDetectionReq:
-		if !m.cfg.DC {
+		if !m.Cfg.DC {
 			return m.fail(req, v2.ResponseCodeFailedSequenceError, secc.ClassSequence, "welding detection at an AC EVSE")
 		}
-		return &v2.WeldingDetectionRes{ResponseCode: v2.ResponseCodeOK, DCEVSEStatus: m.dcStatus(), EVSEPresentVoltage: v2.Volts(m.present.Volts)}, s
+		return &v2.WeldingDetectionRes{ResponseCode: v2.ResponseCodeOK, DCEVSEStatus: m.dcStatus(), EVSEPresentVoltage: v2.Volts(m.Present.Volts)}, s
 	case *v2.SessionStopReq:
 		m.send(&v2.SessionStopRes{ResponseCode: v2.ResponseCodeOK})
 		if r.ChargingSession == v2.ChargingSessionPause {
-			p := secc.Pause{Paused: secc.Paused{EVCCID: m.evccid}}
+			p := secc.Pause{Paused: secc.Paused{EVCCID: m.EVCCID}}
 			copy(p.Paused.SessionID[:], m.session.Bytes())
-			m.out = append(m.out, p)
+			m.Out = append(m.Out, p)
 		}
-		m.end(secc.ClassNone, "")
+		m.End(secc.ClassNone, "")
 	}
 	return nil, nil
 }

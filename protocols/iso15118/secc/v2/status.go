@@ -10,7 +10,7 @@ import (
 const stopDelay = 10
 
 func (m *Machine) notification() (v2.EVSENotification, uint16) {
-	if m.present.Stop {
+	if m.Present.Stop {
 		return v2.EVSENotificationStopCharging, stopDelay
 	}
 	return v2.EVSENotificationNone, 0
@@ -25,16 +25,16 @@ func (m *Machine) dcStatus() v2.DCEVSEStatus {
 	n, delay := m.notification()
 	s := v2.DCEVSEStatus{EVSENotification: n, NotificationMaxDelay: delay, EVSEStatusCode: v2.DCEVSEStatusCodeEVSEReady}
 	switch {
-	case !m.present.Ready:
+	case !m.Present.Ready:
 		s.EVSEStatusCode = v2.DCEVSEStatusCodeEVSEMalfunction
-	case m.present.Stop:
+	case m.Present.Stop:
 		s.EVSEStatusCode = v2.DCEVSEStatusCodeEVSEShutdown
-	case m.stage == secc.StageSetup || m.stage == secc.StageAuth:
+	case m.Stage == secc.StageSetup || m.Stage == secc.StageAuth:
 		s.EVSEStatusCode = v2.DCEVSEStatusCodeEVSENotReady
-	case m.stage == secc.StageCable && m.present.Isolation != secc.IsolationValid:
+	case m.Stage == secc.StageCable && m.Present.Isolation != secc.IsolationValid:
 		s.EVSEStatusCode = v2.DCEVSEStatusCodeEVSEIsolationMonitoringActive
 	}
-	switch m.present.Isolation {
+	switch m.Present.Isolation {
 	case secc.IsolationValid:
 		s.EVSEIsolationStatus = exi.Some(v2.IsolationLevelValid)
 	case secc.IsolationFault:
@@ -46,7 +46,7 @@ func (m *Machine) dcStatus() v2.DCEVSEStatus {
 }
 
 func (m *Machine) status() v2.EVSEStatus {
-	if m.cfg.DC {
+	if m.Cfg.DC {
 		s := m.dcStatus()
 		return &s
 	}
@@ -55,5 +55,5 @@ func (m *Machine) status() v2.EVSEStatus {
 }
 
 func (m *Machine) meter() v2.MeterInfo {
-	return v2.MeterInfo{MeterID: m.cfg.EVSEID, MeterReading: exi.Some(uint64(max(0, m.present.Energy)))}
+	return v2.MeterInfo{MeterID: m.Cfg.EVSEID, MeterReading: exi.Some(uint64(max(0, m.Present.Energy)))}
 }

@@ -1,0 +1,186 @@
+package din
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/voltyard/voltyard/protocols/exi"
+	"github.com/voltyard/voltyard/protocols/iso15118/din"
+	"github.com/voltyard/voltyard/protocols/iso15118/secc"
+	"github.com/voltyard/voltyard/protocols/iso15118/secc/base"
+)
+
+// Machine is one session with one vehicle.
+type Machine struct {
+	base.Base
+	session exi.ShortBytes
+
+	state   state
+	wait    *waiting // a response that waits for something
+	auth    authState
+	began   time.Time // of the running cable check or pre-charge
+	offered int16     // PMax of the schedule
+}
+
+type authState uint8
+
+const (
+	authNone authState = iota
+	authAsked
+	authYes
+)
+
+// state handles the requests that may come next. It returns the response and the next state; a nil response means that it
+// waits (see wait). accepts is asked first, so that everything else is a sequence error.
+type state interface {
+	accepts(din.BodyElement) bool
+	handle(m *Machine, req din.BodyElement) (din.BodyElement, state)
+}
+
+// waiting is a response that is due when done says so, or with late at the latest.
+type waiting struct {
+	until time.Time
+	done  func(*Machine) (din.BodyElement, state) // nil response: not yet
+	late  func(*Machine) (din.BodyElement, state)
+}
+
+// New makes the machine of a session that has agreed on DIN 70121. now is when the vehicle connected.
+func New(cfg secc.Config, start secc.Started, present secc.Present, now time.Time) *Machine {
+	return &Machine{Base: base.New(cfg, "din70121-dc", present, now), session: exi.MakeShortBytes(start.SessionID[:]), state: waitSessionSetup{}}
+}
+
+// Step handles one event.
+func (m *Machine) Step(now time.Time, ev secc.Event, out []secc.Effect) []secc.Effect {
+	if m.Ended {
+		return out
+	}
+	m.Now, m.Out = now, out
+	switch ev := ev.(type) {
+	case secc.Received:
+		m.receive(ev)
+	case secc.Present:
+		m.Measure(ev)
+		m.resolve()
+	case secc.Authorized:
+		m.auth = authAsked // a refused vehicle may wait for another token
+		if ev.Accepted {
+			m.auth = authYes
+		}
+	case secc.Deadline:
+		m.late()
+	case secc.Gone:
+		m.End(secc.ClassConnection, "the vehicle closed the connection in "+string(m.Stage))
+	}
+	out, m.Out = m.Out, nil
+	return out
+}
+
+func (m *Machine) receive(ev secc.Received) {
+	if ev.Payload != secc.PayloadEXI {
+		m.End(secc.ClassEXI, fmt.Sprintf("payload type %#04x in a DIN 70121 session", ev.Payload))
+		return
+	}
+	msg, err := din.Decode(ev.EXI)
+	if err != nil {
+		m.End(secc.ClassEXI, err.Error())
+		return
+	}
+	req := msg.Body.BodyElement
+	_, first := m.state.(waitSessionSetup)
+	code := din.ResponseCodeOK
+	switch {
+	case m.wait != nil: // a second request before the response to the first
+		m.wait = nil
+		code = din.ResponseCodeFailedSequenceError
+	case !m.state.accepts(req) && !m.mayStop(req):
+		code = din.ResponseCodeFailedSequenceError
+	case !first && msg.Header.SessionID != m.session:
+		code = din.ResponseCodeFailedUnknownSession
+	}
+	if code != din.ResponseCodeOK {
+		m.refuse(req, code, secc.ClassSequence, fmt.Sprintf("%T in %T: %v", req, m.state, code))
+		return
+	}
+	if err := msg.Validate(); err != nil {
+		m.refuse(req, din.ResponseCodeFailed, secc.ClassParameter, err.Error())
+		return
+	}
+	st := m.state
+	if m.mayStop(req) {
+		st = waitSessionStop{}
+	}
+	res, next := st.handle(m, req)
+	m.respond(res, next)
+}
+
+// mayStop reports whether a request is a SessionStop that comes early but harmlessly: no energy flows.
+func (m *Machine) mayStop(req din.BodyElement) bool {
+	_, stop := req.(*din.SessionStop)
+	_, first := m.state.(waitSessionSetup)
+	return stop && !first && !m.Closed
+}
+
+// respond sends a response and goes on, unless the handler waits.
+func (m *Machine) respond(res din.BodyElement, next state) {
+	if res == nil {
+		if m.wait != nil {
+			m.SetDeadline(m.wait.until)
+			m.resolve()
+		}
+		return
+	}
+	m.wait = nil
+	m.send(res)
+	if m.Ended {
+		return
+	}
+	m.state = next
+	m.SetDeadline(m.Now.Add(m.Timing.Sequence))
+}
+
+// resolve looks whether what a response waits for has come.
+func (m *Machine) resolve() {
+	if w := m.wait; w != nil {
+		if res, next := w.done(m); res != nil {
+			m.respond(res, next)
+		}
+	}
+}
+
+// late is called when the deadline has passed.
+func (m *Machine) late() {
+	if !m.Late() {
+		return
+	}
+	if w := m.wait; w != nil {
+		res, next := w.late(m)
+		m.respond(res, next)
+		return
+	}
+	m.End(secc.ClassTimeout, fmt.Sprintf("no request in time in %T", m.state))
+}
+
+// refuse answers a request with a failure code in the matching type of response, and ends the session.
+func (m *Machine) refuse(req din.BodyElement, code din.ResponseCode, class secc.Class, why string) {
+	m.Shut()
+	if res := m.failure(req, code); res != nil {
+		m.send(res)
+	}
+	m.End(class, why)
+}
+
+// fail is refuse for handlers: it returns what they return.
+func (m *Machine) fail(req din.BodyElement, code din.ResponseCode, class secc.Class, why string) (din.BodyElement, state) {
+	m.refuse(req, code, class, why)
+	return nil, nil
+}
+
+func (m *Machine) send(res din.BodyElement) {
+	msg := din.V2GMessage{Header: din.MessageHeader{SessionID: m.session}, Body: din.Body{BodyElement: res}}
+	b, err := msg.AppendEXI(make([]byte, 0, 96))
+	if err != nil {
+		m.End(secc.ClassEXI, fmt.Sprintf("encode %T: %v", res, err))
+		return
+	}
+	m.Out = append(m.Out, secc.Send{Payload: secc.PayloadEXI, EXI: b})
+}
