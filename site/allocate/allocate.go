@@ -42,6 +42,9 @@ type EVSE struct {
 	// Accepts is the largest current per phase that vehicle or plan would take; nil means up to the EVSE's maximum. Values
 	// under the smallest current of the EVSE count as "wants nothing".
 	Accepts *si.Amps
+	// Plan is the current per phase that the slow layer would give it now: nobody gets more than that, or than its smallest
+	// current if that is more, before everybody has as much; what is left then is divided as without a plan. nil: no plan.
+	Plan *si.Amps
 	// Phases is how many phases the vehicle uses; 0 means all the EVSE has. A vehicle known to charge on one phase frees the
 	// other two for its neighbours.
 	Phases int

@@ -41,7 +41,8 @@ type variable struct {
 	phases   int
 	weight   float64
 	min, max float64 // A per phase
-	soft     float64 // max less what it does not draw
+	soft     float64 // max less what it does not draw, or what the plan gives it
+	planned  bool
 	x        float64
 	served   bool
 	bind     int // row that stopped it; see the bind constants
@@ -60,6 +61,7 @@ const (
 	bindUnused // more than it draws
 	bindRamp
 	bindHysteresis
+	bindPlanned
 )
 
 type signedRow struct {
@@ -155,6 +157,13 @@ func (p *problem) makeVariable(k int, upTo float64, n int) variable {
 	v.soft = v.max
 	if p.learnUse(k); p.uses[k] > 0 {
 		v.soft = min(v.max, max(v.min, p.uses[k]))
+	}
+	if e.Plan != nil && si.Finite(*e.Plan) {
+		v.soft = min(v.soft, max(v.min, float64(*e.Plan)))
+		if p.o.Step > 0 {
+			v.soft = max(v.min, floorTo(v.soft, float64(p.o.Step)))
+		}
+		v.planned = true
 	}
 	p.setPhases(&v, n)
 	return v

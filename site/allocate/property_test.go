@@ -3,6 +3,7 @@ package allocate_test
 import (
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
@@ -99,6 +100,9 @@ func TestNoBoundIsBroken(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		w := drawWorld(t, true, true)
 		for i := range w.evses {
+			if w.rnd.IntN(3) == 0 {
+				w.evses[i].Plan = ptr([]si.Amps{0, 3, 10, 1e9, -5, si.Amps(math.NaN()), si.Amps(math.Inf(1))}[w.rnd.IntN(7)])
+			}
 			if w.rnd.IntN(2) == 0 {
 				a := si.Amps(w.rnd.IntN(16))
 				if w.evses[i].Discharge > 0 {
@@ -150,6 +154,62 @@ func TestNoBoundIsBroken(t *testing.T) {
 			after := sum.Add(total[n])
 			if d := after.Highest() - after.Lowest(); any && d > *node.Imbalance+1e-4 && d > before+1e-4 {
 				t.Fatalf("node %s: phases differ by %v, limit %v, %v without vehicles", node.ID, d, *node.Imbalance, before)
+			}
+		}
+	})
+}
+
+func sameServed(a, b allocate.Result) bool {
+	return slices.EqualFunc(a.EVSEs, b.EVSEs, func(x, y allocate.Allocation) bool { return x.Served == y.Served })
+}
+
+// A plan, however absurd, only says who comes first: nobody who is served is kept from power that nobody else can use, and a
+// plan that the limits allow is carried out.
+func TestAPlanIsProjectedOnTheLimits(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		w := drawWorld(t, false, false)
+		w.options.Step = 0
+		plain := allocate.Allocate(w.snapshot(t0))
+		other := w.snapshot(t0) // some content with little: what a plan may look like that the limits allow
+		other.EVSEs = slices.Clone(other.EVSEs)
+		for i := range other.EVSEs {
+			if w.rnd.IntN(2) == 0 {
+				least := max(6, w.tree.EVSE(i).Min)
+				if x := other.EVSEs[i].Accepts; x == nil || *x > least {
+					other.EVSEs[i].Accepts = &least
+				}
+			}
+		}
+		sparse := allocate.Allocate(other)
+		share := []float64{0.5, 1, 5}[w.rnd.IntN(3)]
+		for i := range w.evses {
+			w.evses[i].Plan = ptr(si.Amps(share * float64(sparse.EVSEs[i].Import.Highest())))
+		}
+		res := allocate.Allocate(w.snapshot(t0))
+		loads := make([]si.Phases, len(res.EVSEs))
+		for i := range res.EVSEs {
+			loads[i] = res.EVSEs[i].Import
+		}
+		for i, a := range res.EVSEs {
+			if a.Served != plain.EVSEs[i].Served {
+				t.Fatalf("%s: served %v with a plan, %v without", a.ID, a.Served, plain.EVSEs[i].Served)
+			}
+			if !a.Served {
+				continue
+			}
+			top := w.tree.EVSE(i).Max
+			if x := w.evses[i].Accepts; x != nil {
+				top = min(top, *x)
+			}
+			held := a.Import[0] >= top-1e-4
+			for _, ref := range w.tree.RowsOf(i) {
+				held = held || w.tree.Load(ref.Row, loads) > res.ImportBound[ref.Row]-1e-3*(1+math.Abs(res.ImportBound[ref.Row]))
+			}
+			if !held {
+				t.Fatalf("%s gets %v and nothing holds it", a.ID, a.Import[0])
+			}
+			if share <= 1 && sameServed(sparse, plain) && a.Import[0] < *w.evses[i].Plan-1e-4 {
+				t.Fatalf("%s gets %v, the plan says %v", a.ID, a.Import[0], *w.evses[i].Plan)
 			}
 		}
 	})

@@ -18,6 +18,7 @@ const (
 	Unused                  // the vehicle draws less than it was offered
 	Ramp                    // it may not rise faster
 	Hysteresis              // a small raise waits a little
+	Planned                 // the plan has others come first
 	Unreachable             // it does not answer; what it may still draw is kept free
 	Fuse
 	MaxImport
@@ -62,6 +63,8 @@ func (b Binding) String() string {
 		return "ramp"
 	case Hysteresis:
 		return "small raise held back"
+	case Planned:
+		return "plan: others need it first"
 	case Unreachable:
 		return "unreachable, its current is kept free"
 	case Fuse:
@@ -170,6 +173,8 @@ func (p *problem) ownBind(v *variable) int {
 	case v.x >= v.max-eps && p.o.RampUp > 0 && v.max < float64(p.tree.EVSE(v.evse).Max)-eps &&
 		(e.Accepts == nil || v.max < float64(*e.Accepts)-float64(p.o.Step)-eps):
 		return bindRamp
+	case v.x < v.max-eps && v.planned && !(p.uses[v.evse] > 0 && p.uses[v.evse] <= v.soft+eps):
+		return bindPlanned
 	case v.x < v.max-eps && v.soft < v.max:
 		return bindUnused
 	}
@@ -213,6 +218,8 @@ func (p *problem) explain(bind int, bounds []bound) Binding {
 		return Binding{Kind: Unused}
 	case bind == bindRamp:
 		return Binding{Kind: Ramp}
+	case bind == bindPlanned:
+		return Binding{Kind: Planned}
 	case bind == bindHysteresis:
 		return Binding{Kind: Hysteresis}
 	case bind < 0:
