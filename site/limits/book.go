@@ -158,6 +158,17 @@ func (b *Book) Heartbeat(now time.Time, source string) error {
 	return nil
 }
 
+// Admit checks a statement that the book itself does not hold, such as one for an energy guard, like Apply does, and counts it
+// as a sign of life.
+func (b *Book) Admit(now time.Time, source, id string, issued time.Time, retained bool) error {
+	s, err := b.check(now, source, id, issued, retained)
+	if err != nil {
+		return err
+	}
+	s.speak(now, id, issued)
+	return nil
+}
+
 func (b *Book) check(now time.Time, source, id string, issued time.Time, retained bool) (*state, error) {
 	s, ok := b.sources[source]
 	switch {

@@ -27,6 +27,25 @@ type Values struct {
 // Empty reports whether nothing is stated.
 func (v Values) Empty() bool { return v.ImportW == nil && v.ExportW == nil && v.CurrentA == nil }
 
+// Strictest combines two statements: the smaller of each value.
+func Strictest(a, b Values) Values {
+	least := func(x, y *si.Watts) *si.Watts {
+		if x == nil || (y != nil && *y < *x) {
+			return y
+		}
+		return x
+	}
+	a.ImportW, a.ExportW = least(a.ImportW, b.ImportW), least(a.ExportW, b.ExportW)
+	switch {
+	case a.CurrentA == nil:
+		a.CurrentA = b.CurrentA
+	case b.CurrentA != nil:
+		v := a.CurrentA.Min(*b.CurrentA)
+		a.CurrentA = &v
+	}
+	return a
+}
+
 // Limit is one statement of a source about one node.
 type Limit struct {
 	Source string
@@ -56,6 +75,7 @@ const (
 	FromFuture    Code = "from_future"    // its time is far ahead of the site's clock
 	NotFound      Code = "not_found"      // a release of something that is not in force
 	TooMany       Code = "too_many"       // the source already holds MaxPerSource limits
+	Silent        Code = "no_heartbeat"   // an energy guard states a limit without having sent heartbeats
 )
 
 // Refusal is the error of Apply and Release.

@@ -100,20 +100,13 @@ func (r *Relays) Read(now time.Time, closed []bool) {
 // Values returns what is in force at now, and why: names of the active contacts, "no contact", or "stale".
 func (r *Relays) Values(now time.Time) (limits.Values, string) {
 	if !r.everRead || now.Sub(r.read) >= r.in.Stale {
-		if !r.in.Failsafe.Empty() {
-			return r.in.Failsafe, "stale"
-		}
-		var all limits.Values
-		for i := range r.in.Contacts {
-			all = strictest(all, r.in.Contacts[i].Values)
-		}
-		return all, "stale"
+		return r.Failsafe(), "stale"
 	}
 	var v limits.Values
 	why := ""
 	for i, on := range r.active {
 		if on {
-			v = strictest(v, r.in.Contacts[i].Values)
+			v = limits.Strictest(v, r.in.Contacts[i].Values)
 			if why != "" {
 				why += ", "
 			}
@@ -126,29 +119,22 @@ func (r *Relays) Values(now time.Time) (limits.Values, string) {
 	return v, why
 }
 
+// Failsafe returns what holds while the contacts cannot be read.
+func (r *Relays) Failsafe() limits.Values {
+	if !r.in.Failsafe.Empty() {
+		return r.in.Failsafe
+	}
+	var all limits.Values
+	for i := range r.in.Contacts {
+		all = limits.Strictest(all, r.in.Contacts[i].Values)
+	}
+	return all
+}
+
 // Next returns when Values may change without a new reading.
 func (r *Relays) Next() time.Time {
 	if !r.everRead {
 		return time.Time{}
 	}
 	return r.read.Add(r.in.Stale)
-}
-
-// strictest combines two statements: the smaller of each.
-func strictest(a, b limits.Values) limits.Values {
-	least := func(x, y *si.Watts) *si.Watts {
-		if x == nil || (y != nil && *y < *x) {
-			return y
-		}
-		return x
-	}
-	a.ImportW, a.ExportW = least(a.ImportW, b.ImportW), least(a.ExportW, b.ExportW)
-	switch {
-	case a.CurrentA == nil:
-		a.CurrentA = b.CurrentA
-	case b.CurrentA != nil:
-		v := a.CurrentA.Min(*b.CurrentA)
-		a.CurrentA = &v
-	}
-	return a
 }
