@@ -17,8 +17,8 @@ var update = flag.Bool("update", false, "rewrite the expected messages of testda
 func TestDemoAndExamplesAreGood(t *testing.T) {
 	all := Examples()
 	all["demo"] = Demo()
-	if len(all) != 4 {
-		t.Fatalf("%d sites, want the demo and three examples", len(all))
+	if len(all) != 5 {
+		t.Fatalf("%d sites, want the demo and four examples", len(all))
 	}
 	for name, src := range all {
 		s, err := Parse(src, ".")

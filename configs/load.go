@@ -153,6 +153,10 @@ func (s *Site) complete(dir string) {
 	for i := range s.Limits {
 		def(&s.Limits[i].ReactS, 5)
 	}
+	def(&s.Plan.ReserveSoC, 30)
+	if s.Tariff != nil {
+		def(&s.Tariff.Currency, "EUR")
+	}
 	resolve(dir, &s.HTTP.TokenFile)
 }
 

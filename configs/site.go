@@ -9,6 +9,10 @@ type Site struct {
 	Stations *Stations     `yaml:"stations,omitempty" doc:"Third-party charging stations that connect to the local controller."`
 	CSMS     *CSMS         `yaml:"csms,omitempty" doc:"The operator's charging station management system."`
 	MQTT     *MQTT         `yaml:"mqtt,omitempty" doc:"The building's message broker."`
+	Inputs   []Input       `yaml:"inputs,omitempty" doc:"Digital inputs of the controller."`
+	Tariff   *Tariff       `yaml:"tariff,omitempty" doc:"What energy and power cost; absent: the same at all times."`
+	Plan     Plan          `yaml:"plan,omitempty" doc:"How the site plans ahead."`
+	Response *Response     `yaml:"response,omitempty" doc:"How the site serves the grid with its vehicles."`
 	Limits   []LimitSource `yaml:"limits,omitempty" doc:"Who may limit the site from outside. Without this list: dso, bems and operator, without failsafe."`
 	Storage  Storage       `yaml:"storage,omitempty" doc:"Where the site keeps what must survive a power cut."`
 	HTTP     HTTP          `yaml:"http,omitempty" doc:"The API, the page and the metrics."`
@@ -33,6 +37,7 @@ type Node struct {
 	ContractW   *float64   `yaml:"contract_w,omitempty" doc:"Largest average over a quarter of an hour, W."`
 	ImbalanceA  *float64   `yaml:"imbalance_a,omitempty" doc:"Largest difference between two phases, A."`
 	ReactS      float64    `yaml:"react_s,omitempty" doc:"How long limits may be exceeded after an outside change, s. Default 1 for fuses, 5 for power."`
+	Kind        string     `yaml:"kind,omitempty" doc:"What hangs on it besides EVSEs: load, pv or battery. Default load. What pv and battery deliver counts by their own meter." enum:"load,pv,battery"`
 	Meter       string     `yaml:"meter,omitempty" doc:"The meter that measures everything through this node."`
 	BackgroundA *PhaseAmps `yaml:"background_a,omitempty" doc:"Unmanaged load, A per phase: the worst case while the meter is silent, or always where there is none."`
 }
@@ -53,6 +58,8 @@ type EVSE struct {
 	Rotation string   `yaml:"rotation,omitempty" doc:"How its phases are wired: RST is straight, STR has its L1 on the grid's L2." enum:"RST,STR,TRS,RTS,SRT,TSR"`
 	MaxA     float64  `yaml:"max_a,omitempty" doc:"AC: largest current, A per phase."`
 	MaxW     float64  `yaml:"max_w,omitempty" doc:"DC: largest power drawn from the grid, W."`
+	ExportA  float64  `yaml:"export_a,omitempty" doc:"AC: largest current that vehicles may give back, A per phase. Default 0: none."`
+	ExportW  float64  `yaml:"export_w,omitempty" doc:"DC: largest power that vehicles may give back, W. Default 0: none."`
 	FloorA   *float64 `yaml:"floor_a,omitempty" doc:"AC: what it may keep when the balancer is silent, A per phase. 0 or at least 6. Default 0."`
 	FloorW   *float64 `yaml:"floor_w,omitempty" doc:"DC: what it may keep when the balancer is silent, W. Default 0."`
 	Weight   float64  `yaml:"weight,omitempty" doc:"Share against others when power is short. Default 1."`
@@ -124,7 +131,16 @@ type LimitSource struct {
 	Priority int       `yaml:"priority,omitempty" doc:"Only decides who is named when two are equally strict."`
 	ReactS   float64   `yaml:"react_s,omitempty" doc:"How long the site may stay over a limit of this source after it came, s. Default 5."`
 	SilenceS float64   `yaml:"silence_s,omitempty" doc:"The failsafe applies when the source says nothing for this long, s. Default never."`
-	Failsafe *Failsafe `yaml:"failsafe,omitempty" doc:"What applies when a limit of this source expires without a new one."`
+	Failsafe *Failsafe `yaml:"failsafe,omitempty" doc:"What applies when a limit of this source expires without a new one, or its contacts cannot be read."`
+
+	Node         string       `yaml:"node,omitempty" doc:"Where lpc, lpp, contacts and periods hold. Default the grid connection."`
+	LPC          *EnergyGuard `yaml:"lpc,omitempty" doc:"The source is an energy guard with heartbeats (EEBUS LPC) and limits consumption."`
+	LPP          *EnergyGuard `yaml:"lpp,omitempty" doc:"The source is an energy guard with heartbeats (EEBUS LPP) and limits production."`
+	Contacts     []Contact    `yaml:"contacts,omitempty" doc:"The source is a receiver with contacts: ripple control, a relay of the grid operator. With lpc or lpp: they speak for the guard."`
+	DebounceS    float64      `yaml:"debounce_s,omitempty" doc:"A contact counts when it has been steady for this long, s. Default 0.1."`
+	StaleS       float64      `yaml:"stale_s,omitempty" doc:"The failsafe applies when the contacts cannot be read for this long, s. Default 5."`
+	Periods      []Period     `yaml:"periods,omitempty" doc:"The source is a schedule of the site's own."`
+	RandomDelayS float64      `yaml:"random_delay_s,omitempty" doc:"Each change by the schedule, and the first after a start, waits for a random time up to this, s; 600 in the UK (SI 2021/1467). Default none."`
 }
 
 // Failsafe is a limit for when a source is silent.

@@ -32,12 +32,12 @@ func (s *Site) Topology() (topology.Site, error) {
 		}
 		x := topology.EVSE{ID: e.ID, Node: e.Node, Phases: e.Phases, Rotation: turn, Weight: e.Weight, Priority: e.Priority}
 		if e.Type == "dc" {
-			x.Kind, x.Phases, x.MaxPower = topology.DC, 3, si.Watts(e.MaxW)
+			x.Kind, x.Phases, x.MaxPower, x.MaxExportPower = topology.DC, 3, si.Watts(e.MaxW), si.Watts(e.ExportW)
 			if e.FloorW != nil {
 				x.FloorPower = si.Watts(*e.FloorW)
 			}
 		} else {
-			x.Max = si.Amps(e.MaxA)
+			x.Max, x.MaxExport = si.Amps(e.MaxA), si.Amps(e.ExportA)
 			if e.FloorA != nil {
 				x.Floor = si.Amps(*e.FloorA)
 			}
@@ -68,7 +68,7 @@ func (s *Site) LimitSources() []limits.Source {
 	var out []limits.Source
 	for _, l := range s.Limits {
 		src := limits.Source{Name: l.Source, React: seconds(l.ReactS), Silence: seconds(l.SilenceS)}
-		if f := l.Failsafe; f != nil {
+		if f := l.Failsafe; f != nil && len(l.Contacts) == 0 {
 			src.FailsafeNode = f.Node
 			src.Failsafe = limits.Values{ImportW: as[si.Watts](f.ImportW), ExportW: as[si.Watts](f.ExportW), CurrentA: phases(f.CurrentA)}
 		}

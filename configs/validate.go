@@ -41,6 +41,7 @@ func (s *Site) validate() []*Problem {
 	c.files(s)
 	c.addresses(s)
 	c.ports(s)
+	c.energy(s)
 	if len(c.problems) == 0 {
 		c.tree(s) // it builds on what the others have checked
 	}
@@ -250,6 +251,7 @@ func (c *checker) tree(s *Site) {
 var fields = map[string]string{
 	"Fuse": "fuse_a", "MaxImport": "max_import_w", "MaxExport": "max_export_w", "Contract": "contract_w", "Imbalance": "imbalance_a",
 	"React": "react_s", "Background": "background_a", "Max": "max_a", "Floor": "floor_a", "MaxPower": "max_w", "FloorPower": "floor_w",
+	"MaxExportPower":   "export_w",
 	"Station.Fallback": "fallback_a", "Fallback": "fallback_a", "Kind": "type", "Levels": "levels", "Station.Levels": "levels",
 }
 
@@ -292,9 +294,12 @@ func (c *checker) enums(path string, v reflect.Value) {
 	})
 }
 
-// numbers refuses values that are negative or no numbers; no number of a site file may be either.
+// numbers refuses values that are negative or no numbers; of a site file's numbers only prices may be negative.
 func (c *checker) numbers(path string, v reflect.Value) {
-	walk(path, v, func(path string, _ reflect.StructField, v reflect.Value) {
+	walk(path, v, func(path string, f reflect.StructField, v reflect.Value) {
+		if f.Tag.Get("signed") != "" && v.Kind() == reflect.Float64 && si.Finite(v.Float()) {
+			return
+		}
 		if pa, ok := v.Interface().(PhaseAmps); ok {
 			if !si.Finite(pa[0], pa[1], pa[2]) || min(pa[0], pa[1], pa[2]) < 0 {
 				c.add(path, "", "%v: currents are 0 or more", [3]float64(pa))
