@@ -70,7 +70,7 @@ var layers = []layer{
 	{"protocols/", []string{module + "protocols/", module + "hal/si", "golang.org/x/crypto/ocsp"}, pure},
 	{"site/", []string{module + "site/", module + "hal/si"}, pure},
 	{"hal/si", nil, pure},
-	{"hal/", []string{module + "hal", "golang.org/x/sys", "go.bug.st/serial", "github.com/mdlayher/packet"}, nil},
+	{"hal/", []string{module + "hal", "golang.org/x/sys", "go.bug.st/serial", "github.com/goccy/go-yaml", "github.com/mdlayher/packet"}, nil},
 	{"storage/", []string{module + "storage/", "go.etcd.io/bbolt", "github.com/google/go-tpm", "github.com/ThalesGroup/crypto11"}, nil},
 	{"configs", []string{module + "site/", module + "hal/si", "github.com/goccy/go-yaml"}, nil},
 	{"actors/", []string{module + "protocols/", module + "site/", module + "hal", module + "storage/", module + "configs", module + "actors/",
