@@ -7,49 +7,20 @@ import (
 	"strings"
 
 	"github.com/goccy/go-yaml"
+
+	"github.com/voltyard/voltyard/hal/metering"
 )
 
 // Map says where a meter keeps its values.
 type Map struct {
-	Title     string           `yaml:"title"`
-	Function  int              `yaml:"function"`
-	Type      Type             `yaml:"type"`
-	WordOrder string           `yaml:"word_order"`
-	MaxRead   int              `yaml:"max_read"` // registers in one request; default 60
-	Values    map[Value]Source `yaml:"values"`
+	Title     string                    `yaml:"title"`
+	Function  int                       `yaml:"function"`
+	Type      Type                      `yaml:"type"`
+	WordOrder string                    `yaml:"word_order"`
+	MaxRead   int                       `yaml:"max_read"` // registers in one request; default 60
+	Values    map[metering.Value]Source `yaml:"values"`
 
 	fast, slow []block
-}
-
-// Value is what a register holds.
-type Value string
-
-// Values. The unit is A, V, W or Wh.
-const (
-	CurrentL1 Value = "current_l1"
-	CurrentL2 Value = "current_l2"
-	CurrentL3 Value = "current_l3"
-	VoltageL1 Value = "voltage_l1"
-	VoltageL2 Value = "voltage_l2"
-	VoltageL3 Value = "voltage_l3"
-	PowerL1   Value = "power_l1"
-	PowerL2   Value = "power_l2"
-	PowerL3   Value = "power_l3"
-	Power     Value = "power"
-	Import    Value = "import"
-	Export    Value = "export"
-)
-
-var (
-	currents = [3]Value{CurrentL1, CurrentL2, CurrentL3}
-	voltages = [3]Value{VoltageL1, VoltageL2, VoltageL3}
-	powers   = [3]Value{PowerL1, PowerL2, PowerL3}
-	known    = slices.Concat(currents[:], voltages[:], powers[:], []Value{Power, Import, Export})
-)
-
-// slowly reports whether a value is read every few seconds only: what control needs comes first on a slow line.
-func (v Value) slowly() bool {
-	return v == Import || v == Export || strings.HasPrefix(string(v), "voltage")
 }
 
 // Source is where a value stands. The value is the register's content times Scale.
@@ -63,7 +34,7 @@ type Source struct {
 type block struct {
 	at     uint16
 	n      int
-	values []Value
+	values []metering.Value
 }
 
 // Parse reads and checks a map.
@@ -97,8 +68,8 @@ func (m *Map) check() error {
 		return fmt.Errorf("max_read %d: want 4 to 125", m.MaxRead)
 	}
 	for v, s := range m.Values {
-		if !slices.Contains(known, v) {
-			return fmt.Errorf("value %q: want one of %v", v, known)
+		if !slices.Contains(metering.Names(), v) {
+			return fmt.Errorf("value %q: want one of %v", v, metering.Names())
 		}
 		if s.Type == "" {
 			s.Type = m.Type
@@ -114,35 +85,23 @@ func (m *Map) check() error {
 		}
 		m.Values[v] = s
 	}
-	return m.complete()
+	return metering.Complete(m.has)
 }
 
-// complete reports what control cannot do without.
-func (m *Map) complete() error {
-	if _, ok := m.Values[CurrentL1]; !ok {
-		return fmt.Errorf("no current_l1: without currents no fuse can be kept")
-	}
-	_, total := m.Values[Power]
-	for i, c := range currents {
-		if _, ok := m.Values[c]; !ok {
-			continue
-		}
-		if _, ok := m.Values[powers[i]]; !ok && !total {
-			return fmt.Errorf("neither power nor %s: without it the direction is not known", powers[i])
-		}
-	}
-	return nil
+func (m *Map) has(v metering.Value) bool {
+	_, ok := m.Values[v]
+	return ok
 }
 
 // blocks joins registers that stand side by side. Gaps are not read: many meters refuse a request that touches one.
 func (m *Map) blocks(slow bool) []block {
-	var vs []Value
+	var vs []metering.Value
 	for v := range m.Values {
-		if v.slowly() == slow {
+		if v.Slow() == slow {
 			vs = append(vs, v)
 		}
 	}
-	slices.SortFunc(vs, func(a, b Value) int {
+	slices.SortFunc(vs, func(a, b metering.Value) int {
 		if d := int(m.Values[a].At) - int(m.Values[b].At); d != 0 {
 			return d
 		}
@@ -159,7 +118,7 @@ func (m *Map) blocks(slow bool) []block {
 				continue
 			}
 		}
-		out = append(out, block{s.At, s.Type.words(), []Value{v}})
+		out = append(out, block{s.At, s.Type.words(), []metering.Value{v}})
 	}
 	return out
 }

@@ -1,6 +1,7 @@
 package registermap_test
 
 import (
+	"context"
 	"errors"
 	"math"
 	"net"
@@ -9,9 +10,8 @@ import (
 	"testing/synctest"
 	"time"
 
-	"context"
-
 	"github.com/voltyard/voltyard/hal"
+	"github.com/voltyard/voltyard/hal/metering"
 	"github.com/voltyard/voltyard/hal/modbus"
 	"github.com/voltyard/voltyard/hal/modbus/modbustest"
 	"github.com/voltyard/voltyard/hal/modbus/registermap"
@@ -82,7 +82,7 @@ func TestFloatMeter(t *testing.T) {
 			t.Errorf("the register after 5 s: %v %v", got.Import, err)
 		}
 		modbustest.Float(u.Input, 0x08, math.NaN())
-		if _, err = r.Read(t.Context()); !errors.Is(err, registermap.ErrNotAvailable) {
+		if _, err = r.Read(t.Context()); !errors.Is(err, metering.ErrNotAvailable) {
 			t.Errorf("no number for a current: %v", err)
 		}
 	})
@@ -123,12 +123,12 @@ values:
 		}
 		for _, absent := range []uint16{0xFFFF} {
 			modbustest.Set(u.Holding, 0, absent)
-			if _, err := m.Reader(unit).Read(t.Context()); !errors.Is(err, registermap.ErrNotAvailable) {
+			if _, err := m.Reader(unit).Read(t.Context()); !errors.Is(err, metering.ErrNotAvailable) {
 				t.Errorf("%#x: %v", absent, err)
 			}
 		}
 		modbustest.Set(u.Holding, 0, 1, 0x8000)
-		if _, err := m.Reader(unit).Read(t.Context()); !errors.Is(err, registermap.ErrNotAvailable) {
+		if _, err := m.Reader(unit).Read(t.Context()); !errors.Is(err, metering.ErrNotAvailable) {
 			t.Errorf("lowest value: %v", err)
 		}
 	})

@@ -1,6 +1,6 @@
-// Package meter makes a hal.Meter of a unit on a Modbus bus, with the site's transformer ratio and direction, and refuses
-// readings that cannot be true.
-package meter
+// Package metering is what the drivers of meters share: the names of what meters measure, how a reading is put together from
+// them, and how a meter is wired: transformer ratio, direction, and what is not believed.
+package metering
 
 import (
 	"context"
@@ -13,7 +13,7 @@ import (
 	"github.com/voltyard/voltyard/hal/si"
 )
 
-// Reader reads the values as the unit gives them: registermap.Reader or sunspec.Reader.
+// Reader reads the values as the device gives them.
 type Reader interface {
 	Read(ctx context.Context) (hal.MeterReading, error)
 }
@@ -36,12 +36,6 @@ const (
 
 // New returns the meter. It is safe for concurrent use.
 func New(r Reader, cfg Config) hal.Meter {
-	if cfg.Ratio == 0 {
-		cfg.Ratio = 1
-	}
-	if cfg.MaxA == 0 {
-		cfg.MaxA = maxCurrent
-	}
 	return &wired{r: r, cfg: cfg}
 }
 
@@ -59,20 +53,34 @@ func (w *wired) Read(ctx context.Context) (hal.MeterReading, error) {
 	if err != nil {
 		return m, err
 	}
-	k := w.cfg.Ratio
+	return w.cfg.Apply(m)
+}
+
+// Apply turns what the device says into what flows at the node, or says why it is not believed.
+func (c Config) Apply(m hal.MeterReading) (hal.MeterReading, error) {
+	k, most := c.Ratio, c.MaxA
+	if k == 0 {
+		k = 1
+	}
+	if most == 0 {
+		most = maxCurrent
+	}
 	m.Import *= si.WattHours(k)
 	m.Export *= si.WattHours(k)
-	if w.cfg.Invert {
+	if c.Invert {
 		k = -k
 		m.Import, m.Export = m.Export, m.Import
 	}
 	m.Power *= si.Watts(k)
+	if !si.Finite(m.Power) || !si.Finite(m.Import, m.Export) {
+		return m, fmt.Errorf("%w: no number", ErrImplausible)
+	}
 	for i := range m.Current {
 		m.Current[i] *= si.Amps(k)
-		if math.Abs(float64(m.Current[i])) > float64(w.cfg.MaxA) {
-			return m, fmt.Errorf("%w: %.0f A on L%d, more than %.0f A", ErrImplausible, float64(m.Current[i]), i+1, float64(w.cfg.MaxA))
+		if !(math.Abs(float64(m.Current[i])) <= float64(most)) {
+			return m, fmt.Errorf("%w: %.0f A on L%d, more than %.0f A", ErrImplausible, float64(m.Current[i]), i+1, float64(most))
 		}
-		if m.Voltage[i] < 0 || m.Voltage[i] > maxVoltage {
+		if !(m.Voltage[i] >= 0 && m.Voltage[i] <= maxVoltage) {
 			return m, fmt.Errorf("%w: %.0f V on L%d", ErrImplausible, float64(m.Voltage[i]), i+1)
 		}
 	}
