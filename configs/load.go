@@ -106,9 +106,7 @@ func (s *Site) complete(dir string) {
 	def(&s.HTTP.Listen, "127.0.0.1:8080")
 	def(&s.Log.Level, "info")
 	def(&s.Log.Format, "json")
-	for i := range s.Meters {
-		def(&s.Meters[i].StaleS, 5)
-	}
+	s.completeMeters(dir)
 	for i := range s.EVSEs {
 		e := &s.EVSEs[i]
 		def(&e.Phases, min(3, s.Site.Phases))

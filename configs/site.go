@@ -4,6 +4,7 @@ package configs
 type Site struct {
 	Site     Info          `yaml:"site" doc:"What the site is."`
 	Nodes    []Node        `yaml:"nodes" doc:"The tree of fuses and limits. One node has no parent: the grid connection."`
+	Buses    []Bus         `yaml:"buses,omitempty" doc:"Modbus lines and connections that meters hang on."`
 	Meters   []Meter       `yaml:"meters,omitempty" doc:"Meters of nodes."`
 	EVSEs    []EVSE        `yaml:"evses,omitempty" doc:"The site's own EVSEs."`
 	Stations *Stations     `yaml:"stations,omitempty" doc:"Third-party charging stations that connect to the local controller."`
@@ -40,13 +41,6 @@ type Node struct {
 	Kind        string     `yaml:"kind,omitempty" doc:"What hangs on it besides EVSEs: load, pv or battery. Default load. What pv and battery deliver counts by their own meter." enum:"load,pv,battery"`
 	Meter       string     `yaml:"meter,omitempty" doc:"The meter that measures everything through this node."`
 	BackgroundA *PhaseAmps `yaml:"background_a,omitempty" doc:"Unmanaged load, A per phase: the worst case while the meter is silent, or always where there is none."`
-}
-
-// Meter is a meter of a node.
-type Meter struct {
-	ID     string  `yaml:"id" doc:"Name that nodes refer to."`
-	Driver string  `yaml:"driver" doc:"sim: sum of what is simulated under the node." enum:"sim"`
-	StaleS float64 `yaml:"stale_s,omitempty" doc:"Older readings count as missing, s. Default 5."`
 }
 
 // EVSE is one outlet that the site drives itself.

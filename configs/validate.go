@@ -41,6 +41,7 @@ func (s *Site) validate() []*Problem {
 	c.files(s)
 	c.addresses(s)
 	c.ports(s)
+	c.meters(s)
 	c.energy(s)
 	if len(c.problems) == 0 {
 		c.tree(s) // it builds on what the others have checked
