@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/voltyard/voltyard/hal/si"
+	"github.com/voltyard/voltyard/protocols/iso15118/v2"
+	"github.com/voltyard/voltyard/protocols/iso15118/xmldsig"
 )
 
 // Machine is the vehicle's side of a session.
@@ -47,16 +49,33 @@ type Vehicle struct {
 	MaxVolts si.Volts
 	Depart   time.Duration // from now; 0 when unknown
 	Done     bool          // it wants nothing more, or wants to leave
+	Pause    bool          // when Done: it comes back to the same session
+}
+
+// Renegotiate has the vehicle negotiate its schedule anew, at the next turn of the charging loop.
+type Renegotiate struct{}
+
+// Signed answers Sign with an ASN.1 signature.
+type Signed struct{ Signature []byte }
+
+// Opened answers Open: the contract that the vehicle has now, or why the response is refused.
+type Opened struct {
+	EMAID string
+	Chain [][]byte
+	Err   string
 }
 
 // Gone says that the connection has ended.
 type Gone struct{}
 
-func (Connected) event() {}
-func (Received) event()  {}
-func (Deadline) event()  {}
-func (Vehicle) event()   {}
-func (Gone) event()      {}
+func (Connected) event()   {}
+func (Received) event()    {}
+func (Deadline) event()    {}
+func (Vehicle) event()     {}
+func (Gone) event()        {}
+func (Renegotiate) event() {}
+func (Signed) event()      {}
+func (Opened) event()      {}
 
 // Effect is what a machine asks for.
 type Effect interface{ effect() }
@@ -83,12 +102,39 @@ type Draw struct {
 }
 
 // Progress names the state, for display.
-type Progress struct{ State string }
+type Progress struct {
+	State  string
+	Joined bool // the EVSE joined the session that was paused
+}
+
+// Key names one of the vehicle's private keys.
+type Key string
+
+// The keys of a vehicle.
+const (
+	KeyContract     Key = "contract"
+	KeyProvisioning Key = "provisioning"
+)
+
+// Sign asks for a signature of a SHA-256 digest. The answer is Signed.
+type Sign struct {
+	Key    Key
+	Digest []byte
+}
+
+// Open asks to check the response to a certificate request and to take the contract out of it, which needs a private key. The
+// answer is Opened.
+type Open struct {
+	Key     Key
+	Message *v2.V2GMessage
+}
 
 // End is the last effect: the connection shall be closed.
 type End struct {
 	OK  bool
 	Why string
+	// Paused is the session to come back to; nil when it has ended.
+	Paused []byte
 }
 
 func (Send) effect()        {}
@@ -97,6 +143,8 @@ func (Pilot) effect()       {}
 func (Relays) effect()      {}
 func (Draw) effect()        {}
 func (Progress) effect()    {}
+func (Sign) effect()        {}
+func (Open) effect()        {}
 func (End) effect()         {}
 
 // Timing holds the times of the vehicle's side. The zero value is completed with the standard's (ISO 15118-2, tables 109
@@ -140,4 +188,19 @@ type Config struct {
 	DC     bool
 	Phases int // AC, 1 or 3
 	Timing Timing
+	// Contract is what the vehicle pays with; nil asks for external identification.
+	Contract *Contract
+	// Session is the paused session to come back to; nil begins a new one.
+	Session []byte
+}
+
+// Contract is the vehicle's side of Plug & Charge. It needs TLS.
+type Contract struct {
+	EMAID string
+	Chain [][]byte // DER, leaf first, without root; none before the installation
+	// Install asks for a first certificate, with the provisioning certificate; Update for a new one.
+	Install, Update bool
+	Provisioning    []byte // DER
+	// Roots are the V2G roots of the vehicle, which it names in a certificate request.
+	Roots []xmldsig.X509IssuerSerial
 }

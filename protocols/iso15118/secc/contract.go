@@ -1,24 +1,22 @@
 package secc
 
-import "crypto/x509"
+import "github.com/voltyard/voltyard/protocols/iso15118/pki"
 
 // Contract is how an EVSE serves Plug & Charge.
 type Contract struct {
-	// Roots are the MO and V2G roots to which a contract may chain ([V2G2-925]: both are allowed).
-	Roots []*x509.Certificate
+	// Trust has the MO and V2G roots to which a contract may chain. It is only read.
+	Trust *pki.Trust
 	// Central leaves a chain whose root is not known here to whoever answers Authorize.
 	Central bool
 	// Install and Update offer the certificate service.
 	Install, Update bool
 }
 
-// ContractClaim is what a vehicle has shown of its contract, valid as far as it could be checked here.
+// ContractClaim is what a vehicle has shown of its contract and proved to be its own, valid as far as it could be checked here.
 type ContractClaim struct {
-	EMAID string   // normalised: upper case, without separators
-	Chain [][]byte // DER, leaf first, without root
-	// Rooted says that the chain leads to one of the roots of this EVSE; Root is it then, in DER.
-	Rooted bool
-	Root   []byte
+	EMAID string         // normalised: upper case, without separators
+	Path  *pki.Path      // not rooted when its root is not known here
+	Hash  []pki.HashData // SHA-256, leaf first, for OCPP
 }
 
 // Refusal says why a contract was refused.

@@ -217,6 +217,7 @@ func (End) effect()         {}
 type Timing struct {
 	Setup      time.Duration // connection to SessionSetupReq, 18 s
 	Sequence   time.Duration // response to next request, 60 s
+	CPState    time.Duration // until state C is seen after PowerDeliveryReq, 1.5 s
 	Contactor  time.Duration // to close or open, 3 s
 	CableCheck time.Duration // 38 s
 	PreCharge  time.Duration // 5 s
@@ -235,6 +236,7 @@ func (t Timing) Filled() Timing {
 	}
 	set(&t.Setup, 18*time.Second)
 	set(&t.Sequence, 60*time.Second)
+	set(&t.CPState, 1500*time.Millisecond)
 	set(&t.Contactor, 3*time.Second)
 	set(&t.CableCheck, 38*time.Second)
 	set(&t.PreCharge, 5*time.Second)
@@ -259,6 +261,8 @@ type Config struct {
 	Contract *Contract
 	// Services are offered beside charging (ISO 15118-2, table 105).
 	Services []Service
+	// PlanWait is how long a vehicle is told to wait for a Plan; 0 offers at once what there is.
+	PlanWait time.Duration
 	// Receipts has the vehicle sign meter readings in a Plug & Charge session; 0 asks for none.
 	Receipts time.Duration
 }

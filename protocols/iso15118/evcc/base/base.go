@@ -114,6 +114,12 @@ func (b *Base) Finish() {
 	b.Out = append(b.Out, evcc.End{OK: true})
 }
 
+// Pause ends the connection of a session to come back to.
+func (b *Base) Pause(session []byte) {
+	b.shutdown()
+	b.Out = append(b.Out, evcc.End{OK: true, Paused: append([]byte(nil), session...)})
+}
+
 // shutdown leaves the vehicle without energy.
 func (b *Base) shutdown() {
 	b.Ended = true

@@ -9,6 +9,7 @@ import (
 	"github.com/voltyard/voltyard/protocols/iso15118/evcc"
 	"github.com/voltyard/voltyard/protocols/iso15118/evcc/base"
 	"github.com/voltyard/voltyard/protocols/iso15118/v2"
+	"github.com/voltyard/voltyard/protocols/iso15118/xmlsig"
 )
 
 // namespace is what the vehicle offers in supportedAppProtocol.
@@ -20,10 +21,24 @@ type Machine struct {
 	session exi.ShortBytes
 	state   state
 	since   time.Time // when the first request of this state was sent
+
+	msg       *v2.V2GMessage // the response at hand, during its handler
+	contract  *evcc.Contract // nil: external identification
+	challenge []byte
+	signing   *signing
+	again     bool // negotiate anew
+	tuple     uint8
+	schedule  []v2.PMaxScheduleEntry
+}
+
+// signing is a request that waits for its signature.
+type signing struct {
+	msg     v2.V2GMessage
+	pending *xmlsig.Pending
 }
 
 // state is one step of the dialogue: what is asked, and what follows from the answer. handle returns the next state; the
-// same state again repeats the request after pause.
+// same state again repeats the request after pause; none waits for something else than a message.
 type state interface {
 	request(m *Machine) v2.BodyElement
 	handle(m *Machine, res v2.BodyElement) (next state, pause time.Duration, err error)
@@ -32,7 +47,9 @@ type state interface {
 }
 
 // New makes the machine of a connection.
-func New(cfg evcc.Config) *Machine { return &Machine{Base: base.New(cfg)} }
+func New(cfg evcc.Config) *Machine {
+	return &Machine{Base: base.New(cfg), contract: cfg.Contract, tuple: 1}
+}
 
 // Step handles one event.
 func (m *Machine) Step(now time.Time, ev evcc.Event, out []evcc.Effect) []evcc.Effect {
@@ -51,6 +68,12 @@ func (m *Machine) Step(now time.Time, ev evcc.Event, out []evcc.Effect) []evcc.E
 		}
 	case evcc.Deadline:
 		m.late()
+	case evcc.Renegotiate:
+		m.again = true
+	case evcc.Signed:
+		m.signed(ev.Signature)
+	case evcc.Opened:
+		m.opened(ev)
 	case evcc.Gone:
 		m.Fail("the SECC closed the connection in " + m.name())
 	}
@@ -88,19 +111,26 @@ func (m *Machine) receive(ev evcc.Received) error {
 	} else if msg.Header.SessionID != m.session {
 		return errors.New("a response of another session")
 	}
+	m.msg = msg
 	next, pause, err := m.state.handle(m, msg.Body.BodyElement)
-	if m.Ended || err != nil {
+	m.msg = nil
+	if m.Ended || err != nil || next == nil {
 		return err
 	}
 	m.enter(next, pause)
 	return nil
 }
 
+// joined reports whether the EVSE has joined the session that was paused.
+func (m *Machine) joined() bool {
+	return len(m.Cfg.Session) > 0 && m.session == exi.MakeShortBytes(m.Cfg.Session)
+}
+
 // enter goes to a state, or stays in it, and sends its request at once or after a pause.
 func (m *Machine) enter(next state, pause time.Duration) {
 	if next != m.state {
 		m.state, m.since = next, m.Now
-		m.Out = append(m.Out, evcc.Progress{State: m.name()})
+		m.Out = append(m.Out, evcc.Progress{State: m.name(), Joined: m.joined()})
 	}
 	if pause > 0 {
 		m.SetDeadline(m.Now.Add(pause))
@@ -111,9 +141,48 @@ func (m *Machine) enter(next state, pause time.Duration) {
 
 func (m *Machine) ask() {
 	msg := v2.V2GMessage{Header: v2.MessageHeader{SessionID: m.session}, Body: v2.Body{BodyElement: m.state.request(m)}}
-	if m.session.Len() == 0 {
+	switch {
+	case m.session.Len() > 0:
+	case len(m.Cfg.Session) > 0: // back to the session that was paused ([V2G2-740])
+		msg.Header.SessionID = exi.MakeShortBytes(m.Cfg.Session)
+	default:
 		msg.Header.SessionID = exi.MakeShortBytes(make([]byte, 8)) // zero asks for a new session ([V2G2-750])
 	}
+	if s, ok := m.state.(signer); ok && s.key(m) != "" {
+		p, err := xmlsig.PrepareISO2(&msg)
+		if err != nil {
+			m.Fail(err.Error())
+			return
+		}
+		m.signing = &signing{msg, p}
+		m.Out = append(m.Out, evcc.Sign{Key: s.key(m), Digest: p.Digest})
+		return
+	}
+	m.deliver(&msg)
+}
+
+// signer is a state whose request is signed; an empty key says that it is not this time.
+type signer interface {
+	key(m *Machine) evcc.Key
+}
+
+// signed puts the signature in the request that waits for it.
+func (m *Machine) signed(der []byte) {
+	s := m.signing
+	if s == nil {
+		return
+	}
+	m.signing = nil
+	sig, err := s.pending.Finish(der)
+	if err != nil {
+		m.Fail(err.Error())
+		return
+	}
+	s.msg.Header.Signature = sig
+	m.deliver(&s.msg)
+}
+
+func (m *Machine) deliver(msg *v2.V2GMessage) {
 	b, err := msg.AppendEXI(make([]byte, 0, 128))
 	if err != nil {
 		m.Fail(err.Error())

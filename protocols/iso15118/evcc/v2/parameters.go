@@ -41,21 +41,23 @@ func (s chargeParameterDiscovery) handle(m *Machine, res v2.BodyElement) (state,
 	if r.EVSEProcessing != v2.EVSEProcessingFinished {
 		return s, m.Timing.Poll, nil
 	}
-	tuple := uint8(1)
-	if l := r.SAScheduleList.Value.SAScheduleTuple; len(l) > 0 {
-		tuple = l[0].SAScheduleTupleID
-	}
-	if m.Stop {
-		return sessionStop{}, 0, nil
+	if l := r.SAScheduleList.Value.SAScheduleTuple; len(l) > 0 { // the first will do: this vehicle is in no hurry
+		m.tuple, m.schedule = l[0].SAScheduleTupleID, l[0].PMaxSchedule.PMaxScheduleEntry
 	}
 	if p, ok := r.EVSEChargeParameter.(*v2.ACEVSEChargeParameter); ok {
 		m.Rated = si.Amps(max(0, p.EVSEMaxCurrent.Float()))
 	}
+	switch {
+	case m.Stop && m.Ready: // after a renegotiation
+		return powerStop{}, 0, nil
+	case m.Stop:
+		return sessionStop{}, 0, nil
+	}
 	m.SetPilot(true)
 	if m.Cfg.DC {
-		return cableCheck{tuple: tuple}, 0, nil
+		return cableCheck{}, 0, nil
 	}
-	return powerStart{tuple: tuple}, 0, nil
+	return powerStart{}, 0, nil
 }
 
 func (m *Machine) status() v2.DCEVStatus {

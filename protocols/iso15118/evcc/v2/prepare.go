@@ -10,7 +10,7 @@ import (
 )
 
 // cableCheck waits until the EVSE has tested the insulation.
-type cableCheck struct{ tuple uint8 }
+type cableCheck struct{}
 
 func (cableCheck) patience(m *Machine) (message, whole time.Duration) {
 	return m.Timing.Message, m.Timing.CableCheck
@@ -34,11 +34,11 @@ func (s cableCheck) handle(m *Machine, res v2.BodyElement) (state, time.Duration
 	if iso, ok := r.DCEVSEStatus.EVSEIsolationStatus.Get(); ok && iso == v2.IsolationLevelFault {
 		return nil, 0, errors.New("the EVSE found an insulation fault")
 	}
-	return preCharge(s), 0, nil
+	return preCharge{}, 0, nil
 }
 
 // preCharge waits until the EVSE's voltage matches the battery's, then closes the relays.
-type preCharge struct{ tuple uint8 }
+type preCharge struct{}
 
 func (preCharge) patience(m *Machine) (message, whole time.Duration) {
 	return m.Timing.Message, m.Timing.PreCharge
@@ -60,5 +60,5 @@ func (s preCharge) handle(m *Machine, res v2.BodyElement) (state, time.Duration,
 		return s, m.Timing.Poll / 2, nil
 	}
 	m.SetRelays(true)
-	return powerStart(s), 0, nil
+	return powerStart{}, 0, nil
 }

@@ -2,9 +2,11 @@ package v2
 
 import (
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/voltyard/voltyard/protocols/exi"
+	"github.com/voltyard/voltyard/protocols/iso15118/evcc"
 	"github.com/voltyard/voltyard/protocols/iso15118/v2"
 )
 
@@ -46,19 +48,26 @@ func (serviceDiscovery) handle(m *Machine, res v2.BodyElement) (state, time.Dura
 	if err := check(r.ResponseCode); err != nil {
 		return nil, 0, err
 	}
-	external := false
-	for _, p := range r.PaymentOptionList.PaymentOption {
-		external = external || p == v2.PaymentOptionExternalPayment
+	pay := v2.PaymentOptionExternalPayment
+	if m.contract != nil {
+		pay = v2.PaymentOptionContract
 	}
-	if !external {
-		return nil, 0, errors.New("no payment by external identification is offered")
+	if !slices.Contains(r.PaymentOptionList.PaymentOption, pay) {
+		return nil, 0, errors.New("payment by " + pay.String() + " is not offered")
 	}
-	for _, mode := range r.ChargeService.SupportedEnergyTransferMode.EnergyTransferMode {
-		if mode == m.transferMode() {
-			return paymentServiceSelection{r.ChargeService.ServiceID, usual{}}, 0, nil
+	if !slices.Contains(r.ChargeService.SupportedEnergyTransferMode.EnergyTransferMode, m.transferMode()) {
+		return nil, 0, errors.New("transfer mode " + m.transferMode().String() + " is not offered")
+	}
+	selection := paymentServiceSelection{service: r.ChargeService.ServiceID}
+	if c := m.contract; c != nil && (c.Install || c.Update) {
+		for _, s := range r.ServiceList.Value.Service {
+			if s.ServiceCategory == v2.ServiceCategoryContractCertificate {
+				return serviceDetail{selection: selection, service: s.ServiceID}, 0, nil
+			}
 		}
+		return nil, 0, errors.New("no certificate service is offered")
 	}
-	return nil, 0, errors.New("transfer mode " + m.transferMode().String() + " is not offered")
+	return selection, 0, nil
 }
 
 func (m *Machine) transferMode() v2.EnergyTransferMode {
@@ -71,33 +80,101 @@ func (m *Machine) transferMode() v2.EnergyTransferMode {
 	return v2.EnergyTransferModeACThreePhaseCore
 }
 
-// paymentServiceSelection chooses external identification.
+// serviceDetail asks for the parameters of the certificate service.
+type serviceDetail struct {
+	selection paymentServiceSelection
+	service   uint16
+}
+
+func (serviceDetail) patience(m *Machine) (message, whole time.Duration) { return m.Timing.Long, 0 }
+
+func (s serviceDetail) request(*Machine) v2.BodyElement {
+	return &v2.ServiceDetailReq{ServiceID: s.service}
+}
+
+func (s serviceDetail) handle(m *Machine, res v2.BodyElement) (state, time.Duration, error) {
+	r, ok := res.(*v2.ServiceDetailRes)
+	if !ok {
+		return nil, 0, wrong(res)
+	}
+	if err := check(r.ResponseCode); err != nil {
+		return nil, 0, err
+	}
+	want := "Installation"
+	if m.contract.Update {
+		want = "Update"
+	}
+	for _, set := range r.ServiceParameterList.Value.ParameterSet {
+		for _, p := range set.Parameter {
+			if p.StringValue.Value == want {
+				s.selection.certificates, s.selection.set = s.service, set.ParameterSetID
+				return s.selection, 0, nil
+			}
+		}
+	}
+	return nil, 0, errors.New("the certificate service does not offer " + want)
+}
+
+// paymentServiceSelection chooses how to pay, and the services.
 type paymentServiceSelection struct {
-	service uint16
+	service      uint16
+	certificates uint16 // the certificate service; 0 when it is not needed
+	set          int16
 	usual
 }
 
-func (s paymentServiceSelection) request(*Machine) v2.BodyElement {
-	return &v2.PaymentServiceSelectionReq{SelectedPaymentOption: v2.PaymentOptionExternalPayment,
+func (s paymentServiceSelection) request(m *Machine) v2.BodyElement {
+	req := &v2.PaymentServiceSelectionReq{SelectedPaymentOption: v2.PaymentOptionExternalPayment,
 		SelectedServiceList: v2.SelectedServiceList{SelectedService: []v2.SelectedService{{ServiceID: s.service}}}}
+	if m.contract != nil {
+		req.SelectedPaymentOption = v2.PaymentOptionContract
+	}
+	if s.certificates != 0 {
+		req.SelectedServiceList.SelectedService = append(req.SelectedServiceList.SelectedService, v2.SelectedService{ServiceID: s.certificates, ParameterSetID: exi.Some(s.set)})
+	}
+	return req
 }
 
-func (paymentServiceSelection) handle(_ *Machine, res v2.BodyElement) (state, time.Duration, error) {
+func (paymentServiceSelection) handle(m *Machine, res v2.BodyElement) (state, time.Duration, error) {
 	r, ok := res.(*v2.PaymentServiceSelectionRes)
 	if !ok {
 		return nil, 0, wrong(res)
 	}
-	return authorization{}, 0, check(r.ResponseCode)
+	if err := check(r.ResponseCode); err != nil {
+		return nil, 0, err
+	}
+	switch {
+	case m.contract == nil:
+		return authorization{}, 0, nil
+	case m.contract.Install || m.contract.Update:
+		return certificateRequest{update: m.contract.Update}, 0, nil
+	}
+	return paymentDetails{}, 0, nil
 }
 
-// authorization waits for somebody to authorise the charging.
+// authorization waits for somebody to authorise the charging. Who pays by contract signs each request.
 type authorization struct{}
 
 func (authorization) patience(m *Machine) (message, whole time.Duration) {
+	if m.contract != nil {
+		return m.Timing.Message, m.Timing.Ongoing
+	}
 	return m.Timing.Message, m.Timing.AuthEIM
 }
 
-func (authorization) request(*Machine) v2.BodyElement { return &v2.AuthorizationReq{} }
+func (authorization) key(m *Machine) evcc.Key {
+	if m.contract != nil {
+		return evcc.KeyContract
+	}
+	return ""
+}
+
+func (authorization) request(m *Machine) v2.BodyElement {
+	if m.contract != nil {
+		return &v2.AuthorizationReq{GenChallenge: exi.Some(m.challenge)}
+	}
+	return &v2.AuthorizationReq{}
+}
 
 func (s authorization) handle(m *Machine, res v2.BodyElement) (state, time.Duration, error) {
 	r, ok := res.(*v2.AuthorizationRes)

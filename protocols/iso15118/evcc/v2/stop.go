@@ -26,8 +26,12 @@ func (weldingDetection) handle(_ *Machine, res v2.BodyElement) (state, time.Dura
 // sessionStop says good-bye.
 type sessionStop struct{ usual }
 
-func (sessionStop) request(*Machine) v2.BodyElement {
-	return &v2.SessionStopReq{ChargingSession: v2.ChargingSessionTerminate}
+func (sessionStop) request(m *Machine) v2.BodyElement {
+	req := &v2.SessionStopReq{ChargingSession: v2.ChargingSessionTerminate}
+	if m.Vehicle.Pause {
+		req.ChargingSession = v2.ChargingSessionPause
+	}
+	return req
 }
 
 func (sessionStop) handle(m *Machine, res v2.BodyElement) (state, time.Duration, error) {
@@ -37,6 +41,10 @@ func (sessionStop) handle(m *Machine, res v2.BodyElement) (state, time.Duration,
 	}
 	if err := check(r.ResponseCode); err != nil {
 		return nil, 0, err
+	}
+	if m.Vehicle.Pause {
+		m.Pause(m.session.Bytes())
+		return nil, 0, nil
 	}
 	m.Finish()
 	return nil, 0, nil

@@ -41,6 +41,19 @@ type world struct {
 	needs        secc.Needs
 	drawn        []si.Amps
 	each         func(w *world)
+
+	wallet   *evcc.Wallet
+	tls      bool
+	resume   *secc.Paused
+	paused   *secc.Paused
+	evPaused []byte
+	states   []string // of the vehicle
+	joined   bool
+	claims   []secc.ContractClaim
+	answer   secc.Authorized
+	cps      func(secc.CertificateExchange) []byte
+	sent     [][]byte // by the EVSE
+	closings int      // of the contactor
 }
 
 var epoch = time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
@@ -53,7 +66,7 @@ func newDIN(t *testing.T) *world {
 }
 
 func newWorld(t *testing.T, dc bool) *world {
-	w := &world{t: t, now: epoch, dc: dc, authAfter: time.Second}
+	w := &world{t: t, now: epoch, dc: dc, authAfter: time.Second, answer: secc.Authorized{Accepted: true}}
 	w.secc = New(secc.Config{DC: dc, EVSEID: "DE*VYD*E1", Volts: 230, Timing: secc.Timing{AuthEIM: time.Minute}})
 	w.evcc = evcc2.New(evcc.Config{EVCCID: [6]byte{2, 0, 0, 0, 0, 1}, DC: dc, Phases: 3})
 	w.present = secc.Present{Connected: true, Ready: true, MaxAmps: 16, MaxWatts: 20000, MaxVolts: 500, MinVolts: 150, RatedAmps: 32, RatedWatts: 50000, Phases: 3}
@@ -67,7 +80,7 @@ func newWorld(t *testing.T, dc bool) *world {
 func (w *world) run(d time.Duration) {
 	w.feedEVSE(w.present)
 	w.feedEV(w.vehicle)
-	w.feedEVSE(secc.Started{SessionID: [8]byte{1, 2, 3, 4, 5, 6, 7, 8}})
+	w.feedEVSE(secc.Started{TLS: w.tls, SessionID: [8]byte{1, 2, 3, 4, 5, 6, 7, 8}, Challenge: [16]byte{9, 8, 7}, Resume: w.resume})
 	w.feedEV(evcc.Connected{})
 	for end := w.now.Add(d); w.now.Before(end); w.now = w.now.Add(10 * time.Millisecond) {
 		if w.seccEnd != nil && w.evccEnd != nil {
@@ -97,7 +110,7 @@ func (w *world) run(d time.Duration) {
 		}
 		if !w.authAt.IsZero() && !w.now.Before(w.authAt) {
 			w.authAt = time.Time{}
-			w.feedEVSE(secc.Authorized{Accepted: true})
+			w.feedEVSE(w.answer)
 		}
 	}
 }
@@ -135,14 +148,27 @@ func (w *world) feedEVSE(ev secc.Event) {
 	for _, e := range w.secc.Step(w.now, ev, nil) {
 		switch e := e.(type) {
 		case secc.Send:
+			w.sent = append(w.sent, e.EXI)
 			w.toEV = append(w.toEV, evcc.Received{Payload: e.Payload, EXI: e.EXI})
 		case secc.SetDeadline:
 			w.seccAt = e.At
 		case secc.Authorize:
 			w.authAt = w.now.Add(w.authAfter)
+			if e.Contract != nil {
+				w.claims = append(w.claims, *e.Contract)
+			}
+		case secc.CertificateExchange:
+			if b := w.cps(e); b != nil {
+				w.toEVSE = append(w.toEVSE, secc.CertificateExchanged{EXI: b})
+			}
+		case secc.Pause:
+			w.paused = &e.Paused
 		case secc.Contactor:
 			if e.Close && w.contactor {
 				w.t.Error("asked to close a closed contactor")
+			}
+			if e.Close {
+				w.closings++
 			}
 			w.contactor, w.contactorAt = e.Close, w.now.Add(50*time.Millisecond)
 		case secc.DC:
@@ -169,6 +195,16 @@ func (w *world) feedEV(ev evcc.Event) {
 			w.pilot = e.Ready
 		case evcc.Relays:
 			w.relays = e.Close
+		case evcc.Progress:
+			w.states, w.joined = append(w.states, e.State), e.Joined
+		case evcc.Sign:
+			s, err := w.wallet.Sign(e)
+			if err != nil {
+				w.t.Fatal(err)
+			}
+			w.toEV = append(w.toEV, s)
+		case evcc.Open:
+			w.toEV = append(w.toEV, w.wallet.Open(w.now, e))
 		case evcc.Draw:
 			w.draw = e
 			w.drawn = append(w.drawn, e.Amps)
@@ -176,7 +212,7 @@ func (w *world) feedEV(ev evcc.Event) {
 				w.t.Error("the vehicle draws with the contactor open")
 			}
 		case evcc.End:
-			w.evccEnd = &e
+			w.evccEnd, w.evPaused = &e, e.Paused
 			w.toEVSE = append(w.toEVSE, secc.Gone{})
 		}
 	}
@@ -266,7 +302,7 @@ func TestEVSEStopEndsTheSessionInGoodOrder(t *testing.T) {
 }
 
 func TestEmergencyOpensAtOnceAndTheVehicleHearsOfIt(t *testing.T) {
-	for _, w := range []*world{newDIN(t)} {
+	for _, w := range []*world{newWorld(t, false), newWorld(t, true), newDIN(t)} {
 		w.each = func(w *world) {
 			if w.now.Sub(epoch) > 10*time.Second && !w.present.Emergency {
 				w.present.Emergency, w.present.Ready = true, false

@@ -21,13 +21,16 @@ func (s waitChargingStatus) handle(m *Machine, req v2.BodyElement) (v2.BodyEleme
 	switch r := req.(type) {
 	case *v2.PowerDeliveryReq:
 		return m.inLoop(r)
-	case *v2.MeteringReceiptReq: // none was asked for; harmless
-		return &v2.MeteringReceiptRes{ResponseCode: v2.ResponseCodeOK, EVSEStatus: m.status()}, s
+	case *v2.MeteringReceiptReq:
+		return m.meteringReceipt(r, s)
 	}
-	if !m.Present.Ready {
+	switch {
+	case !m.Present.Ready && !m.Present.Emergency:
 		return m.fail(req, v2.ResponseCodeFailed, secc.ClassHardware, "the EVSE failed while charging")
+	case m.Overdue():
+		return m.fail(req, v2.ResponseCodeFailed, secc.ClassTimeout, "the vehicle was asked to stop and goes on")
 	}
-	return &v2.ChargingStatusRes{ResponseCode: v2.ResponseCodeOK, EVSEID: m.Cfg.EVSEID, SAScheduleTupleID: tupleID,
-		EVSEMaxCurrent: exi.Some(v2.Amps(m.Present.MaxAmps)), MeterInfo: exi.Some(m.meter()), ReceiptRequired: exi.Some(false),
+	return &v2.ChargingStatusRes{ResponseCode: v2.ResponseCodeOK, EVSEID: m.Cfg.EVSEID, SAScheduleTupleID: m.tuple,
+		EVSEMaxCurrent: exi.Some(v2.Amps(m.Present.MaxAmps)), ReceiptRequired: exi.Some(m.receiptDue()), MeterInfo: exi.Some(m.meter()),
 		ACEVSEStatus: m.acStatus()}, s
 }

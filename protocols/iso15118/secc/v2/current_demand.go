@@ -23,12 +23,15 @@ func (s waitCurrentDemand) handle(m *Machine, req v2.BodyElement) (v2.BodyElemen
 	switch r := req.(type) {
 	case *v2.PowerDeliveryReq:
 		return m.inLoop(r)
-	case *v2.MeteringReceiptReq: // none was asked for; harmless
-		return &v2.MeteringReceiptRes{ResponseCode: v2.ResponseCodeOK, EVSEStatus: m.status()}, s
+	case *v2.MeteringReceiptReq:
+		return m.meteringReceipt(r, s)
 	}
 	r := req.(*v2.CurrentDemandReq)
-	if !m.Present.Ready {
+	switch {
+	case !m.Present.Ready && !m.Present.Emergency:
 		return m.fail(req, v2.ResponseCodeFailed, secc.ClassHardware, "the EVSE failed while charging")
+	case m.Overdue():
+		return m.fail(req, v2.ResponseCodeFailed, secc.ClassTimeout, "the vehicle was asked to stop and goes on")
 	}
 	n := m.Needs
 	n.SoC = si.Percent(r.DCEVStatus.EVRESSSOC)
@@ -40,7 +43,9 @@ func (s waitCurrentDemand) handle(m *Machine, req v2.BodyElement) (v2.BodyElemen
 	}
 	m.TellNeeds(n)
 	target, amps := si.Volts(r.EVTargetVoltage.Float()), si.Amps(r.EVTargetCurrent.Float())
-	m.Demand(target, amps)
+	if !m.Present.Emergency {
+		m.Demand(target, amps)
+	}
 	p := &m.Present
 	return &v2.CurrentDemandRes{ResponseCode: v2.ResponseCodeOK, DCEVSEStatus: m.dcStatus(),
 		EVSEPresentVoltage: v2.Volts(p.Volts), EVSEPresentCurrent: v2.Amps(p.Amps),
@@ -48,5 +53,5 @@ func (s waitCurrentDemand) handle(m *Machine, req v2.BodyElement) (v2.BodyElemen
 		EVSEPowerLimitAchieved:  amps.Times(max(p.Volts, 1)) >= p.MaxWatts,
 		EVSEMaximumVoltageLimit: exi.Some(v2.Volts(p.MaxVolts)), EVSEMaximumCurrentLimit: exi.Some(v2.Amps(p.MaxAmps)),
 		EVSEMaximumPowerLimit: exi.Some(v2.Watts(p.MaxWatts)),
-		EVSEID:                m.Cfg.EVSEID, SAScheduleTupleID: tupleID, MeterInfo: exi.Some(m.meter()), ReceiptRequired: exi.Some(false)}, s
+		EVSEID:                m.Cfg.EVSEID, SAScheduleTupleID: m.tuple, ReceiptRequired: exi.Some(m.receiptDue()), MeterInfo: exi.Some(m.meter())}, s
 }

@@ -11,8 +11,7 @@ func (m *Machine) failure(req v2.BodyElement, code v2.ResponseCode) v2.BodyEleme
 	case *v2.SessionSetupReq:
 		return &v2.SessionSetupRes{ResponseCode: code, EVSEID: m.Cfg.EVSEID}
 	case *v2.ServiceDiscoveryReq:
-		return &v2.ServiceDiscoveryRes{ResponseCode: code, PaymentOptionList: v2.PaymentOptionList{PaymentOption: []v2.PaymentOption{v2.PaymentOptionExternalPayment}},
-			ChargeService: m.chargeService()}
+		return &v2.ServiceDiscoveryRes{ResponseCode: code, PaymentOptionList: m.paymentOptions(), ChargeService: m.chargeService()}
 	case *v2.ServiceDetailReq:
 		return &v2.ServiceDetailRes{ResponseCode: code, ServiceID: req.ServiceID}
 	case *v2.PaymentServiceSelectionReq:
@@ -30,9 +29,9 @@ func (m *Machine) failure(req v2.BodyElement, code v2.ResponseCode) v2.BodyEleme
 	case *v2.PowerDeliveryReq:
 		return &v2.PowerDeliveryRes{ResponseCode: code, EVSEStatus: m.status()}
 	case *v2.ChargingStatusReq:
-		return &v2.ChargingStatusRes{ResponseCode: code, EVSEID: m.Cfg.EVSEID, SAScheduleTupleID: tupleID, ACEVSEStatus: m.acStatus()}
+		return &v2.ChargingStatusRes{ResponseCode: code, EVSEID: m.Cfg.EVSEID, SAScheduleTupleID: m.tuple, ACEVSEStatus: m.acStatus()}
 	case *v2.CurrentDemandReq:
-		return &v2.CurrentDemandRes{ResponseCode: code, DCEVSEStatus: m.dcStatus(), EVSEID: m.Cfg.EVSEID, SAScheduleTupleID: tupleID,
+		return &v2.CurrentDemandRes{ResponseCode: code, DCEVSEStatus: m.dcStatus(), EVSEID: m.Cfg.EVSEID, SAScheduleTupleID: m.tuple,
 			EVSEPresentVoltage: v2.Volts(m.Present.Volts), EVSEPresentCurrent: v2.Amps(m.Present.Amps)}
 	case *v2.MeteringReceiptReq:
 		return &v2.MeteringReceiptRes{ResponseCode: code, EVSEStatus: m.status()}
@@ -43,13 +42,16 @@ func (m *Machine) failure(req v2.BodyElement, code v2.ResponseCode) v2.BodyEleme
 	case *v2.CertificateInstallationReq:
 		return &v2.CertificateInstallationRes{ResponseCode: code, SAProvisioningCertificateChain: emptyChain(), ContractSignatureCertChain: emptyChain(),
 			ContractSignatureEncryptedPrivateKey: v2.ContractSignatureEncryptedPrivateKey{ID: "id2", Value: []byte{0}},
-			DHpublickey:                          v2.DiffieHellmanPublickey{ID: "id3", Value: []byte{0}}, EMAID: v2.EMAID{ID: "id4", Value: "ZZ00000000000000"[:14]}}
+			DHpublickey:                          v2.DiffieHellmanPublickey{ID: "id3", Value: []byte{0}}, EMAID: v2.EMAID{ID: "id4", Value: noEMAID}}
 	case *v2.CertificateUpdateReq:
 		return &v2.CertificateUpdateRes{ResponseCode: code, SAProvisioningCertificateChain: emptyChain(), ContractSignatureCertChain: emptyChain(),
 			ContractSignatureEncryptedPrivateKey: v2.ContractSignatureEncryptedPrivateKey{ID: "id2", Value: []byte{0}},
-			DHpublickey:                          v2.DiffieHellmanPublickey{ID: "id3", Value: []byte{0}}, EMAID: v2.EMAID{ID: "id4", Value: "ZZ00000000000000"[:14]}}
+			DHpublickey:                          v2.DiffieHellmanPublickey{ID: "id3", Value: []byte{0}}, EMAID: v2.EMAID{ID: "id4", Value: noEMAID}}
 	}
 	return nil // a response, or an abstract element: nothing matches
 }
+
+// noEMAID stands where there is none.
+const noEMAID = "ZZ000000000000"
 
 func emptyChain() v2.CertificateChain { return v2.CertificateChain{Certificate: []byte{0}} }

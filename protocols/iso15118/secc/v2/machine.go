@@ -18,11 +18,21 @@ type Machine struct {
 	tls     bool
 
 	state   state
+	msg     *v2.V2GMessage // the request at hand, during its handler
+	raw     []byte
 	wait    *waiting // a response that waits for something
 	mode    v2.EnergyTransferMode
 	auth    authState
+	refused secc.Refusal
 	began   time.Time // of the running cable check or pre-charge
-	offered schedule
+
+	contract contract
+	plan     *secc.Plan
+	asked    time.Time // when the vehicle's needs were told, for a plan
+	offered  schedules
+	tuple    uint8 // the schedule that the vehicle chose
+	again    bool  // the vehicle shall negotiate anew
+	receipt  receipt
 }
 
 type authState uint8
@@ -55,7 +65,7 @@ func New(cfg secc.Config, start secc.Started, present secc.Present, now time.Tim
 		protocol = "iso15118-2-dc"
 	}
 	return &Machine{Base: base.New(cfg, protocol, present, now), resume: start.Resume, tls: start.TLS,
-		session: exi.MakeShortBytes(start.SessionID[:]), state: waitSessionSetup{}}
+		session: exi.MakeShortBytes(start.SessionID[:]), state: waitSessionSetup{}, tuple: firstTuple, contract: contract{challenge: start.Challenge}}
 }
 
 // Step handles one event.
@@ -68,13 +78,19 @@ func (m *Machine) Step(now time.Time, ev secc.Event, out []secc.Effect) []secc.E
 	case secc.Received:
 		m.receive(ev)
 	case secc.Present:
-		m.Present = ev
+		m.Measure(ev)
 		m.resolve()
 	case secc.Authorized:
-		m.auth = authNo
+		m.auth, m.refused = authNo, ev.Refusal
 		if ev.Accepted {
 			m.auth = authYes
 		}
+	case secc.CertificateExchanged:
+		m.exchanged(ev.EXI)
+	case secc.Plan:
+		m.plan = &ev
+	case secc.Renegotiate:
+		m.again = true
 	case secc.Deadline:
 		m.late()
 	case secc.Gone:
@@ -95,17 +111,17 @@ func (m *Machine) receive(ev secc.Received) {
 		return
 	}
 	req := msg.Body.BodyElement
-	code, ok := v2.ResponseCodeOK, true
+	code := v2.ResponseCodeOK
 	switch {
 	case m.wait != nil: // a second request before the response to the first
 		m.wait = nil
-		code, ok = v2.ResponseCodeFailedSequenceError, false
+		code = v2.ResponseCodeFailedSequenceError
 	case !m.state.accepts(req) && !m.mayStop(req):
-		code, ok = v2.ResponseCodeFailedSequenceError, false
+		code = v2.ResponseCodeFailedSequenceError
 	case !m.sameSession(msg.Header.SessionID):
-		code, ok = v2.ResponseCodeFailedUnknownSession, false
+		code = v2.ResponseCodeFailedUnknownSession
 	}
-	if !ok {
+	if code != v2.ResponseCodeOK {
 		m.refuse(req, code, secc.ClassSequence, fmt.Sprintf("%T in %T: %v", req, m.state, code))
 		return
 	}
@@ -117,7 +133,9 @@ func (m *Machine) receive(ev secc.Received) {
 	if m.mayStop(req) {
 		st = waitSessionStop{}
 	}
+	m.msg, m.raw = msg, ev.EXI
 	res, next := st.handle(m, req)
+	m.msg, m.raw = nil, nil
 	m.respond(res, next)
 }
 
@@ -179,6 +197,7 @@ func (m *Machine) late() {
 
 // refuse answers a request with a failure code in the matching type of response, and ends the session.
 func (m *Machine) refuse(req v2.BodyElement, code v2.ResponseCode, class secc.Class, why string) {
+	m.Shut()
 	if res := m.failure(req, code); res != nil {
 		m.send(res)
 	}
@@ -193,6 +212,9 @@ func (m *Machine) fail(req v2.BodyElement, code v2.ResponseCode, class secc.Clas
 
 func (m *Machine) send(res v2.BodyElement) {
 	msg := v2.V2GMessage{Header: v2.MessageHeader{SessionID: m.session}, Body: v2.Body{BodyElement: res}}
+	if p, ok := res.(*v2.ChargeParameterDiscoveryRes); ok && p.SAScheduleList.Present {
+		msg.Header.Signature = m.offered.signature
+	}
 	b, err := msg.AppendEXI(make([]byte, 0, 160))
 	if err != nil {
 		m.End(secc.ClassEXI, fmt.Sprintf("encode %T: %v", res, err))

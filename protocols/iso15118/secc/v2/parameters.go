@@ -17,7 +17,7 @@ func (waitChargeParameterDiscovery) accepts(req v2.BodyElement) bool {
 	return ok
 }
 
-func (waitChargeParameterDiscovery) handle(m *Machine, req v2.BodyElement) (v2.BodyElement, state) {
+func (s waitChargeParameterDiscovery) handle(m *Machine, req v2.BodyElement) (v2.BodyElement, state) {
 	r := req.(*v2.ChargeParameterDiscoveryReq)
 	m.Enter(secc.StageParams)
 	if !m.offers(r.RequestedEnergyTransferMode) {
@@ -57,7 +57,15 @@ func (waitChargeParameterDiscovery) handle(m *Machine, req v2.BodyElement) (v2.B
 	}
 	m.mode = r.RequestedEnergyTransferMode
 	m.TellNeeds(n)
-	m.offered = m.makeSchedule(n.Departure)
+	if m.asked.IsZero() {
+		m.asked = m.Now
+	}
+	if m.plan == nil && m.Now.Sub(m.asked) < m.Cfg.PlanWait { // the site is still planning
+		return &v2.ChargeParameterDiscoveryRes{ResponseCode: v2.ResponseCodeOK, EVSEProcessing: v2.EVSEProcessingOngoing,
+			EVSEChargeParameter: m.chargeParameter()}, s
+	}
+	m.asked, m.again = time.Time{}, false
+	m.offered = m.makeSchedules(n.Departure, r.MaxEntriesSAScheduleTuple.Value)
 	return &v2.ChargeParameterDiscoveryRes{ResponseCode: v2.ResponseCodeOK, EVSEProcessing: v2.EVSEProcessingFinished,
 		SAScheduleList: exi.Some(m.offered.list()), EVSEChargeParameter: m.chargeParameter()}, next
 }

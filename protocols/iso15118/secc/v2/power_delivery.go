@@ -5,8 +5,7 @@ import (
 	"github.com/voltyard/voltyard/protocols/iso15118/v2"
 )
 
-// waitPowerDeliveryStart is the state in which the vehicle asks for energy, or gives up. The response waits for the
-// contactor's feedback ([V2G2-860], [V2G2-862], [V2G2-865]).
+// waitPowerDeliveryStart is the state in which the vehicle asks for energy, or gives up.
 type waitPowerDeliveryStart struct{}
 
 func (waitPowerDeliveryStart) accepts(req v2.BodyElement) bool {
@@ -16,44 +15,73 @@ func (waitPowerDeliveryStart) accepts(req v2.BodyElement) bool {
 
 func (waitPowerDeliveryStart) handle(m *Machine, req v2.BodyElement) (v2.BodyElement, state) {
 	r := req.(*v2.PowerDeliveryReq)
-	switch {
-	case r.ChargeProgress == v2.ChargeProgressStop:
-		return m.stopPower(req)
-	case r.ChargeProgress == v2.ChargeProgressRenegotiate:
+	switch r.ChargeProgress {
+	case v2.ChargeProgressStop:
+		return m.stopPower(r)
+	case v2.ChargeProgressRenegotiate:
 		return m.fail(req, v2.ResponseCodeFailedSequenceError, secc.ClassSequence, "renegotiation before the charging began")
-	case r.SAScheduleTupleID != tupleID:
+	}
+	t, ok := m.offered.find(r.SAScheduleTupleID)
+	switch {
+	case !ok:
 		return m.fail(req, v2.ResponseCodeFailedTariffSelectionInvalid, secc.ClassParameter, "a schedule that was not offered")
-	case r.ChargingProfile.Present && !m.offered.fits(r.ChargingProfile.Value):
+	case r.ChargingProfile.Present && !fits(t, r.ChargingProfile.Value):
 		return m.fail(req, v2.ResponseCodeFailedChargingProfileInvalid, secc.ClassParameter, "the charging profile exceeds the schedule")
-	case !m.Present.Ready:
+	case !m.Present.Ready || m.Present.Emergency:
 		return m.fail(req, v2.ResponseCodeFailedPowerDeliveryNotApplied, secc.ClassHardware, "the EVSE is not ready")
 	}
-	m.Contactor(true)
-	m.wait = &waiting{
-		until: m.Now.Add(m.Timing.Contactor),
-		done: func(m *Machine) (v2.BodyElement, state) {
-			if !m.Present.Closed {
-				return nil, nil
-			}
-			m.Enter(secc.StageCharging)
-			if m.Cfg.DC {
-				return &v2.PowerDeliveryRes{ResponseCode: v2.ResponseCodeOK, EVSEStatus: m.status()}, waitCurrentDemand{}
-			}
-			return &v2.PowerDeliveryRes{ResponseCode: v2.ResponseCodeOK, EVSEStatus: m.status()}, waitChargingStatus{}
-		},
-		late: func(m *Machine) (v2.BodyElement, state) {
-			code := v2.ResponseCodeFailedContactorError
-			if !m.Present.PilotWants {
-				code = v2.ResponseCodeFailedPowerDeliveryNotApplied
-			}
-			return m.fail(req, code, secc.ClassHardware, "the contactor did not close in time")
-		},
+	m.tuple = t.ID
+	return m.startPower(r)
+}
+
+// startPower closes the contactor, unless it is closed since before a renegotiation. The response waits for its feedback
+// ([V2G2-860], [V2G2-862], [V2G2-865]), and before that for state C of the pilot ([V2G2-916]).
+func (m *Machine) startPower(r *v2.PowerDeliveryReq) (v2.BodyElement, state) {
+	if !m.Closed {
+		m.Contactor(true)
 	}
+	loop := state(waitChargingStatus{})
+	if m.Cfg.DC {
+		loop = waitCurrentDemand{}
+	}
+	wants := m.Present.PilotWants
+	w := &waiting{until: m.Now.Add(m.Timing.CPState)}
+	if wants {
+		w.until = m.Now.Add(m.Timing.Contactor)
+	}
+	w.done = func(m *Machine) (v2.BodyElement, state) {
+		switch {
+		case m.Present.Closed:
+			m.Enter(secc.StageCharging)
+			m.receipt.since = m.Now
+			return &v2.PowerDeliveryRes{ResponseCode: v2.ResponseCodeOK, EVSEStatus: m.status()}, loop
+		case !wants && m.Present.PilotWants:
+			wants = true
+			w.until = m.Now.Add(m.Timing.Contactor)
+			m.SetDeadline(w.until)
+		}
+		return nil, nil
+	}
+	w.late = func(m *Machine) (v2.BodyElement, state) {
+		if !m.Present.PilotWants {
+			return m.fail(r, v2.ResponseCodeFailedPowerDeliveryNotApplied, secc.ClassHardware, "the vehicle did not show state C on the pilot in time")
+		}
+		return m.fail(r, v2.ResponseCodeFailedContactorError, secc.ClassHardware, "the contactor did not close in time")
+	}
+	m.wait = w
 	return nil, nil
 }
 
 // stopPower ends the flow of energy and waits until the contactor is open.
-func (m *Machine) stopPower(req v2.BodyElement) (v2.BodyElement, state) {
+func (m *Machine) stopPower(r *v2.PowerDeliveryReq) (v2.BodyElement, state) {
+	return m.open(r, func() state {
+		m.Enter(secc.StageWelding)
+		return waitSessionStop{}
+	})
+}
+
+// open switches off, and answers with the next state once the contactor is open.
+func (m *Machine) open(r *v2.PowerDeliveryReq, next func() state) (v2.BodyElement, state) {
 	m.Module(secc.DCOff, 0, 0)
 	m.Contactor(false)
 	m.wait = &waiting{
@@ -62,11 +90,11 @@ func (m *Machine) stopPower(req v2.BodyElement) (v2.BodyElement, state) {
 			if m.Present.Closed {
 				return nil, nil
 			}
-			m.Enter(secc.StageWelding)
-			return &v2.PowerDeliveryRes{ResponseCode: v2.ResponseCodeOK, EVSEStatus: m.status()}, waitSessionStop{}
+			st := next()
+			return &v2.PowerDeliveryRes{ResponseCode: v2.ResponseCodeOK, EVSEStatus: m.status()}, st
 		},
 		late: func(m *Machine) (v2.BodyElement, state) {
-			return m.fail(req, v2.ResponseCodeFailedContactorError, secc.ClassHardware, "the contactor did not open in time")
+			return m.fail(r, v2.ResponseCodeFailedContactorError, secc.ClassHardware, "the contactor did not open in time")
 		},
 	}
 	return nil, nil
@@ -78,10 +106,12 @@ func (m *Machine) inLoop(r *v2.PowerDeliveryReq) (v2.BodyElement, state) {
 	case v2.ChargeProgressStop:
 		return m.stopPower(r)
 	case v2.ChargeProgressRenegotiate:
-		// A DC vehicle goes through cable check and pre-charge again, without energy ([V2G2-565], [V2G2-582]).
-		if m.Cfg.DC {
-			m.Module(secc.DCOff, 0, 0)
-			m.Contactor(false)
+		m.again = false
+		if m.Cfg.DC { // through cable check and pre-charge again, without energy ([V2G2-565], [V2G2-582])
+			return m.open(r, func() state {
+				m.Enter(secc.StageParams)
+				return waitChargeParameterDiscovery{}
+			})
 		}
 		return &v2.PowerDeliveryRes{ResponseCode: v2.ResponseCodeOK, EVSEStatus: m.status()}, waitChargeParameterDiscovery{}
 	}

@@ -9,9 +9,17 @@ import (
 // stopDelay is how long a vehicle may take to end its charging when asked, s (NotificationMaxDelay).
 const stopDelay = 10
 
+// negotiationDelay is how long it may take to begin a renegotiation when asked, s.
+const negotiationDelay = 60
+
 func (m *Machine) notification() (v2.EVSENotification, uint16) {
-	if m.Present.Stop {
+	switch {
+	case m.Present.Emergency:
+		return v2.EVSENotificationStopCharging, 0
+	case m.Present.Stop:
 		return v2.EVSENotificationStopCharging, stopDelay
+	case m.again:
+		return v2.EVSENotificationReNegotiation, negotiationDelay
 	}
 	return v2.EVSENotificationNone, 0
 }
@@ -25,6 +33,8 @@ func (m *Machine) dcStatus() v2.DCEVSEStatus {
 	n, delay := m.notification()
 	s := v2.DCEVSEStatus{EVSENotification: n, NotificationMaxDelay: delay, EVSEStatusCode: v2.DCEVSEStatusCodeEVSEReady}
 	switch {
+	case m.Present.Emergency:
+		s.EVSEStatusCode = v2.DCEVSEStatusCodeEVSEEmergencyShutdown
 	case !m.Present.Ready:
 		s.EVSEStatusCode = v2.DCEVSEStatusCodeEVSEMalfunction
 	case m.Present.Stop:
@@ -52,8 +62,4 @@ func (m *Machine) status() v2.EVSEStatus {
 	}
 	s := m.acStatus()
 	return &s
-}
-
-func (m *Machine) meter() v2.MeterInfo {
-	return v2.MeterInfo{MeterID: m.Cfg.EVSEID, MeterReading: exi.Some(uint64(max(0, m.Present.Energy)))}
 }
