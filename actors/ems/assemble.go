@@ -9,6 +9,7 @@ import (
 	"github.com/voltyard/voltyard/actors/balancer"
 	"github.com/voltyard/voltyard/actors/evse"
 	"github.com/voltyard/voltyard/actors/kit"
+	"github.com/voltyard/voltyard/actors/kit/mqtt"
 	"github.com/voltyard/voltyard/actors/kit/network"
 	"github.com/voltyard/voltyard/actors/kit/ocppstat"
 	"github.com/voltyard/voltyard/actors/msg"
@@ -28,6 +29,7 @@ type Parts struct {
 	Net     network.Network
 	Outlets map[string]hal.Outlet // by EVSE
 	Meters  map[string]hal.Meter  // by node
+	Broker  mqtt.Config           // of the building; for meters that speak there
 	Store   recorder.Store
 	View    *kit.Cell[msg.SiteView] // where the picture of the site is published
 	OCPP    *ocppstat.Stats         // figures of OCPP; nil for a site without stations of its own or others (tests)
@@ -59,12 +61,13 @@ func Assemble(env *kit.Env, s *configs.Site, p Parts) ([]Child, error) {
 		if n.Meter == "" {
 			continue
 		}
-		m := p.Meters[n.ID]
-		if m == nil {
-			return nil, fmt.Errorf("node %s: its meter %s has no driver", n.ID, n.Meter)
+		m, _ := s.Meter(n.Meter)
+		bal.Meters[n.ID] = time.Duration(m.StaleS * float64(time.Second))
+		read, err := makeMeter(env, n.ID, m, p)
+		if err != nil {
+			return nil, err
 		}
-		bal.Meters[n.ID] = staleAfter(s, n.Meter)
-		pollers = append(pollers, Child{"meter", "meter-" + n.ID, balancer.NewPoller(env, n.ID, m)})
+		pollers = append(pollers, Child{"meter", "meter-" + n.ID, read})
 	}
 	children = append(children, Child{"balancer", "balancer", balancer.New(env, bal, p.View)})
 	children = append(children, pollers...)
@@ -84,15 +87,6 @@ func Assemble(env *kit.Env, s *configs.Site, p Parts) ([]Child, error) {
 		children = append(children, Child{"evse", "evse-" + e.ID, makeEVSE(env, s, e, hw, p.Net, sessions)})
 	}
 	return children, nil
-}
-
-func staleAfter(s *configs.Site, meter string) time.Duration {
-	for _, m := range s.Meters {
-		if m.ID == meter {
-			return time.Duration(m.StaleS * float64(time.Second))
-		}
-	}
-	return 5 * time.Second
 }
 
 func makeEVSE(env *kit.Env, s *configs.Site, e configs.EVSE, hw hal.Outlet, n network.Network, sessions *session.Factory) func() actor.Actor {

@@ -18,6 +18,9 @@ func checkCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if _, _, err := openMeters(s); err != nil { // reads the register maps, and opens nothing yet
+				return err
+			}
 			stations := 0
 			if s.Stations != nil {
 				stations = len(s.Stations.List)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"os"
 	"time"
@@ -35,6 +36,7 @@ type process struct {
 	root  *actor.PID
 	ended chan bool // whether /ems failed
 	ocpp  *ocppstat.Stats
+	buses []io.Closer // of Modbus
 }
 
 // options are what a command adds to a site file.
@@ -64,15 +66,21 @@ func start(ctx context.Context, cfg *configs.Site, o options) (_ *process, err e
 		return nil, err
 	}
 	outlets, meters := p.world.hal(cfg)
-	children, err := ems.Assemble(p.env, cfg, ems.Parts{Net: links, Outlets: outlets, Meters: meters, Store: p.store, View: p.view, OCPP: p.ocpp, Firmware: versionText()})
+	onBus, buses, err := openMeters(cfg)
+	if err != nil {
+		return nil, err
+	}
+	p.buses = buses
+	maps.Copy(meters, onBus)
+	broker, err := brokerConfig(cfg)
+	if err != nil {
+		return nil, err
+	}
+	children, err := ems.Assemble(p.env, cfg, ems.Parts{Net: links, Outlets: outlets, Meters: meters, Broker: broker, Store: p.store, View: p.view, OCPP: p.ocpp, Firmware: versionText()})
 	if err != nil {
 		return nil, err
 	}
 	if cfg.MQTT != nil {
-		broker, err := brokerConfig(cfg)
-		if err != nil {
-			return nil, err
-		}
 		children = append(children, ems.Child{Kind: "building", Name: "building", Make: building.New(p.env, cfg.Site.ID, broker, p.view)})
 	}
 	children = append(children, ems.Child{Kind: "api", Name: "api", Make: api.New(p.env, api.Config{Listener: p.http, Token: token, View: p.view,
@@ -83,6 +91,9 @@ func start(ctx context.Context, cfg *configs.Site, o options) (_ *process, err e
 
 func brokerConfig(cfg *configs.Site) (mqtt.Config, error) {
 	m := cfg.MQTT
+	if m == nil {
+		return mqtt.Config{}, nil
+	}
 	password, err := configs.Secret(m.PasswordFile)
 	if err != nil {
 		return mqtt.Config{}, err
@@ -125,6 +136,9 @@ func (p *process) release() {
 		for _, r := range p.world.registers {
 			r.close()
 		}
+	}
+	for _, b := range p.buses {
+		_ = b.Close()
 	}
 	if p.store != nil {
 		_ = p.store.Close()

@@ -5,6 +5,7 @@ package mqtt
 
 import (
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"time"
 
@@ -55,15 +56,23 @@ type Client struct {
 // Metrics are shared by all clients of a process.
 type Metrics struct{ Published, Dropped, Overrun prometheus.Counter }
 
-// NewMetrics registers them.
+// NewMetrics returns the metrics of a process; the first call registers them.
 func NewMetrics(env *kit.Env) *Metrics {
-	m := &Metrics{
-		Published: prometheus.NewCounter(prometheus.CounterOpts{Name: "voltyard_mqtt_published_total", Help: "MQTT messages handed to the broker."}),
-		Dropped:   prometheus.NewCounter(prometheus.CounterOpts{Name: "voltyard_mqtt_dropped_total", Help: "MQTT messages not sent because the broker was gone."}),
-		Overrun:   prometheus.NewCounter(prometheus.CounterOpts{Name: "voltyard_mqtt_overrun_total", Help: "MQTT messages that came faster than they could be handled, and were refused."}),
+	counter := func(name, help string) prometheus.Counter {
+		c := prometheus.NewCounter(prometheus.CounterOpts{Name: name, Help: help})
+		var there prometheus.AlreadyRegisteredError
+		if err := env.Metrics.Registry.Register(c); errors.As(err, &there) {
+			return there.ExistingCollector.(prometheus.Counter)
+		} else if err != nil {
+			panic(err) // a name that is taken by something else is a mistake of ours
+		}
+		return c
 	}
-	env.Metrics.Registry.MustRegister(m.Published, m.Dropped, m.Overrun)
-	return m
+	return &Metrics{
+		Published: counter("voltyard_mqtt_published_total", "MQTT messages handed to the broker."),
+		Dropped:   counter("voltyard_mqtt_dropped_total", "MQTT messages not sent because the broker was gone."),
+		Overrun:   counter("voltyard_mqtt_overrun_total", "MQTT messages that came faster than they could be handled, and were refused."),
+	}
 }
 
 // inFlight is how many messages may wait in the owner's mailbox.
