@@ -158,6 +158,26 @@ func ParseOCSP(der []byte, c, issuer *x509.Certificate) (*ocsp.Response, error) 
 	return resp, nil
 }
 
+// Good checks that an OCSP response, as one that was stapled, says at this time that the certificate is good, and returns until
+// when it does. The error is an *Error: ErrRevoked or ErrStatus.
+func Good(now time.Time, der []byte, c, issuer *x509.Certificate) (until time.Time, err error) {
+	if len(der) == 0 {
+		return time.Time{}, refuse(ErrStatus, c, "there is no OCSP response")
+	}
+	r, err := ParseOCSP(der, c, issuer)
+	switch {
+	case err != nil:
+		return time.Time{}, err
+	case r.Status == ocsp.Revoked:
+		return time.Time{}, refuse(ErrRevoked, c, "on %s, says OCSP", r.RevokedAt.UTC().Format(time.DateTime))
+	case r.Status != ocsp.Good:
+		return time.Time{}, refuse(ErrStatus, c, "the OCSP responder does not know it")
+	case !current(now, r.ThisUpdate, r.NextUpdate):
+		return r.NextUpdate, refuse(ErrStatus, c, "the OCSP response is for %s to %s", r.ThisUpdate.UTC().Format(time.DateTime), r.NextUpdate.UTC().Format(time.DateTime))
+	}
+	return r.NextUpdate, nil
+}
+
 // namesIssuer looks for the CertID of the certificate among the signed data: the library compares serial numbers alone.
 func namesIssuer(resp *ocsp.Response, issuer *x509.Certificate) bool {
 	name, key, err := issuerHashes(issuer, resp.IssuerHash)

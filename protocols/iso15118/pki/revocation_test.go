@@ -126,6 +126,31 @@ func TestRevocationByCRL(t *testing.T) {
 	}
 }
 
+func TestGood(t *testing.T) {
+	s := set(t, pki.ISO2)
+	c := s.Get(pki.SECC)
+	bytes := must[[]byte](t)
+	good := bytes(c.OCSP(now, false))
+	until, err := pki.Good(now, good, c.Cert, c.Issuer.Cert)
+	if err != nil || !until.Equal(now.Add(7*24*time.Hour)) {
+		t.Errorf("until %v, %v", until, err)
+	}
+	for name, c := range map[string]struct {
+		at   time.Time
+		der  []byte
+		want error
+	}{
+		"none":    {now, nil, pki.ErrStatus},
+		"early":   {now.Add(-time.Second), good, pki.ErrStatus},
+		"late":    {until.Add(time.Second), good, pki.ErrStatus},
+		"revoked": {now, bytes(c.OCSP(now, true)), pki.ErrRevoked},
+	} {
+		if _, err := pki.Good(c.at, c.der, s.Get(pki.SECC).Cert, s.Get(pki.CPOSub2).Cert); !errors.Is(err, c.want) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 // FuzzRevocations feeds bytes to both parsers.
 func FuzzRevocations(f *testing.F) {
 	s := set(f, pki.ISO2)
