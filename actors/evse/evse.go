@@ -37,6 +37,8 @@ type Config struct {
 	FloorW   si.Watts // DC
 	FloorFor time.Duration
 	Auth     Auth
+	// LocalContracts accepts a contract whose chain leads to a root of this EVSE without asking the station role.
+	LocalContracts bool
 }
 
 // Children make the actors beneath an EVSE. Without Session the EVSE talks by duty cycle alone.
@@ -104,6 +106,8 @@ type vehicle struct {
 	seen     si.Amps // what the vehicle knows that it may draw, per phase; under 0 when it has not been told
 	setpoint hal.ModuleSetpoint
 	want     bool // the session waits for an authorisation
+	paused   *msg.SessionPaused
+	plan     []msg.PlanTuple
 }
 
 const (
@@ -240,8 +244,20 @@ func (e *EVSE) authorize(ctx actor.Context, id, kind string) {
 	if e.auth || e.asked || !e.input.Pilot.Connected() {
 		return
 	}
+	e.ask(ctx, msg.Authorize{Token: id, Kind: kind})
+}
+
+// authorizeContract asks the station role about a contract.
+func (e *EVSE) authorizeContract(ctx actor.Context, c *msg.Contract) {
+	if !e.auth && e.input.Pilot.Connected() {
+		e.ask(ctx, msg.Authorize{Token: c.EMAID, Kind: "eMAID", Contract: c})
+	}
+}
+
+func (e *EVSE) ask(ctx actor.Context, m msg.Authorize) {
 	e.asked = true
-	ctx.Send(e.env.At(msg.StationName(e.cfg.Station)), msg.Authorize{EVSE: e.cfg.ID, Token: id, Kind: kind})
+	m.EVSE = e.cfg.ID
+	ctx.Send(e.env.At(msg.StationName(e.cfg.Station)), m)
 }
 
 func (e *EVSE) authorized(ctx actor.Context, m msg.Authorized) {
@@ -256,7 +272,7 @@ func (e *EVSE) authorized(ctx actor.Context, m msg.Authorized) {
 	}
 	if e.want {
 		e.want = !m.Accepted // a refused vehicle may wait for another token
-		e.tellSession(ctx, msg.SessionAuthorized{Gen: e.gen, Accepted: m.Accepted})
+		e.tellSession(ctx, msg.SessionAuthorized{Gen: e.gen, Accepted: m.Accepted, Refusal: m.Refusal})
 	}
 }
 

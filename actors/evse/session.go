@@ -20,6 +20,12 @@ func (e *EVSE) spawnSession(ctx actor.Context) {
 	e.seen = -1
 	e.Once(ctx, "port", e.name("port"), e.kids.Port(e.gen, ctx.Self()))
 	e.Once(ctx, "session", e.name("session"), e.kids.Session(e.gen, ctx.Self()))
+	if p := e.paused; p != nil {
+		e.tellSession(ctx, msg.SessionPaused{Gen: e.gen, SessionID: p.SessionID, EVCCID: p.EVCCID})
+	}
+	if e.plan != nil {
+		e.tellSession(ctx, msg.SessionPlan{Gen: e.gen, Tuples: e.plan})
+	}
 }
 
 // stopSession ends port and session. Messages that are still on their way from them are ignored.
@@ -70,6 +76,11 @@ func (e *EVSE) fromChild(ctx actor.Context, now time.Time) bool {
 			return false
 		}
 		e.log.Debug().Bool("up", m.Up).Msg("power line")
+	case msg.PortDiscovered:
+		if m.Gen != e.gen {
+			return false
+		}
+		e.tellSession(ctx, msg.SessionDiscovered(m))
 	case msg.SessionState:
 		if m.Gen != e.gen {
 			return false
@@ -97,11 +108,34 @@ func (e *EVSE) fromChild(ctx actor.Context, now time.Time) bool {
 		switch {
 		case e.auth && !e.stopped:
 			e.tellSession(ctx, msg.SessionAuthorized{Gen: e.gen, Accepted: true})
-		case m.EMAID != "":
+		case m.Contract != nil && e.cfg.LocalContracts && m.Contract.Rooted:
+			e.auth, e.token = true, m.Contract.EMAID
+			e.ask(ctx, msg.Authorize{Token: m.Contract.EMAID, Kind: "eMAID", Contract: m.Contract}) // for its transaction
+			e.tellSession(ctx, msg.SessionAuthorized{Gen: e.gen, Accepted: true})
+		case m.Contract != nil:
 			e.want = true
-			e.authorize(ctx, m.EMAID, "eMAID")
+			e.asked = false // a contract counts for more than a token that is being asked about
+			e.authorizeContract(ctx, m.Contract)
 		default:
 			e.want = true // answered when a token or the cloud has spoken
+		}
+	case msg.SessionCertificate:
+		if m.Gen != e.gen {
+			return false
+		}
+		ctx.Send(e.env.At(msg.StationName(e.cfg.Station)), msg.ContractCertificate{EVSE: e.cfg.ID, Token: m.Gen, Update: m.Update, EXI: m.EXI})
+	case msg.ContractCertificateIs:
+		e.tellSession(ctx, msg.SessionCertificateIs{Gen: m.Token, EXI: m.EXI})
+	case msg.SessionPaused:
+		if m.Gen != e.gen {
+			return false
+		}
+		e.paused = &m
+	case msg.VehiclePlan:
+		e.plan = m.Tuples
+		e.tellSession(ctx, msg.SessionPlan{Gen: e.gen, Tuples: m.Tuples})
+		if m.Renegotiate {
+			e.tellSession(ctx, msg.SessionRenegotiate{Gen: e.gen})
 		}
 	case msg.SessionContactor:
 		if m.Gen != e.gen {
@@ -123,6 +157,13 @@ func (e *EVSE) fromChild(ctx actor.Context, now time.Time) bool {
 		e.ended = &m
 		e.close, e.setpoint, e.online, e.want = false, hal.ModuleSetpoint{}, false, false
 		e.state.Stage = msg.StageStopped
+		switch {
+		case e.paused == nil:
+		case e.paused.Gen == m.Gen:
+			e.state.Stage = msg.StagePaused
+		case m.OK:
+			e.paused = nil // the vehicle came back, and ended it
+		}
 		log := e.log.Info()
 		if !m.OK {
 			log = e.log.Warn().Str("class", m.Class).Str("why", m.Why)
@@ -141,7 +182,7 @@ func (e *EVSE) fromChild(ctx actor.Context, now time.Time) bool {
 // present is what the session answers its vehicle from.
 func (e *EVSE) present(p permit) msg.SessionPresent {
 	s := msg.SessionPresent{Gen: e.gen, Pilot: e.input.Pilot, Closed: e.input.Closed, Energy: e.meter.Import,
-		MaxCurrent: e.decision.Offer, MaxPower: p.Watts, Ready: e.input.Fault == hal.FaultNone && !e.cutOff,
+		MaxCurrent: e.decision.Offer, MaxPower: p.Watts, Ready: e.input.Fault == hal.FaultNone && !e.cutOff, Emergency: e.input.Fault == hal.FaultEmergency,
 		RatedAmps: e.cfg.MaxAmps, RatedWatts: e.cfg.MaxWatts, Phases: e.cfg.Phases}
 	if p.Phases == 1 {
 		s.Phases = 1

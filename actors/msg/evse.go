@@ -30,7 +30,9 @@ type EVSEReport struct {
 	MaxPower   si.Watts // DC: what the vehicle can take now
 	SoC        si.Percent
 	Wanted     si.WattHours
-	Departure  time.Time // zero when unknown
+	Departure  time.Time    // zero when unknown
+	Capacity   si.WattHours // of the battery; 0 when unknown
+	MaxExport  si.Watts     // that vehicle and EVSE can give back now; 0: cannot
 	Meter      hal.MeterReading
 	Energy     si.WattHours // of this session
 	Stopped    bool         // the charging was ended from outside, until the vehicle leaves
@@ -54,6 +56,8 @@ type Authorize struct {
 	EVSE  string
 	Token string // RFID or eMAID; empty where the site charges without authorisation
 	Kind  string // OCPP idToken type, or "NoAuthorization"
+	// Contract comes with the kind eMAID: what the vehicle has shown of its contract.
+	Contract *Contract
 }
 
 // Token is a card or code that was shown at an EVSE's reader. Reader to EVSE.
@@ -69,6 +73,7 @@ type Authorized struct {
 	Accepted bool
 	Token    string
 	Remote   bool
+	Refusal  Refusal // of a contract
 }
 
 // StopCharging asks an EVSE to end the session of the vehicle: a remote stop, a revoked token, a reset.

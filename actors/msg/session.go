@@ -40,6 +40,12 @@ type PortLink struct {
 	Up  bool
 }
 
+// PortDiscovered: the vehicle has asked for the SECC and got its answer. Port to EVSE, once.
+type PortDiscovered struct{ Gen uint64 }
+
+// SessionDiscovered: a vehicle has been told where the session listens and should connect soon. EVSE to session.
+type SessionDiscovered struct{ Gen uint64 }
+
 // SessionStage is how far a vehicle session has come, for display.
 type SessionStage string
 
@@ -54,6 +60,7 @@ const (
 	StageCharging  SessionStage = "charging"
 	StageWelding   SessionStage = "welding-detection"
 	StageStopped   SessionStage = "stopped"
+	StagePaused    SessionStage = "paused" // ended, to be resumed
 )
 
 // SessionState tells the EVSE about progress. Session to EVSE, on every change.
@@ -67,15 +74,111 @@ type SessionState struct {
 // SessionAuthorize asks for authorisation of external identification (EIM) or of a contract. Session to EVSE;
 // the answer is SessionAuthorized, any time later.
 type SessionAuthorize struct {
-	Gen    uint64
-	EMAID  string // empty for EIM
-	EVCCID string
+	Gen      uint64
+	EVCCID   string
+	Contract *Contract // nil for EIM
 }
+
+// Contract is what a vehicle has shown of its contract and proved to be its own. It is immutable.
+type Contract struct {
+	EMAID  string   // normalised: upper case, without separators
+	Chain  [][]byte // DER, leaf first, without the root
+	Rooted bool     // the chain leads to a root that this EVSE trusts
+	// Hash names the certificates towards OCPP, leaf first (OCSPRequestDataType).
+	Hash []CertificateHash
+}
+
+// CertificateHash names a certificate as OCPP does; hashes and serial number are lower-case hexadecimal.
+type CertificateHash struct {
+	Algorithm, IssuerNameHash, IssuerKeyHash, SerialNumber, ResponderURL string
+}
+
+// Refusal says why a contract is refused. The values are those of OCPP's certificate status.
+type Refusal string
+
+// Reasons; empty means that it is not accepted here.
+const (
+	RefusedExpired   Refusal = "CertificateExpired"
+	RefusedRevoked   Refusal = "CertificateRevoked"
+	RefusedChain     Refusal = "CertChainError"
+	RefusedSignature Refusal = "SignatureError"
+	RefusedNone      Refusal = "NoCertificateAvailable"
+	RefusedCanceled  Refusal = "ContractCancelled"
+)
 
 // SessionAuthorized answers SessionAuthorize. EVSE to session.
 type SessionAuthorized struct {
 	Gen      uint64
 	Accepted bool
+	Refusal  Refusal
+}
+
+// SessionCertificate carries a vehicle's request to install or update its contract certificate, as it came. Session to EVSE,
+// which passes it on; the answer is SessionCertificateIs, within the 4.5 s that the vehicle leaves.
+type SessionCertificate struct {
+	Gen    uint64
+	Update bool
+	EXI    []byte
+}
+
+// SessionCertificateIs is the whole response, which goes to the vehicle byte for byte; nil when there is none. EVSE to session.
+type SessionCertificateIs struct {
+	Gen uint64
+	EXI []byte
+}
+
+// ContractCertificate asks for a contract certificate on behalf of a vehicle (OCPP Get15118EVCertificate with the schema of
+// ISO 15118-2, exiRequest in base64). EVSE to its station role; the answer is ContractCertificateIs with the same Token.
+type ContractCertificate struct {
+	EVSE   string
+	Token  uint64
+	Update bool
+	EXI    []byte
+}
+
+// ContractCertificateIs answers ContractCertificate; EXI is nil when there is no response. Station to EVSE.
+type ContractCertificateIs struct {
+	EVSE  string
+	Token uint64
+	EXI   []byte
+}
+
+// SessionPlan is what the site plans for the vehicle of the session; it is offered at the next chance. EVSE to session.
+type SessionPlan struct {
+	Gen    uint64
+	Tuples []PlanTuple
+}
+
+// PlanTuple is one schedule of a plan.
+type PlanTuple struct {
+	ID      uint8
+	Entries []PlanEntry
+	End     time.Duration // of the last entry, from now
+}
+
+// PlanEntry is the greatest power from Start, from now, until the next entry.
+type PlanEntry struct {
+	Start time.Duration
+	Max   si.Watts
+}
+
+// VehiclePlan is what the site plans for the vehicle at an EVSE. Renegotiate has a vehicle that charges by an older plan
+// negotiate anew. Balancer or cloud to EVSE.
+type VehiclePlan struct {
+	EVSE        string
+	Tuples      []PlanTuple
+	Renegotiate bool
+}
+
+// SessionRenegotiate has the vehicle negotiate its schedule anew. EVSE to session.
+type SessionRenegotiate struct{ Gen uint64 }
+
+// SessionPaused is a session that its vehicle will come back to. Session to EVSE before SessionEnded, which keeps it until the
+// vehicle unplugs, and EVSE to the next session.
+type SessionPaused struct {
+	Gen       uint64
+	SessionID [8]byte
+	EVCCID    string
 }
 
 // SessionNeeds is what the vehicle said about itself. Zero values mean it did not say. Session to EVSE, on every change.
@@ -128,6 +231,7 @@ type SessionPresent struct {
 	MinVoltage si.Volts
 	MinCurrent si.Amps
 	Ready      bool    // the module can deliver / the EVSE can charge
+	Emergency  bool    // emergency stop
 	RatedAmps  si.Amps // what the hardware can do: AC per phase, DC total
 	RatedWatts si.Watts
 	Phases     int // AC phases the EVSE can use now
@@ -149,6 +253,6 @@ type SessionStop struct {
 type SessionEnded struct {
 	Gen   uint64
 	OK    bool   // the vehicle went through SessionStop
-	Class string // failure class: discovery, tls, certificate, exi, sequence, timeout, hardware; empty when OK
+	Class string // failure class (actors/session/FAILURES.md); empty when OK
 	Why   string
 }

@@ -42,13 +42,15 @@ type Port struct {
 	ctx     context.Context
 	sock    net.PacketConn
 	session msg.SessionListening
+	rate    kit.Rate
+	told    bool // the EVSE knows that its vehicle was answered
 }
 
 // New returns the producer of the port of generation gen.
 func New(env *kit.Env, n network.Network, cfg Config, gen uint64, evse *actor.PID) func() actor.Actor {
 	return func() actor.Actor {
 		return &Port{env: env, net: n, cfg: cfg, gen: gen, evse: evse, credit: kit.NewCredit(8),
-			retry: kit.Backoff{Max: 2 * time.Second}, log: env.Log.With().Str("evse", cfg.EVSE).Uint64("port", gen).Logger()}
+			retry: kit.Backoff{Max: 2 * time.Second}, rate: kit.Rate{Burst: 20, Every: 50 * time.Millisecond}, log: env.Log.With().Str("evse", cfg.EVSE).Uint64("port", gen).Logger()}
 	}
 }
 
@@ -76,7 +78,7 @@ func (p *Port) Receive(ctx actor.Context) {
 		p.session = m
 	case datagram:
 		p.credit.Give()
-		p.answer(m)
+		p.answer(ctx, m)
 	case broken:
 		p.log.Warn().Err(m.err).Msg("discovery socket is broken")
 		_ = p.sock.Close()
@@ -122,7 +124,11 @@ func (p *Port) open(ctx actor.Context) {
 
 // answer tells the vehicle where its session listens. A request that comes before that stays unanswered; the vehicle asks
 // again every 250 ms ([V2G2-159]).
-func (p *Port) answer(d datagram) {
+func (p *Port) answer(ctx actor.Context, d datagram) {
+	if !p.rate.Allow(time.Now()) {
+		p.env.Metrics.BadInput.WithLabelValues("sdp", "rate").Inc()
+		return
+	}
 	req, err := v2gtp.ParseRequest(d.data)
 	if err != nil || req.Transport != v2gtp.TransportTCP {
 		p.env.Metrics.BadInput.WithLabelValues("sdp", "malformed").Inc()
@@ -137,5 +143,10 @@ func (p *Port) answer(d datagram) {
 	}
 	if _, err := p.sock.WriteTo(v2gtp.AppendResponse(nil, res), d.from); err != nil {
 		p.log.Warn().Err(err).Msg("discovery response is not sent")
+		return
+	}
+	if !p.told {
+		p.told = true
+		ctx.Send(p.evse, msg.PortDiscovered{Gen: p.gen})
 	}
 }

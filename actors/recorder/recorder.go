@@ -12,6 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/voltyard/voltyard/actors/kit"
+	"github.com/voltyard/voltyard/actors/kit/sessiontrace"
 	"github.com/voltyard/voltyard/actors/msg"
 	"github.com/voltyard/voltyard/storage/bolt"
 	"github.com/voltyard/voltyard/storage/journal"
@@ -21,7 +22,7 @@ import (
 const Group = 5 * time.Millisecond
 
 // journals are the buckets that only grow, and how many of their newest records are kept.
-var journals = map[string]int{"audit": 10000}
+var journals = map[string]int{"audit": 10000, "stays": 4000, sessiontrace.Summaries: 500, sessiontrace.Traces: 500}
 
 // trimEvery is after how many records of a journal its old end is looked at.
 const trimEvery = 500
