@@ -114,8 +114,7 @@ func (s *Site) complete(dir string) {
 		def(&e.Weight, 1)
 		def(&e.Station, s.Site.ID+"-"+e.ID)
 		if e.Port != nil {
-			def(&e.Port.SDPPort, 15118)
-			def(&e.Port.SLAC, "off")
+			e.Port.complete(dir)
 		}
 	}
 	if st := s.Stations; st != nil {

@@ -69,6 +69,13 @@ type Port struct {
 	Interface string `yaml:"interface" doc:"Network interface of the power-line modem, or lo."`
 	SLAC      string `yaml:"slac,omitempty" doc:"off: the interface is plain Ethernet. Default off." enum:"off"`
 	SDPPort   int    `yaml:"sdp_port,omitempty" doc:"UDP port of the SECC discovery protocol. Default 15118."`
+
+	DIN      string        `yaml:"din,omitempty" doc:"on: DC vehicles may speak DIN 70121 too. Default on." enum:"on,off"`
+	Internet []string      `yaml:"internet,omitempty" doc:"Internet access that vehicles are offered: ftp, http, https. The gateway has to route it. Default none."`
+	PlanS    float64       `yaml:"plan_wait_s,omitempty" doc:"How long a vehicle waits for a plan of the site before it is offered what the hardware can do, s. Default 0."`
+	TLS      *PortTLS      `yaml:"tls,omitempty" doc:"TLS towards vehicles; absent: none."`
+	Contract *PortContract `yaml:"contract,omitempty" doc:"Plug & Charge; it needs tls. Absent: external identification only."`
+	Vehicle  string        `yaml:"vehicle,omitempty" doc:"Of a simulated EVSE. external: a vehicle's controller outside this process speaks, and the simulated cable follows it. Default none." enum:"external"`
 }
 
 // Stations says which third-party stations may connect, and how.

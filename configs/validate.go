@@ -163,6 +163,11 @@ func (c *checker) files(s *Site) {
 		file("$.csms.key_file", m.KeyFile)
 		pair("$.csms.cert_file", m.CertFile, m.KeyFile)
 	}
+	for i := range s.EVSEs {
+		if s.EVSEs[i].Port != nil {
+			c.vehicles(&s.EVSEs[i], fmt.Sprintf("$.evses[%d].port", i), file)
+		}
+	}
 	if s.Stations != nil {
 		for i, x := range s.Stations.List {
 			file(fmt.Sprintf("$.stations.list[%d].password_file", i), x.PasswordFile)
