@@ -10,8 +10,12 @@ import (
 	"github.com/voltyard/voltyard/actors/msg"
 	"github.com/voltyard/voltyard/hal/si"
 	"github.com/voltyard/voltyard/site/allocate"
+	"github.com/voltyard/voltyard/site/flex"
+	"github.com/voltyard/voltyard/site/frequency"
 	"github.com/voltyard/voltyard/site/lease"
 	"github.com/voltyard/voltyard/site/limits"
+	"github.com/voltyard/voltyard/site/limits/guard"
+	"github.com/voltyard/voltyard/site/plan"
 	"github.com/voltyard/voltyard/site/topology"
 )
 
@@ -24,6 +28,7 @@ const (
 	staleStation = 90 * time.Second       // the same for third-party stations, which send at their interval
 	patience     = 10 * time.Second       // a grant without acknowledgement for so long: others make room
 	introduction = 500 * time.Millisecond // for EVSEs to say what they hold when the balancer begins
+	serveEvery   = 200 * time.Millisecond // between two decisions while the site serves the grid
 	auditBucket  = "audit"
 )
 
@@ -37,6 +42,16 @@ type Config struct {
 	Allocate allocate.Options
 	Lease    lease.Options
 	Unlisted string // prefix of the places for third-party stations that are not listed
+
+	Guards   []guard.Config    // sources of limits with a state of their own
+	Kinds    map[string]string // node -> pv or battery
+	PlanOff  bool
+	Tariff   *plan.Tariff
+	Reserve  si.Percent       // of a vehicle's battery, for its driver
+	Response *frequency.Curve // to the grid's frequency; nil: none
+	Ramp     si.Watts         // per second, of services for the grid; 0 means a tenth of the range
+	DeadBand si.Watts
+	Random   func() float64 // in [0, 1), for delays; nil: real randomness
 }
 
 // Balancer is the actor.
@@ -61,6 +76,16 @@ type Balancer struct {
 	token     uint64          // of the introduction
 	silentYet map[string]bool // own EVSEs that have not answered it
 	metrics   *metrics
+
+	guards    []*guarded
+	badInputs map[string]string
+	quarters  map[string]*quarter
+	service   service
+	plan      plan.Schedule
+	planAt    time.Time // when the next plan is asked for
+	advices   map[string]*plan.Advice
+	flex      *flex.Offer
+	aheadAt   time.Time
 }
 
 // evse is what is known about an own EVSE.
@@ -74,6 +99,13 @@ type evse struct {
 	explain  string
 	reported bool
 	moved    time.Time // when its draw, or what it may draw, last changed
+
+	needs     needs
+	waits     time.Time // until when the plan has it wait; zero: it does not
+	binding   allocate.Binding
+	discharge si.Amps // asked of it in the last decision
+	steps     []msg.StepView
+	estimates []plan.Estimate
 }
 
 // station is what is known about a third-party station.
@@ -92,7 +124,8 @@ func New(env *kit.Env, cfg Config, view *kit.Cell[msg.SiteView]) func() actor.Ac
 	return func() actor.Actor {
 		return &Balancer{env: env, cfg: cfg, view: view, tree: cfg.Tree, metrics: m, log: env.Log.With().Str("actor", "balancer").Logger(),
 			evses: map[string]*evse{}, station: map[string]*station{}, places: map[string]string{}, meters: map[string]*meter{},
-			since: map[limitKey]time.Time{}, silentYet: map[string]bool{}}
+			since: map[limitKey]time.Time{}, silentYet: map[string]bool{}, badInputs: map[string]string{}, quarters: map[string]*quarter{},
+			advices: map[string]*plan.Advice{}}
 	}
 }
 
@@ -103,7 +136,11 @@ func (b *Balancer) Receive(ctx actor.Context) {
 	case *actor.Started:
 		b.begin(ctx, now)
 	case kit.Fired:
-		if b.timers.Due(m) {
+		switch {
+		case !b.timers.Due(m):
+		case m.Key == "plan":
+			b.askForPlan(ctx, now)
+		default:
 			b.decide(ctx, now)
 		}
 	case msg.EVSEReport:
@@ -138,6 +175,23 @@ func (b *Balancer) Receive(ctx actor.Context) {
 		b.apply(ctx, now, m)
 	case msg.ReleaseLimit:
 		b.release(ctx, now, m)
+	case msg.Planned:
+		b.planned(now, m)
+		b.soon()
+	case msg.InputReading:
+		b.input(now, m)
+	case msg.SourceAlive:
+		b.alive(now, m.Source)
+		b.soon()
+	case msg.SetFailsafe:
+		b.setFailsafe(ctx, now, m)
+	case msg.EVSECommand:
+		b.command(ctx, now, m)
+	case msg.Setpoint:
+		b.setpoint(ctx, now, m)
+	case msg.GridFrequency:
+		b.frequencyIs(now, m)
+		b.soon()
 	case *actor.Stopping:
 		b.timers.StopAll()
 	}
@@ -151,6 +205,7 @@ func (b *Balancer) begin(ctx actor.Context, now time.Time) {
 		panic(err) // the configuration was checked before
 	}
 	b.book = book
+	b.beginGuards(now)
 	o := b.cfg.Lease
 	o.FirstSeq = uint64(now.Sub(b.env.Born)) // higher than that of any balancer before in this process
 	b.ledger = lease.New(b.tree, now, o)
@@ -175,6 +230,10 @@ func (b *Balancer) begin(ctx actor.Context, now time.Time) {
 	ctx.Send(b.env.At(msg.Controller), msg.Introduce{Token: b.token})
 	b.publish(now)
 	b.timers.Set("begin", introduction)
+	if !b.cfg.PlanOff {
+		b.planAt = now.Add(planSoon)
+		b.timers.SetAt("plan", b.planAt)
+	}
 }
 
 // introduced takes in what an EVSE holds, and ends the waiting with the last of them.
@@ -213,6 +272,13 @@ func (b *Balancer) heardEVSE(now time.Time, r msg.EVSEReport) {
 	if e == nil {
 		return
 	}
+	if !r.Since.Equal(e.report.Since) || r.Plugged != e.report.Plugged {
+		e.forget()
+		b.replan()
+	}
+	if r.Wanted != e.report.Wanted || r.Departure.IsZero() != e.report.Departure.IsZero() || r.Wants != e.report.Wants {
+		b.replan()
+	}
 	d := r.Draw.Sub(e.report.Draw)
 	if max(d.Highest(), -d.Lowest()) > 0.5 || r.GrantSeq != e.report.GrantSeq && r.Limit != e.report.Limit {
 		e.moved = now
@@ -222,6 +288,7 @@ func (b *Balancer) heardEVSE(now time.Time, r msg.EVSEReport) {
 		e.lost = false
 		b.ledger.Found(r.EVSE)
 		b.log.Info().Str("evse", r.EVSE).Msg("EVSE is heard again")
+		b.tell(now, "evse", r.EVSE, r.EVSE+" is heard again")
 	}
 }
 
@@ -258,6 +325,7 @@ func (b *Balancer) heardStation(now time.Time, r msg.StationReport) {
 	}
 	if !r.Connected && s.report.Connected {
 		b.ledger.Lost(id)
+		b.tell(now, "station", r.Station, r.Station+" cannot be reached; what it may still draw stays reserved")
 		b.log.Warn().Str("station", r.Station).Msg("station cannot be reached; what it may still draw stays reserved")
 	}
 	s.report, s.heard, s.seen = r, now, true
@@ -286,11 +354,13 @@ func (b *Balancer) assign(id string) string {
 func (b *Balancer) decide(ctx actor.Context, now time.Time) {
 	start := time.Now()
 	b.timers.Stop("soon")
+	ask := b.askGuards(now)
 	changed, expires := b.book.Expire(now)
 	if changed {
 		b.audit(ctx, now, "limits expired", "", "", limits.Values{})
 	}
 	b.silent(now)
+	b.measureQuarters(now)
 	b.result = allocate.Allocate(b.snapshot(now))
 	targets, bounds := lease.FromResult(b.result)
 	grants := b.ledger.Plan(now, targets, bounds)
@@ -300,15 +370,21 @@ func (b *Balancer) decide(ctx actor.Context, now time.Time) {
 	for i := range b.result.EVSEs {
 		a := &b.result.EVSEs[i]
 		if e := b.evses[a.ID]; e != nil {
-			e.memory, e.explain = a.Memory, a.Binding.String()
+			e.memory, e.explain, e.binding = a.Memory, b.why(e, a.Binding), a.Binding
 		} else if s := b.station[a.ID]; s != nil {
 			s.memory, s.explain = a.Memory, a.Binding.String()
 		}
 	}
 	b.reached(ctx, now, len(grants) > 0)
+	if now.Sub(b.aheadAt) >= aheadEvery {
+		b.lookAhead(now)
+	}
 	b.publish(now)
 	next := now.Add(atLeast)
-	for _, t := range []time.Time{b.ledger.Next(), expires} {
+	if b.service.by != "" {
+		next = now.Add(serveEvery)
+	}
+	for _, t := range []time.Time{b.ledger.Next(), expires, ask} {
 		if !t.IsZero() && t.Before(next) {
 			next = t
 		}
@@ -347,6 +423,7 @@ func (b *Balancer) silent(now time.Time) {
 		if !e.lost && now.Sub(e.heard) > silentEVSE {
 			e.lost = true
 			b.ledger.Lost(id)
+			b.tell(now, "evse", id, id+" says nothing; what it may still draw stays reserved")
 			b.log.Error().Str("evse", id).Msg("EVSE says nothing; what it may still draw stays reserved")
 		}
 	}
@@ -369,13 +446,17 @@ func (b *Balancer) snapshot(now time.Time) allocate.Snapshot {
 		if e := b.evses[t.ID]; e != nil {
 			x.Memory = e.memory
 			r := &e.report
-			x.Wants, x.Phases, x.Accepts = r.Wants, r.Phases, b.accepts(t, e)
+			x.Wants, x.Phases, x.Accepts, x.Priority = b.wants(e), r.Phases, b.accepts(t, e), e.needs.priority
 			if e.reported && !r.Stale && now.Sub(e.heard) < staleDraw {
 				x.Measured = &r.Draw
 			}
 			if e.lost || late[t.ID] {
 				reserve(&x)
 			}
+			if w := e.askedPower(now); w != nil && *w < 0 {
+				x.Discharge = min(b.canExport(t, e), b.amps(t, e, -*w))
+			}
+			b.follow(&x, t, e, now)
 		} else {
 			st := b.station[t.ID]
 			x.Memory = st.memory
@@ -390,7 +471,14 @@ func (b *Balancer) snapshot(now time.Time) allocate.Snapshot {
 		}
 		s.EVSEs = append(s.EVSEs, x)
 	}
-	s.Meters = b.nodeMeters(now)
+	s.Meters, s.Generators, s.Quarters = b.nodeMeters(now), b.generators(now), b.running(now)
+	b.peak(&s)
+	b.serve(&s, now)
+	for i := range s.EVSEs {
+		if e := b.evses[s.EVSEs[i].ID]; e != nil {
+			e.discharge = s.EVSEs[i].Discharge
+		}
+	}
 	return s
 }
 
@@ -410,19 +498,32 @@ func (b *Balancer) accepts(t *topology.EVSE, e *evse) *si.Amps {
 	} else if e.report.Max > 0 {
 		lower(e.report.Max)
 	}
+	if w := e.askedPower(time.Now()); w != nil {
+		lower(max(0, b.amps(t, e, *w)))
+	}
 	for _, c := range e.caps {
 		if c.Current != nil {
 			lower(*c.Current)
 		}
 		if c.Power != nil {
-			phases := t.Phases
-			if e.report.Phases == 1 {
-				phases = 1
-			}
-			lower(si.Amps(float64(*c.Power) / perAmp / float64(phases)))
+			lower(b.amps(t, e, *c.Power))
 		}
 	}
 	return most
+}
+
+// amps is the current per phase in use that a power means at an EVSE.
+func (b *Balancer) amps(t *topology.EVSE, e *evse, w si.Watts) si.Amps {
+	phases := t.Phases
+	if e.report.Phases == 1 {
+		phases = 1
+	}
+	return si.Amps(float64(w) / float64(b.perAmp(t)) / float64(phases))
+}
+
+// tell lets those who listen know that something happened.
+func (b *Balancer) tell(now time.Time, kind, id, text string) {
+	b.env.Send(msg.Building, msg.Event{At: now.UTC(), Kind: kind, ID: id, Text: text})
 }
 
 func (b *Balancer) perAmp(t *topology.EVSE) si.Watts {

@@ -26,7 +26,12 @@ func (b *Balancer) apply(ctx actor.Context, now time.Time, m msg.ApplyLimit) {
 	if m.Limit.Node == "" {
 		m.Limit.Node = b.tree.Node(b.tree.Root()).ID
 	}
-	err := b.book.Apply(now, m.Limit)
+	handled, err := b.statement(now, m.Limit.Source, m.Limit.ID, m.Limit.Issued, m.Limit.Retained, func(g *guarded) error {
+		return g.Write(now, m.Limit.Values, m.Limit.Validity, false)
+	})
+	if !handled {
+		err = b.book.Apply(now, m.Limit)
+	}
 	key := limitKey{m.Limit.Source, m.Limit.ID}
 	if err == nil {
 		if _, again := b.since[key]; !again {
@@ -38,7 +43,12 @@ func (b *Balancer) apply(ctx actor.Context, now time.Time, m msg.ApplyLimit) {
 }
 
 func (b *Balancer) release(ctx actor.Context, now time.Time, m msg.ReleaseLimit) {
-	err := b.book.Release(now, m.Source, m.ID, m.Issued, m.Retained)
+	handled, err := b.statement(now, m.Source, m.ID, m.Issued, m.Retained, func(g *guarded) error {
+		return g.Write(now, limits.Values{}, 0, true)
+	})
+	if !handled {
+		err = b.book.Release(now, m.Source, m.ID, m.Issued, m.Retained)
+	}
 	key := limitKey{m.Source, m.ID}
 	if err == nil {
 		delete(b.since, key)
@@ -66,6 +76,7 @@ func (b *Balancer) answer(ctx actor.Context, now time.Time, key limitKey, receiv
 			b.asked = b.asked[1:]
 		}
 		b.decide(ctx, now)
+		b.replan()
 	}
 }
 
@@ -129,4 +140,9 @@ func (b *Balancer) audit(ctx actor.Context, now time.Time, what, source, id stri
 	b.seq++
 	ctx.Send(b.env.At(msg.Recorder), msg.Save{Ops: []msg.Op{{Bucket: auditBucket, Key: journal.Key(now, b.seq), Value: text}}})
 	b.log.Info().RawJSON("audit", text).Msg(what)
+	about := what
+	if source != "" {
+		about += " of " + source
+	}
+	b.tell(now, "limit", source, about)
 }

@@ -2,6 +2,7 @@ package balancer
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/voltyard/voltyard/actors/msg"
@@ -22,6 +23,7 @@ type meter struct {
 	heard   time.Time
 	taken   time.Time // when the last difference was taken over
 	ok      bool
+	told    bool               // that it is stale
 	rest    [samples]si.Phases // the last differences
 	n       int
 }
@@ -39,6 +41,10 @@ func (b *Balancer) measured(now time.Time, m msg.NodeReading) {
 		return
 	}
 	if m.Err != nil {
+		if x.ok && now.Sub(x.heard) > b.cfg.Meters[m.Node] && !x.told {
+			x.told = true
+			b.tell(now, "meter", m.Node, "the meter of "+m.Node+" does not answer; the worst case of its load counts")
+		}
 		b.log.Warn().Err(m.Err).Str("node", m.Node).Msg("meter does not answer")
 		return
 	}
@@ -47,11 +53,15 @@ func (b *Balancer) measured(now time.Time, m msg.NodeReading) {
 		b.env.Metrics.BadInput.WithLabelValues("meter", "not_finite").Inc()
 		return
 	}
-	x.reading, x.heard, x.ok = m.Reading, now, true
+	x.reading, x.heard, x.ok, x.told = m.Reading, now, true, false
 	if x.n >= samples && now.Sub(x.taken) < moving && !b.calm(m.Node, now) {
 		return
 	}
-	x.rest[x.n%samples] = c.Sub(b.managed(m.Node)).Max(si.Phases{})
+	made, known := b.generation(m.Node, now)
+	if !known && x.n > 0 {
+		return // without the generator's meter the load behind this one cannot be told
+	}
+	x.rest[x.n%samples] = c.Sub(b.managed(m.Node)).Sub(made).Max(si.Phases{})
 	x.n++
 	x.taken = now
 }
@@ -89,7 +99,8 @@ func (b *Balancer) nodeMeters(now time.Time) []allocate.Meter {
 	var out []allocate.Meter
 	for node, x := range b.meters {
 		m := allocate.Meter{Node: node, Stale: b.stale(node, now)}
-		m.Current = x.background().Add(b.managed(node))
+		made, _ := b.generation(node, now)
+		m.Current = x.background().Add(b.managed(node)).Add(made)
 		out = append(out, m)
 	}
 	slices.SortFunc(out, func(x, y allocate.Meter) int {
@@ -98,6 +109,40 @@ func (b *Balancer) nodeMeters(now time.Time) []allocate.Meter {
 		}
 		return 1
 	})
+	return out
+}
+
+// generation is what the measured generators and batteries beneath a node exchange, per phase, negative while they deliver;
+// false when one of them has no fresh reading.
+func (b *Balancer) generation(node string, now time.Time) (sum si.Phases, known bool) {
+	top, ok := b.tree.FindNode(node)
+	if !ok {
+		return sum, true
+	}
+	known = true
+	for id := range b.cfg.Kinds {
+		n, _ := b.tree.FindNode(id)
+		for up := n; up >= 0; up = b.tree.Parent(up) {
+			if up != top {
+				continue
+			}
+			if b.stale(id, now) {
+				known = false
+			} else {
+				sum = sum.Add(b.meters[id].reading.Current)
+			}
+		}
+	}
+	return sum, known
+}
+
+// generators are the sources that are measured by themselves, as the fast layer wants them.
+func (b *Balancer) generators(now time.Time) []allocate.Generator {
+	var out []allocate.Generator
+	for id := range b.cfg.Kinds {
+		out = append(out, allocate.Generator{Node: id, Current: b.meters[id].reading.Current.Min(si.Phases{}), Stale: b.stale(id, now)})
+	}
+	slices.SortFunc(out, func(x, y allocate.Generator) int { return strings.Compare(x.Node, y.Node) })
 	return out
 }
 

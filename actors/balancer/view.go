@@ -8,6 +8,7 @@ import (
 	"github.com/voltyard/voltyard/hal"
 	"github.com/voltyard/voltyard/hal/si"
 	"github.com/voltyard/voltyard/site/limits"
+	"github.com/voltyard/voltyard/site/plan"
 )
 
 // publish makes a new picture of the site.
@@ -32,7 +33,30 @@ func (b *Balancer) publish(now time.Time) {
 			v.Stations = append(v.Stations, stationView(t.ID, t.Node, s))
 		}
 	}
+	for _, g := range b.guards {
+		v.Sources = append(v.Sources, msg.SourceView{Source: g.Source(), State: g.state})
+	}
+	v.Plan, v.Flex = b.planView(now), b.flex
+	if b.service.by != "" {
+		v.Service = &msg.ServiceView{By: b.service.by, Power: roundW(b.service.fleet)}
+	}
 	b.view.Store(v)
+}
+
+func (b *Balancer) planView(now time.Time) *msg.PlanView {
+	if b.plan.Made.IsZero() {
+		return nil
+	}
+	v := &msg.PlanView{Made: b.plan.Made.UTC(), Fresh: now.Sub(b.plan.Made) < planFresh}
+	if b.plan.Peak > 0 {
+		w := b.plan.Peak
+		v.PeakW = &w
+	}
+	if t := b.cfg.Tariff; t != nil {
+		p := t.Price(now)
+		v.Currency, v.Price = t.Currency, &p
+	}
+	return v
 }
 
 func (b *Balancer) nodeView(i int, effective map[string]limits.Effective, now time.Time) msg.NodeView {
@@ -83,8 +107,18 @@ func (b *Balancer) evseView(id, node string, e *evse) msg.EVSEView {
 	r := &e.report
 	v := msg.EVSEView{ID: id, Node: node, Station: b.cfg.Names[id], Vehicle: r.EVCCID, Token: r.Token, Protocol: r.Protocol, Stage: r.Stage,
 		Phases: r.Phases, Limit: r.Limit, LimitW: r.LimitW, Current: r.Draw, Power: r.Meter.Power, Energy: r.Energy, Fault: r.Fault, State: stateOf(e)}
+	i, _ := b.tree.FindEVSE(id)
+	v.Rotation, v.Priority, v.Paused = b.tree.EVSE(i).Rotation.String(), b.tree.EVSE(i).Priority+e.needs.priority, e.needs.pause
 	if r.Plugged {
 		v.LimitedBy = e.explain
+		v.Plan, v.Estimates, v.Target = e.steps, e.estimates, e.needs.energy
+		v.Binding = &msg.BindingView{Kind: e.binding.Kind.String(), Node: e.binding.Node, Phase: e.binding.Phase, Limit: e.binding.Limit,
+			Source: e.binding.Source, Shared: e.binding.Shared, Waits: e.binding.Waits}
+		if d := b.departure(e); !d.IsZero() {
+			d = d.UTC().Round(time.Second)
+			v.Departure = &d
+		}
+		v.Setpoint = roundW(b.powerOf(b.tree.EVSE(i), e, plan.Step{Import: e.granted.Import.Highest(), Export: e.granted.Export.Highest()}))
 		since := r.Since.UTC()
 		v.Since = &since
 		if r.SoC >= 0 {

@@ -29,6 +29,7 @@ type Parts struct {
 	Net     network.Network
 	Outlets map[string]hal.Outlet // by EVSE
 	Meters  map[string]hal.Meter  // by node
+	Inputs  map[string]hal.DigitalInput
 	Broker  mqtt.Config           // of the building; for meters that speak there
 	Store   recorder.Store
 	View    *kit.Cell[msg.SiteView] // where the picture of the site is published
@@ -50,6 +51,9 @@ func Assemble(env *kit.Env, s *configs.Site, p Parts) ([]Child, error) {
 	children := []Child{{"recorder", "recorder", recorder.New(env, p.Store)}}
 	bal := balancer.Config{Site: s.Site.ID, Tree: tree, Names: map[string]string{}, Sources: s.LimitSources(), Meters: map[string]time.Duration{},
 		Allocate: allocate.Options{Step: 0.1, Hysteresis: 0.5}}
+	if err := energy(&bal, s); err != nil {
+		return nil, err
+	}
 	if s.Stations != nil && s.Stations.Accept == "any" {
 		bal.Unlisted = configs.OtherPrefix
 	}
@@ -71,6 +75,11 @@ func Assemble(env *kit.Env, s *configs.Site, p Parts) ([]Child, error) {
 	}
 	children = append(children, Child{"balancer", "balancer", balancer.New(env, bal, p.View)})
 	children = append(children, pollers...)
+	others, err := aside(env, s, p.Inputs)
+	if err != nil {
+		return nil, err
+	}
+	children = append(children, others...)
 	if p.OCPP != nil {
 		ocpp, err := ocppActors(env, s, p.OCPP, p.Firmware)
 		if err != nil {

@@ -5,6 +5,7 @@ const (
 	EMS        = "ems"
 	Recorder   = EMS + "/recorder"
 	Balancer   = EMS + "/balancer"
+	Planner    = EMS + "/planner"
 	Controller = EMS + "/controller"
 	Building   = EMS + "/building"
 	API        = EMS + "/api"

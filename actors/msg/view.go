@@ -4,6 +4,8 @@ import (
 	"time"
 
 	"github.com/voltyard/voltyard/hal/si"
+	"github.com/voltyard/voltyard/site/flex"
+	"github.com/voltyard/voltyard/site/plan"
 )
 
 // SiteView is an immutable picture of the whole site. The balancer makes a new one after each decision; the API, the
@@ -16,6 +18,37 @@ type SiteView struct {
 	EVSEs    []EVSEView    `json:"evses"`
 	Stations []StationView `json:"stations"`
 	Limits   []LimitView   `json:"limits"`
+	Sources  []SourceView  `json:"sources,omitempty"`
+	Plan     *PlanView     `json:"plan,omitempty"`
+	Flex     *flex.Offer   `json:"flexibility,omitempty"`
+	Service  *ServiceView  `json:"service,omitempty"`
+}
+
+// SourceView is a source of limits that has a state of its own: an energy guard, contacts, a schedule.
+type SourceView struct {
+	Source string `json:"source"`
+	State  string `json:"state"`
+}
+
+// PlanView is the plan in force.
+type PlanView struct {
+	Made     time.Time `json:"made"`
+	Fresh    bool      `json:"fresh"`            // false: the planner is late; its last plan still orders who comes first
+	PeakW    *si.Watts `json:"peak_w,omitempty"` // import that the plan stays under for the demand charge
+	Currency string    `json:"currency,omitempty"`
+	Price    *float64  `json:"price_kwh,omitempty"` // of energy now
+}
+
+// StepView is a part of an EVSE's plan: from From until the next step.
+type StepView struct {
+	From  time.Time `json:"from"`
+	Power si.Watts  `json:"power_w"` // negative when giving back
+}
+
+// ServiceView is what the vehicles together do for the grid.
+type ServiceView struct {
+	By    string   `json:"by"` // setpoint, frequency
+	Power si.Watts `json:"power_w"`
 }
 
 // NodeView is a node of the tree.
@@ -52,6 +85,27 @@ type EVSEView struct {
 	SoC       *si.Percent  `json:"soc,omitempty"`
 	Since     *time.Time   `json:"since,omitempty"`
 	Fault     string       `json:"fault,omitempty"`
+
+	Binding   *BindingView    `json:"binding,omitempty"`
+	Rotation  string          `json:"rotation,omitempty"`
+	Priority  int             `json:"priority"`
+	Paused    bool            `json:"paused,omitempty"`
+	Setpoint  si.Watts        `json:"setpoint_w"` // that it should exchange, negative when giving back
+	Departure *time.Time      `json:"departure,omitempty"`
+	Target    *si.WattHours   `json:"target_energy_wh,omitempty"` // of this session
+	Plan      []StepView      `json:"plan,omitempty"`
+	Estimates []plan.Estimate `json:"estimates,omitempty"` // for the driver
+}
+
+// BindingView is limited_by for machines.
+type BindingView struct {
+	Kind   string  `json:"kind"`
+	Node   string  `json:"node,omitempty"`
+	Phase  int     `json:"phase,omitempty"` // 1 to 3
+	Limit  float64 `json:"limit,omitempty"` // A with a phase, else W
+	Source string  `json:"source,omitempty"`
+	Shared int     `json:"shared"`
+	Waits  bool    `json:"waits,omitempty"`
 }
 
 // StationView is a third-party station.
