@@ -32,7 +32,7 @@ func (g *gate) enter() bool {
 func (g *gate) leave() { <-g.waiting }
 
 // tap is the connection beneath crypto/tls. Until the handshake is over it gives its slot back whenever it waits for the
-// network, and keeps what the vehicle sends first.
+// network, so that a silent vehicle holds none, and keeps what the vehicle sends first.
 type tap struct {
 	net.Conn
 	ctx   context.Context // of the handshake
