@@ -76,7 +76,7 @@ func start(ctx context.Context, cfg *configs.Site, o options) (_ *process, err e
 	if err != nil {
 		return nil, err
 	}
-	children, err := ems.Assemble(p.env, cfg, ems.Parts{Net: links, Outlets: outlets, Meters: meters, Broker: broker, Store: p.store, View: p.view, OCPP: p.ocpp, Firmware: versionText()})
+	children, err := ems.Assemble(p.env, cfg, ems.Parts{Net: links, Outlets: outlets, Meters: meters, Inputs: openInputs(cfg), Broker: broker, Store: p.store, View: p.view, OCPP: p.ocpp, Firmware: versionText()})
 	if err != nil {
 		return nil, err
 	}
