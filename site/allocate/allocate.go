@@ -30,8 +30,11 @@ type Snapshot struct {
 	Generators []Generator
 	Limits     []limits.Effective // from outside
 	Quarters   []Quarter
-	Voltage    si.Volts // highest measured phase voltage, used where it differs from the nominal; 0: unknown
-	Options    Options
+	// Fleet is the most that all EVSEs together may import: a service for the grid; nil: no such bound. FleetBy names it.
+	Fleet   *si.Watts
+	FleetBy string
+	Voltage si.Volts // highest measured phase voltage, used where it differs from the nominal; 0: unknown
+	Options Options
 }
 
 // EVSE is the present state of one EVSE or third-party station.

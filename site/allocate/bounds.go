@@ -116,6 +116,11 @@ func (p *problem) bounds() {
 		if node.Contract != nil {
 			importLimit(Contract, contractRest(float64(*node.Contract), quarter[row.Node]), node.ContractReact, "")
 		}
+		if p.s.Fleet != nil && row.Node == t.Root() && si.Finite(*p.s.Fleet) {
+			if room := max(0, float64(*p.s.Fleet)) / p.highVolt; room < p.bound[r].room {
+				p.bound[r] = bound{room: room, limit: room, kind: External, source: p.s.FleetBy}
+			}
+		}
 		if ext != nil && ext.ImportW != nil {
 			importLimit(External, ext.ImportW.Value, ext.ImportW.React, ext.ImportW.Source)
 		}

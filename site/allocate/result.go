@@ -28,6 +28,11 @@ const (
 	External // a limit from outside
 )
 
+// String returns the kind in one word, for machines.
+func (k Kind) String() string {
+	return [...]string{"none", "own", "unused", "ramp", "hysteresis", "plan", "unreachable", "fuse", "import", "export", "contract", "imbalance", "external"}[min(k, External)]
+}
+
 // Binding explains an allocation: which limit binds, where, and with how many others it is shared.
 type Binding struct {
 	Kind   Kind

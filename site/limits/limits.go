@@ -75,6 +75,9 @@ const (
 	FromFuture    Code = "from_future"    // its time is far ahead of the site's clock
 	NotFound      Code = "not_found"      // a release of something that is not in force
 	TooMany       Code = "too_many"       // the source already holds MaxPerSource limits
+	UnknownEVSE   Code = "unknown_evse"   // the site has no such EVSE
+	NoVehicle     Code = "no_vehicle"     // the command is for a vehicle, and none is connected
+	NotAble       Code = "not_able"       // EVSE or vehicle cannot do that
 	Silent        Code = "no_heartbeat"   // an energy guard states a limit without having sent heartbeats
 )
 
@@ -137,6 +140,9 @@ func better(a, b Bound) bool {
 	}
 	return a.ID < b.ID
 }
+
+// Tighten enters another statement; b's Value is taken from v.
+func (e *Effective) Tighten(v Values, b Bound) { e.merge(v, b) }
 
 func (e *Effective) merge(v Values, b Bound) {
 	if v.ImportW != nil {
