@@ -19,7 +19,6 @@ import (
 	"github.com/voltyard/voltyard/configs"
 	"github.com/voltyard/voltyard/hal"
 	"github.com/voltyard/voltyard/hal/si"
-	"github.com/voltyard/voltyard/protocols/iso15118/secc"
 	"github.com/voltyard/voltyard/site/allocate"
 	"github.com/voltyard/voltyard/site/topology"
 )
@@ -30,10 +29,12 @@ type Parts struct {
 	Outlets map[string]hal.Outlet // by EVSE
 	Meters  map[string]hal.Meter  // by node
 	Inputs  map[string]hal.DigitalInput
-	Broker  mqtt.Config           // of the building; for meters that speak there
+	Broker  mqtt.Config // of the building; for meters that speak there
 	Store   recorder.Store
-	View    *kit.Cell[msg.SiteView] // where the picture of the site is published
-	OCPP    *ocppstat.Stats         // figures of OCPP; nil for a site without stations of its own or others (tests)
+	// Bench answers requests for contract certificates from the test PKI in a folder; nil: this program cannot.
+	Bench func(dir string) (session.Certificates, error)
+	View  *kit.Cell[msg.SiteView] // where the picture of the site is published
+	OCPP  *ocppstat.Stats         // figures of OCPP; nil for a site without stations of its own or others (tests)
 	// Firmware is the version that the site's own stations report.
 	Firmware string
 }
@@ -87,18 +88,22 @@ func Assemble(env *kit.Env, s *configs.Site, p Parts) ([]Child, error) {
 		}
 		children = append(children, ocpp...)
 	}
-	sessions := session.NewFactory(env, p.Net)
+	comm := newVehicles(env, s, p)
 	for _, e := range s.EVSEs {
 		hw, ok := p.Outlets[e.ID]
 		if !ok {
 			return nil, fmt.Errorf("evse %s: driver %q is not there", e.ID, e.HAL)
 		}
-		children = append(children, Child{"evse", "evse-" + e.ID, makeEVSE(env, s, e, hw, p.Net, sessions)})
+		make, err := makeEVSE(env, s, e, hw, p.Net, comm)
+		if err != nil {
+			return nil, err
+		}
+		children = append(children, Child{"evse", "evse-" + e.ID, make})
 	}
 	return children, nil
 }
 
-func makeEVSE(env *kit.Env, s *configs.Site, e configs.EVSE, hw hal.Outlet, n network.Network, sessions *session.Factory) func() actor.Actor {
+func makeEVSE(env *kit.Env, s *configs.Site, e configs.EVSE, hw hal.Outlet, n network.Network, comm *vehicles) (func() actor.Actor, error) {
 	cfg := evse.Config{ID: e.ID, Station: e.Station, DC: e.Type == "dc", Phases: e.Phases, MaxAmps: si.Amps(e.MaxA), MaxWatts: si.Watts(e.MaxW),
 		Volts: si.Volts(s.Site.VoltageV), FloorFor: topology.DefaultFloorFor, Auth: evse.Auth(e.Auth)}
 	if e.FloorA != nil {
@@ -110,11 +115,15 @@ func makeEVSE(env *kit.Env, s *configs.Site, e configs.EVSE, hw hal.Outlet, n ne
 	var kids evse.Children
 	if e.Port != nil {
 		pc := port.Config{EVSE: e.ID, Interface: e.Port.Interface, SDPPort: e.Port.SDPPort}
-		sc := session.Config{EVSE: e.ID, Interface: e.Port.Interface, SECC: secc.Config{DC: cfg.DC, EVSEID: evseid(e.Station, e.ID), Volts: cfg.Volts}}
+		sc, err := comm.config(e)
+		if err != nil {
+			return nil, fmt.Errorf("evse %s: %w", e.ID, err)
+		}
+		cfg.LocalContracts = e.Port.Contract != nil && e.Port.Contract.Authorize == "local"
 		kids.Port = func(gen uint64, pid *actor.PID) func() actor.Actor { return port.New(env, n, pc, gen, pid) }
-		kids.Session = func(gen uint64, pid *actor.PID) func() actor.Actor { return sessions.Make(sc, gen, pid) }
+		kids.Session = func(gen uint64, pid *actor.PID) func() actor.Actor { return comm.sessions.Make(sc, gen, pid) }
 	}
-	return evse.New(env, cfg, hw, kids)
+	return evse.New(env, cfg, hw, kids), nil
 }
 
 // evseid is the EVSE's identifier towards vehicles, 7 to 37 characters (ISO 15118-2, annex H): country and operator codes of

@@ -46,8 +46,13 @@ type site struct {
 }
 
 func runSite(t *testing.T, text string, f func(s *site)) {
+	runSiteIn(t, text, ".", func(*ems.Parts) {}, f)
+}
+
+// runSiteIn is runSite for a site file in a folder, with parts of its own.
+func runSiteIn(t *testing.T, text, dir string, change func(*ems.Parts), f func(s *site)) {
 	kittest.Run(t, func(t *testing.T, env *kit.Env) {
-		cfg, err := configs.Parse([]byte(text), ".")
+		cfg, err := configs.Parse([]byte(text), dir)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -73,6 +78,7 @@ func runSite(t *testing.T, text string, f func(s *site)) {
 				parts.Meters[n.ID] = s.wires.Meter(n.ID)
 			}
 		}
+		change(&parts)
 		children, err := ems.Assemble(env, cfg, parts)
 		if err != nil {
 			t.Fatal(err)

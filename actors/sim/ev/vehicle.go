@@ -2,7 +2,6 @@ package ev
 
 import (
 	"context"
-	"fmt"
 	"net"
 	"time"
 
@@ -20,7 +19,6 @@ import (
 	"github.com/voltyard/voltyard/protocols/iso15118/evcc"
 	evccdin "github.com/voltyard/voltyard/protocols/iso15118/evcc/din"
 	evcc2 "github.com/voltyard/voltyard/protocols/iso15118/evcc/v2"
-	"github.com/voltyard/voltyard/protocols/v2gtp"
 )
 
 // Place is where a vehicle plugs in.
@@ -323,34 +321,9 @@ func (v *vehicle) discover(ctx actor.Context) {
 	v.dialling = true
 	root, self, gen, n, place, done := ctx.ActorSystem().Root, ctx.Self(), v.gen, v.net, v.visit.Place, v.ctx
 	go func() {
-		conn, err := find(done, n, place)
+		conn, err := find(done, n, place, nil)
 		root.Send(self, connected{gen, conn, err})
 	}()
-}
-
-// find is the vehicle's side of SDP.
-func find(ctx context.Context, n network.Network, place Place) (net.Conn, error) {
-	sock, to, err := n.OpenSDP(ctx, place.Interface, place.SDPPort)
-	if err != nil {
-		return nil, err
-	}
-	defer sock.Close()
-	buf := make([]byte, 64)
-	for range sdpTries {
-		if ctx.Err() != nil {
-			return nil, ctx.Err()
-		}
-		_, _ = sock.WriteTo(v2gtp.AppendRequest(nil, v2gtp.Request{Security: v2gtp.SecurityNone}), to)
-		_ = sock.SetReadDeadline(time.Now().Add(sdpRetry))
-		k, _, err := sock.ReadFrom(buf)
-		if err != nil {
-			continue
-		}
-		if res, err := v2gtp.ParseResponse(buf[:k]); err == nil && res.Security == v2gtp.SecurityNone {
-			return n.DialSECC(ctx, place.Interface, res.Addr)
-		}
-	}
-	return nil, fmt.Errorf("no SECC answers on %s port %d", place.Interface, place.SDPPort)
 }
 
 func (v *vehicle) connected(ctx actor.Context, now time.Time, m connected) {
