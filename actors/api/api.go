@@ -36,6 +36,7 @@ type Config struct {
 	Token    string       // "" : only loopback clients are answered
 	View     *kit.Cell[msg.SiteView]
 	Version  string
+	Records  Records // sessions with vehicles; nil shows none
 	// Reload reads the site file again and returns what could not be taken over without a restart; nil when there is no file.
 	Reload func() error
 }
@@ -89,6 +90,8 @@ func (a *API) routes() *http.ServeMux {
 		w.Header().Set("Content-Type", "application/schema+json")
 		_, _ = w.Write(schema)
 	})
+	mux.HandleFunc("GET /api/v1/sessions", a.sessions)
+	mux.HandleFunc("GET /api/v1/sessions/{id}/trace", a.trace)
 	mux.HandleFunc("POST /api/v1/reload", a.reload)
 	return mux
 }

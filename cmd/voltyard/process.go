@@ -21,6 +21,7 @@ import (
 	"github.com/voltyard/voltyard/actors/kit/ocppstat"
 	"github.com/voltyard/voltyard/actors/kit/tlsfile"
 	"github.com/voltyard/voltyard/actors/msg"
+	"github.com/voltyard/voltyard/actors/sim/ev"
 	"github.com/voltyard/voltyard/configs"
 	"github.com/voltyard/voltyard/storage/bolt"
 )
@@ -76,7 +77,7 @@ func start(ctx context.Context, cfg *configs.Site, o options) (_ *process, err e
 	if err != nil {
 		return nil, err
 	}
-	children, err := ems.Assemble(p.env, cfg, ems.Parts{Net: links, Outlets: outlets, Meters: meters, Inputs: openInputs(cfg), Broker: broker, Store: p.store, View: p.view, OCPP: p.ocpp, Firmware: versionText()})
+	children, err := ems.Assemble(p.env, cfg, ems.Parts{Net: links, Outlets: outlets, Meters: meters, Inputs: openInputs(cfg), Broker: broker, Store: p.store, View: p.view, OCPP: p.ocpp, Firmware: versionText(), Bench: loadBench})
 	if err != nil {
 		return nil, err
 	}
@@ -84,9 +85,11 @@ func start(ctx context.Context, cfg *configs.Site, o options) (_ *process, err e
 		children = append(children, ems.Child{Kind: "building", Name: "building", Make: building.New(p.env, cfg.Site.ID, broker, p.view)})
 	}
 	children = append(children, ems.Child{Kind: "api", Name: "api", Make: api.New(p.env, api.Config{Listener: p.http, Token: token, View: p.view,
-		Version: versionText(), Reload: o.reload})})
-	p.root, err = ems.Spawn(p.env, msg.EMS, children, func(failed bool) { p.ended <- failed })
-	return p, err
+		Version: versionText(), Reload: o.reload, Records: p.store})})
+	if p.root, err = ems.Spawn(p.env, msg.EMS, children, func(failed bool) { p.ended <- failed }); err != nil {
+		return nil, err
+	}
+	return p, p.standIns()
 }
 
 func brokerConfig(cfg *configs.Site) (mqtt.Config, error) {
@@ -103,6 +106,19 @@ func brokerConfig(cfg *configs.Site) (mqtt.Config, error) {
 		return mqtt.Config{}, fmt.Errorf("mqtt: %w", err)
 	}
 	return mqtt.Config{URL: m.URL, ClientID: m.ClientID, Username: m.Username, Password: password, TLS: tls}, nil
+}
+
+// standIns puts a vehicle's end to every simulated cable whose vehicle speaks from outside this process.
+func (p *process) standIns() error {
+	for _, e := range p.cfg.EVSEs {
+		if e.Port == nil || e.Port.Vehicle == "" {
+			continue
+		}
+		if _, err := p.env.System.Root.SpawnNamed(p.env.Props("standin", ev.StandIn(p.world.place(e.ID), p.view)), "standin-"+e.ID); err != nil {
+			return fmt.Errorf("evse %s: %w", e.ID, err)
+		}
+	}
+	return nil
 }
 
 // errRootFailed is the end of a site whose root actor has failed.
