@@ -39,6 +39,8 @@ type Config struct {
 	Auth     Auth
 	// LocalContracts accepts a contract whose chain leads to a root of this EVSE without asking the station role.
 	LocalContracts bool
+	// DigitalOnly waits for digital communication for ever, instead of charging by duty cycle when none comes.
+	DigitalOnly bool
 }
 
 // Children make the actors beneath an EVSE. Without Session the EVSE talks by duty cycle alone.
@@ -365,7 +367,7 @@ func (e *EVSE) advance(ctx actor.Context, now time.Time) {
 		e.charged = true
 	}
 	switch {
-	case e.mode == modeDigital && !e.cfg.DC && !e.online && !e.spoke && now.Sub(e.modeSince) > fallbackAfter:
+	case e.mode == modeDigital && !e.cfg.DC && !e.cfg.DigitalOnly && !e.online && !e.spoke && now.Sub(e.modeSince) > fallbackAfter:
 		e.log.Info().Msg("the vehicle does not answer on the power line; basic charging by duty cycle")
 		e.stopSession(ctx)
 		e.mode, e.modeSince = modeFallback, now

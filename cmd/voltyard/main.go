@@ -28,6 +28,6 @@ func newRoot() *cobra.Command {
 		SilenceErrors: true,
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
-	root.AddCommand(demoCommand(), runCommand(), checkCommand(), versionCommand(), replayCommand(), exiCommand(), verifyCommand(), metersCommand(), csmsCommand(), stationCommand(), pkiCommand())
+	root.AddCommand(demoCommand(), runCommand(), checkCommand(), versionCommand(), replayCommand(), exiCommand(), verifyCommand(), evCommand(), traceCommand(), metersCommand(), csmsCommand(), stationCommand(), pkiCommand())
 	return root
 }
