@@ -51,7 +51,8 @@ type Config struct {
 	Response *frequency.Curve // to the grid's frequency; nil: none
 	Ramp     si.Watts         // per second, of services for the grid; 0 means a tenth of the range
 	DeadBand si.Watts
-	Random   func() float64 // in [0, 1), for delays; nil: real randomness
+	Random   func() float64   // in [0, 1), for delays; nil: real randomness
+	Clock    func() time.Time // nil means time.Now; tests set the wall clock through it
 }
 
 // Balancer is the actor.
@@ -79,6 +80,8 @@ type Balancer struct {
 
 	guards    []*guarded
 	badInputs map[string]string
+	failed    map[string]bool // sources whose failsafe is in force, as stored
+	restored  bool            // what was in force before is taken back
 	quarters  map[string]*quarter
 	service   service
 	plan      plan.Schedule
@@ -131,7 +134,7 @@ func New(env *kit.Env, cfg Config, view *kit.Cell[msg.SiteView]) func() actor.Ac
 
 // Receive handles one message.
 func (b *Balancer) Receive(ctx actor.Context) {
-	now := time.Now()
+	now := b.clock()
 	switch m := ctx.Message().(type) {
 	case *actor.Started:
 		b.begin(ctx, now)
@@ -170,16 +173,20 @@ func (b *Balancer) Receive(ctx actor.Context) {
 		b.retune(ctx, now, m.Tree)
 	case msg.NodeReading:
 		b.measured(now, m)
+		b.tryBegin(ctx, now)
 		b.soon()
 	case msg.ApplyLimit:
 		b.apply(ctx, now, m)
 	case msg.ReleaseLimit:
 		b.release(ctx, now, m)
+	case msg.Loaded:
+		b.restore(ctx, now, m)
 	case msg.Planned:
 		b.planned(now, m)
 		b.soon()
 	case msg.InputReading:
 		b.input(now, m)
+		b.tryBegin(ctx, now)
 	case msg.SourceAlive:
 		b.alive(now, m.Source)
 		b.soon()
@@ -195,6 +202,13 @@ func (b *Balancer) Receive(ctx actor.Context) {
 	case *actor.Stopping:
 		b.timers.StopAll()
 	}
+}
+
+func (b *Balancer) clock() time.Time {
+	if b.cfg.Clock != nil {
+		return b.cfg.Clock()
+	}
+	return time.Now()
 }
 
 func (b *Balancer) begin(ctx actor.Context, now time.Time) {
@@ -228,11 +242,12 @@ func (b *Balancer) begin(ctx actor.Context, now time.Time) {
 		ctx.Send(b.env.At(msg.EVSEName(id)), msg.Introduce{Token: b.token})
 	}
 	ctx.Send(b.env.At(msg.Controller), msg.Introduce{Token: b.token})
+	ctx.Send(b.env.At(msg.Recorder), msg.Load{Bucket: limitsBucket, Reply: ctx.Self()})
 	b.publish(now)
 	b.timers.Set("begin", introduction)
 	if !b.cfg.PlanOff {
 		b.planAt = now.Add(planSoon)
-		b.timers.SetAt("plan", b.planAt)
+		b.timers.Set("plan", planSoon)
 	}
 }
 
@@ -243,10 +258,26 @@ func (b *Balancer) introduced(ctx actor.Context, now time.Time, r msg.EVSEReport
 	}
 	delete(b.silentYet, r.EVSE)
 	b.ledger.Restore(r.EVSE, lease.Hold{Import: r.Grant.Import, Export: r.Grant.Export, Until: r.Grant.Until})
-	if len(b.silentYet) == 0 && b.timers.Running("begin") {
-		b.timers.Stop("begin")
-		b.decide(ctx, now)
+	b.tryBegin(ctx, now)
+}
+
+// tryBegin makes the first decision as soon as all have been heard: EVSEs, meters, inputs, and the database.
+func (b *Balancer) tryBegin(ctx actor.Context, now time.Time) {
+	if !b.timers.Running("begin") || len(b.silentYet) > 0 || !b.restored {
+		return
 	}
+	for _, m := range b.meters {
+		if !m.ok {
+			return
+		}
+	}
+	for _, g := range b.guards {
+		if g.Deaf(now) {
+			return
+		}
+	}
+	b.timers.Stop("begin")
+	b.decide(ctx, now)
 }
 
 // retune takes over new figures of the tree. What EVSEs and stations hold stays reserved.
@@ -358,6 +389,7 @@ func (b *Balancer) decide(ctx actor.Context, now time.Time) {
 	changed, expires := b.book.Expire(now)
 	if changed {
 		b.audit(ctx, now, "limits expired", "", "", limits.Values{})
+		b.keepFailsafes(ctx)
 	}
 	b.silent(now)
 	b.measureQuarters(now)
@@ -384,20 +416,13 @@ func (b *Balancer) decide(ctx actor.Context, now time.Time) {
 	if b.service.by != "" {
 		next = now.Add(serveEvery)
 	}
-	for _, t := range []time.Time{b.ledger.Next(), expires, ask} {
+	for _, t := range []time.Time{b.ledger.Next(), expires, ask, b.nextStale(now)} {
 		if !t.IsZero() && t.Before(next) {
 			next = t
 		}
 	}
-	b.timers.SetAt("next", maxTime(next, now.Add(gather)))
+	b.timers.Set("next", max(next.Sub(now), gather))
 	b.metrics.decide.Observe(time.Since(start).Seconds())
-}
-
-func maxTime(a, b time.Time) time.Time {
-	if a.After(b) {
-		return a
-	}
-	return b
 }
 
 func (b *Balancer) send(ctx actor.Context, g lease.Grant) {
@@ -498,7 +523,7 @@ func (b *Balancer) accepts(t *topology.EVSE, e *evse) *si.Amps {
 	} else if e.report.Max > 0 {
 		lower(e.report.Max)
 	}
-	if w := e.askedPower(time.Now()); w != nil {
+	if w := e.askedPower(b.clock()); w != nil {
 		lower(max(0, b.amps(t, e, *w)))
 	}
 	for _, c := range e.caps {

@@ -30,7 +30,9 @@ func (b *Balancer) apply(ctx actor.Context, now time.Time, m msg.ApplyLimit) {
 		return g.Write(now, m.Limit.Values, m.Limit.Validity, false)
 	})
 	if !handled {
-		err = b.book.Apply(now, m.Limit)
+		if err = b.book.Apply(now, m.Limit); err == nil {
+			b.keep(ctx, m.Limit.Source, m.Limit.ID)
+		}
 	}
 	key := limitKey{m.Limit.Source, m.Limit.ID}
 	if err == nil {
@@ -47,7 +49,9 @@ func (b *Balancer) release(ctx actor.Context, now time.Time, m msg.ReleaseLimit)
 		return g.Write(now, limits.Values{}, 0, true)
 	})
 	if !handled {
-		err = b.book.Release(now, m.Source, m.ID, m.Issued, m.Retained)
+		if err = b.book.Release(now, m.Source, m.ID, m.Issued, m.Retained); err == nil {
+			b.keep(ctx, m.Source, m.ID)
+		}
 	}
 	key := limitKey{m.Source, m.ID}
 	if err == nil {

@@ -28,6 +28,7 @@ type car struct {
 	grant   lease.Grant
 	grants  []stamped
 	report  msg.EVSEReport
+	now     func() time.Time
 	silent  bool
 	stopped bool
 	others  []any
@@ -44,7 +45,7 @@ type carTick struct{}
 func (c *car) allowed() (imports, exports si.Amps) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if !c.grant.Until.IsZero() && !time.Now().Before(c.grant.Until) {
+	if !c.grant.Until.IsZero() && !c.now().Before(c.grant.Until) {
 		return 0, 0
 	}
 	return c.grant.Import.Highest(), c.grant.Export.Highest()
@@ -87,7 +88,7 @@ func (c *car) Receive(ctx actor.Context) {
 	r.EVSE, r.Introduced, r.Grant, r.GrantSeq = c.id, token, c.grant, c.grant.Seq
 	if r.Plugged {
 		r.Draw = c.grant.Import.Sub(c.grant.Export)
-		if !c.grant.Until.IsZero() && !time.Now().Before(c.grant.Until) {
+		if !c.grant.Until.IsZero() && !c.now().Before(c.grant.Until) {
 			r.Draw = si.Phases{}
 		}
 	}
@@ -142,10 +143,14 @@ func parking(t *testing.T, env *kit.Env, fuse si.Amps, n int, change func(c *Con
 		t.Fatal(err)
 	}
 	cfg.Tree = tree
+	now := cfg.Clock
+	if now == nil {
+		now = time.Now
+	}
 	l := &lot{t: t, env: env, tree: tree}
 	l.ear = kittest.NewProbe(t, env, msg.Building, nil)
 	for i := range n {
-		c := &car{env: env, id: fmt.Sprint("e", i), born: time.Now(), report: msg.EVSEReport{Plugged: true, Auth: true, Wants: true, Operative: true, SoC: -1, Since: time.Now()}}
+		c := &car{env: env, id: fmt.Sprint("e", i), born: time.Now(), now: now, report: msg.EVSEReport{Plugged: true, Auth: true, Wants: true, Operative: true, SoC: -1, Since: time.Now()}}
 		kittest.Spawn(t, env, msg.EVSEName(c.id), func() actor.Actor { return c })
 		l.cars = append(l.cars, c)
 	}

@@ -24,6 +24,7 @@ type meter struct {
 	taken   time.Time // when the last difference was taken over
 	ok      bool
 	told    bool               // that it is stale
+	failed  string             // why it did not answer last, as far as it is logged
 	rest    [samples]si.Phases // the last differences
 	n       int
 }
@@ -45,13 +46,20 @@ func (b *Balancer) measured(now time.Time, m msg.NodeReading) {
 			x.told = true
 			b.tell(now, "meter", m.Node, "the meter of "+m.Node+" does not answer; the worst case of its load counts")
 		}
-		b.log.Warn().Err(m.Err).Str("node", m.Node).Msg("meter does not answer")
+		if text := m.Err.Error(); text != x.failed { // it is read again and again
+			x.failed = text
+			b.log.Warn().Err(m.Err).Str("node", m.Node).Msg("meter does not answer")
+		}
 		return
 	}
 	c := m.Reading.Current
 	if !si.Finite(c[0], c[1], c[2]) || !si.Finite(m.Reading.Power) {
 		b.env.Metrics.BadInput.WithLabelValues("meter", "not_finite").Inc()
 		return
+	}
+	if x.failed != "" {
+		x.failed = ""
+		b.log.Info().Str("node", m.Node).Msg("meter answers again")
 	}
 	x.reading, x.heard, x.ok, x.told = m.Reading, now, true, false
 	if x.n >= samples && now.Sub(x.taken) < moving && !b.calm(m.Node, now) {
@@ -144,6 +152,16 @@ func (b *Balancer) generators(now time.Time) []allocate.Generator {
 	}
 	slices.SortFunc(out, func(x, y allocate.Generator) int { return strings.Compare(x.Node, y.Node) })
 	return out
+}
+
+// nextStale is when the first of the meters that are fresh will be stale.
+func (b *Balancer) nextStale(now time.Time) (next time.Time) {
+	for node, x := range b.meters {
+		if at := x.heard.Add(b.cfg.Meters[node] + time.Millisecond); x.ok && at.After(now) && (next.IsZero() || at.Before(next)) {
+			next = at
+		}
+	}
+	return next
 }
 
 func (b *Balancer) stale(node string, now time.Time) bool {

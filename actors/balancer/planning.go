@@ -28,9 +28,9 @@ const (
 
 // replan has a plan made soon.
 func (b *Balancer) replan() {
-	if !b.cfg.PlanOff && !b.planAt.IsZero() && time.Until(b.planAt) > planSoon {
-		b.planAt = time.Now().Add(planSoon)
-		b.timers.SetAt("plan", b.planAt)
+	if !b.cfg.PlanOff && !b.planAt.IsZero() && b.planAt.Sub(b.clock()) > planSoon {
+		b.planAt = b.clock().Add(planSoon)
+		b.timers.Set("plan", planSoon)
 	}
 }
 
@@ -40,7 +40,7 @@ func (b *Balancer) askForPlan(ctx actor.Context, now time.Time) {
 		return
 	}
 	b.planAt = now.Add(planEvery)
-	b.timers.SetAt("plan", b.planAt)
+	b.timers.Set("plan", planEvery)
 	if b.result.ImportBound == nil {
 		return
 	}

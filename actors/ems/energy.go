@@ -2,6 +2,7 @@ package ems
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/voltyard/voltyard/actors/balancer"
 	"github.com/voltyard/voltyard/actors/kit"
@@ -10,6 +11,9 @@ import (
 	"github.com/voltyard/voltyard/hal"
 	"github.com/voltyard/voltyard/hal/si"
 )
+
+// silence is how long an EVSE keeps its grant when the balancer is silent; grants are renewed at half of it.
+const silence = 5 * time.Second
 
 // energy completes what the balancer is told about plans, guards, generators and services for the grid.
 func energy(bal *balancer.Config, s *configs.Site) error {
@@ -26,6 +30,7 @@ func energy(bal *balancer.Config, s *configs.Site) error {
 	if r := s.Response; r != nil {
 		bal.Ramp, bal.DeadBand = si.Watts(r.RampWS), si.Watts(r.DeadBandW)
 	}
+	bal.Lease.Lease = silence
 	bal.PlanOff, bal.Reserve = s.Plan.Off, si.Percent(s.Plan.ReserveSoC)
 	bal.Kinds = map[string]string{}
 	for _, n := range s.Nodes {

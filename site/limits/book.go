@@ -130,6 +130,70 @@ func (b *Book) Apply(now time.Time, l Limit) error {
 	return nil
 }
 
+// Restore takes back a limit that was in force when this site, or the owner of its book, last stopped. until is by the wall
+// clock, zero for ever. One that has expired meanwhile starts its source's failsafe. What does not fit the site any more is
+// refused.
+func (b *Book) Restore(now time.Time, l Limit, until time.Time) error {
+	s, ok := b.sources[l.Source]
+	switch {
+	case !ok:
+		return refuse(UnknownSource, "source %q is not configured", l.Source)
+	case l.ID == "" || !b.known(l.Node):
+		return refuse(UnknownNode, "there is no node %q", l.Node)
+	}
+	if err := checkValues(l.Values); err != nil {
+		return err
+	}
+	if last, ok := s.seen[l.ID]; ok && !last.Before(l.Issued) || len(s.held) >= MaxPerSource {
+		return refuse(OutOfOrder, "a newer statement about %q is known", l.ID)
+	}
+	h := held{Limit: l}
+	if !until.IsZero() {
+		left := until.Sub(now.Round(0))
+		if l.Validity > 0 {
+			left = min(left, l.Validity) // a clock that was set back does not make it last longer
+		}
+		if left <= 0 {
+			s.fail(now)
+			return nil
+		}
+		h.until = now.Add(left)
+	}
+	s.held[l.ID] = h
+	if !l.Issued.IsZero() {
+		s.seen[l.ID] = l.Issued
+	}
+	return nil
+}
+
+// Held returns a limit that is in force, with the end of its validity by the wall clock (zero: none).
+func (b *Book) Held(source, id string) (l Limit, until time.Time, ok bool) {
+	s, ok := b.sources[source]
+	if !ok {
+		return Limit{}, time.Time{}, false
+	}
+	h, ok := s.held[id]
+	return h.Limit, h.until.Round(0), ok
+}
+
+// Failed returns the sources whose failsafe is in force, sorted.
+func (b *Book) Failed() []string {
+	var out []string
+	for _, name := range b.names {
+		if b.sources[name].failsafe {
+			out = append(out, name)
+		}
+	}
+	return out
+}
+
+// Fail starts the failsafe of a source, as if one of its limits had just expired.
+func (b *Book) Fail(now time.Time, source string) {
+	if s, ok := b.sources[source]; ok {
+		s.fail(now)
+	}
+}
+
 // Release lifts one limit of a source.
 func (b *Book) Release(now time.Time, source, id string, issued time.Time, retained bool) error {
 	s, err := b.check(now, source, id, issued, retained)

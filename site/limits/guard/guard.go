@@ -115,7 +115,7 @@ func (g *Guard) Read(now time.Time, input string, closed bool) {
 			g.closed[i], g.heard[i], mine = closed, now, true
 		}
 	}
-	if !mine || g.deaf(now) {
+	if !mine || g.Deaf(now) {
 		return
 	}
 	g.relays.Read(now, g.closed)
@@ -125,8 +125,8 @@ func (g *Guard) Read(now time.Time, input string, closed bool) {
 	}
 }
 
-// deaf reports whether one of the inputs has not been read for too long, which makes the others worthless too.
-func (g *Guard) deaf(now time.Time) bool {
+// Deaf reports whether one of the inputs has not been read for too long, which makes the others worthless too.
+func (g *Guard) Deaf(now time.Time) bool {
 	for _, at := range g.heard {
 		if at.IsZero() || now.Sub(at) >= g.stale() {
 			return true
@@ -217,7 +217,7 @@ func (g *Guard) Values(now time.Time) (v limits.Values, why string, next time.Ti
 	case g.lpc != nil:
 		g.lpc.Tick(now)
 		if g.relays != nil {
-			if g.deaf(now) {
+			if g.Deaf(now) {
 				g.written = false // what the contacts say when they come back is a new statement
 			}
 		}
@@ -231,7 +231,7 @@ func (g *Guard) Values(now time.Time) (v limits.Values, why string, next time.Ti
 		s, _ := g.lpc.State()
 		return v, s.String(), g.lpc.Next()
 	case g.relays != nil:
-		if g.deaf(now) {
+		if g.Deaf(now) {
 			return g.relays.Failsafe(), "stale", time.Time{}
 		}
 		for _, at := range g.heard {
