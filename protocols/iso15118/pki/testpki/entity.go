@@ -29,8 +29,8 @@ type Entity struct {
 	// Name is a short name for files, such as "cpo-sub1".
 	Name   string
 	Cert   *x509.Certificate
-	Key    *ecdsa.PrivateKey
-	Issuer *Entity // nil for a root
+	Key    *ecdsa.PrivateKey // nil where somebody else has it
+	Issuer *Entity           // nil for a root
 }
 
 // Chain is the certificate and those of its sub-CAs, leaf first, without the root, in DER.
@@ -104,10 +104,16 @@ func newEntity(curve elliptic.Curve, now time.Time, issuer *Entity, s Subject) (
 	if err != nil {
 		return nil, fmt.Errorf("testpki: key of %s: %w", s.Name, err)
 	}
-	return certify(key, now, issuer, s)
+	e, err := certify(&key.PublicKey, key, now, issuer, s)
+	if err != nil {
+		return nil, err
+	}
+	e.Key = key
+	return e, nil
 }
 
-func certify(key *ecdsa.PrivateKey, now time.Time, issuer *Entity, s Subject) (*Entity, error) {
+// certify makes the certificate of a public key; own signs where there is no issuer.
+func certify(pub *ecdsa.PublicKey, own *ecdsa.PrivateKey, now time.Time, issuer *Entity, s Subject) (*Entity, error) {
 	serial := make([]byte, 8)
 	_, _ = rand.Read(serial)          // never fails
 	serial[0] = serial[0]&0x7f | 0x40 // positive, and of one length
@@ -119,7 +125,7 @@ func certify(key *ecdsa.PrivateKey, now time.Time, issuer *Entity, s Subject) (*
 	if until.IsZero() {
 		until = now.Add(p.Lifetime)
 	}
-	point, err := key.PublicKey.Bytes()
+	point, err := pub.Bytes()
 	if err != nil {
 		return nil, fmt.Errorf("testpki: public key of %s: %w", s.Name, err)
 	}
@@ -143,12 +149,12 @@ func certify(key *ecdsa.PrivateKey, now time.Time, issuer *Entity, s Subject) (*
 			tmpl.DNSNames = append(tmpl.DNSNames, h)
 		}
 	}
-	parent, signer := tmpl, key
+	parent, signer := tmpl, own
 	if issuer != nil {
 		parent, signer = issuer.Cert, issuer.Key
 		tmpl.OCSPServer = []string{Responder}
 	}
-	der, err := x509.CreateCertificate(rand.Reader, tmpl, parent, &key.PublicKey, signer)
+	der, err := x509.CreateCertificate(rand.Reader, tmpl, parent, pub, signer)
 	if err != nil {
 		return nil, fmt.Errorf("testpki: certificate of %s: %w", s.Name, err)
 	}
@@ -156,5 +162,5 @@ func certify(key *ecdsa.PrivateKey, now time.Time, issuer *Entity, s Subject) (*
 	if err != nil {
 		return nil, fmt.Errorf("testpki: certificate of %s: %w", s.Name, err)
 	}
-	return &Entity{Name: s.Name, Cert: cert, Key: key, Issuer: issuer}, nil
+	return &Entity{Name: s.Name, Cert: cert, Issuer: issuer}, nil
 }

@@ -1,6 +1,8 @@
 package testpki
 
 import (
+	"crypto"
+	"crypto/ecdsa"
 	"crypto/x509"
 	"fmt"
 	"time"
@@ -85,6 +87,15 @@ func (s *Set) Issue(issuer pki.Role, sub Subject) (*Entity, error) {
 // IssueBy makes one more certificate, issued by any entity.
 func (s *Set) IssueBy(issuer *Entity, sub Subject) (*Entity, error) {
 	return newEntity(s.Edition.Curve(), s.now, issuer, sub)
+}
+
+// IssueFor makes a certificate for a public key whose private key is elsewhere, such as in an HSM.
+func (s *Set) IssueFor(issuer pki.Role, key crypto.PublicKey, sub Subject) (*Entity, error) {
+	pub, ok := key.(*ecdsa.PublicKey)
+	if !ok {
+		return nil, fmt.Errorf("testpki: certificate of %s: %T is no ECDSA key", sub.Name, key)
+	}
+	return certify(pub, nil, s.now, s.by[issuer], sub)
 }
 
 // NewContract makes one more contract of the mobility operator.
