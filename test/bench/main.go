@@ -13,12 +13,14 @@ import (
 
 	"github.com/voltyard/voltyard/test/bench/allocatebench"
 	"github.com/voltyard/voltyard/test/bench/planbench"
+	"github.com/voltyard/voltyard/test/bench/tlsbench"
 )
 
 // benches are all benches by name; each takes its own flags and returns what is printed.
 var benches = map[string]func(args []string) (any, error){
 	"allocate": allocatebench.Run,
 	"plan":     planbench.Run,
+	"tls":      tlsbench.Run,
 }
 
 func main() {
