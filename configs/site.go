@@ -124,6 +124,8 @@ type MQTT struct {
 	CAFile       string `yaml:"ca_file,omitempty" doc:"Roots that the broker's certificate must chain to."`
 	CertFile     string `yaml:"cert_file,omitempty" doc:"Client certificate."`
 	KeyFile      string `yaml:"key_file,omitempty" doc:"Key of the client certificate."`
+	// HomeAssistant is off by default: discovery writes outside voltyard/<site>.
+	HomeAssistant string `yaml:"home_assistant,omitempty" doc:"Prefix under which Home Assistant discovers the site, such as homeassistant. Default: no discovery."`
 }
 
 // LimitSource may limit the site from outside.

@@ -19,7 +19,6 @@ import (
 	"github.com/voltyard/voltyard/actors/msg"
 	"github.com/voltyard/voltyard/hal/si"
 	"github.com/voltyard/voltyard/protocols/building"
-	"github.com/voltyard/voltyard/site/limits"
 )
 
 // Times of the interface.
@@ -45,17 +44,32 @@ type Building struct {
 	sent   map[string]string // retained topics and what they hold
 	beats  uint64
 	last   *msg.SiteView
+
+	sources   []string
+	discovery string                // prefix of Home Assistant's discovery; "": none
+	planned   *msg.PlanView         // that is published
+	offered   any                   // flexibility that is published
+	evseOf    map[string]*evseState // what is published of each EVSE
+}
+
+// Options are what a site publishes besides its state.
+type Options struct {
+	Sources   []string // of limits, for the description
+	Discovery string   // prefix for Home Assistant's discovery; "": none
 }
 
 // New returns the producer of the actor.
-func New(env *kit.Env, site string, broker mqtt.Config, view *kit.Cell[msg.SiteView]) func() actor.Actor {
+func New(env *kit.Env, site string, broker mqtt.Config, view *kit.Cell[msg.SiteView], o Options) func() actor.Actor {
 	m := mqtt.NewMetrics(env)
 	t := building.For(site)
 	broker.WillTopic, broker.WillText = t.State(), "lost"
-	broker.Subscribe = []string{t.LimitSets()}
+	broker.Subscribe = t.Sources()
+	if o.Discovery != "" {
+		broker.Subscribe = append(broker.Subscribe, building.BirthTopic(o.Discovery))
+	}
 	return func() actor.Actor {
 		return &Building{env: env, site: site, broker: broker, metrics: m, view: view, topics: t, sent: map[string]string{},
-			log: env.Log.With().Str("actor", "building").Logger()}
+			sources: o.Sources, discovery: o.Discovery, evseOf: map[string]*evseState{}, log: env.Log.With().Str("actor", "building").Logger()}
 	}
 }
 
@@ -69,7 +83,8 @@ func (b *Building) Receive(ctx actor.Context) {
 		b.timers.Set("refresh", refresh)
 	case mqtt.Up:
 		b.log.Info().Str("broker", b.broker.URL).Msg("connected to the building's broker")
-		b.up, b.last, b.failed = true, nil, ""
+		b.up, b.last, b.failed, b.planned, b.offered = true, nil, "", nil, nil
+		clear(b.evseOf)
 		clear(b.sent) // the broker may have forgotten everything
 		b.retain(b.topics.State(), "ready")
 		b.refresh()
@@ -86,6 +101,10 @@ func (b *Building) Receive(ctx actor.Context) {
 		b.command(ctx, m)
 	case msg.LimitAnswer:
 		b.acknowledge(m)
+	case msg.CommandAnswer:
+		b.answered(m)
+	case msg.Event:
+		b.event(m)
 	case kit.Fired:
 		if !b.timers.Due(m) {
 			return
@@ -107,29 +126,6 @@ func (b *Building) Receive(ctx actor.Context) {
 	}
 }
 
-// command handles what came in on a set topic.
-func (b *Building) command(ctx actor.Context, m mqtt.Message) {
-	source, ok := b.topics.LimitSource(m.Topic)
-	if !ok {
-		return
-	}
-	s, err := building.ParseLimit(m.Payload)
-	switch {
-	case len(m.Payload) == 0: // somebody clears a retained message
-		return
-	case err != nil:
-		b.env.Metrics.BadInput.WithLabelValues("mqtt", building.Malformed).Inc()
-		b.log.Warn().Str("topic", m.Topic).Err(err).Msg("malformed limit")
-		b.publishAck(source, building.Ack{ID: s.ID, Code: building.Malformed, Text: err.Error()})
-	case s.Release:
-		ctx.Send(b.env.At(msg.Balancer), msg.ReleaseLimit{Source: source, ID: s.ID, Issued: s.TS, Retained: m.Retained, Received: m.At, Reply: ctx.Self()})
-	default:
-		ctx.Send(b.env.At(msg.Balancer), msg.ApplyLimit{Received: m.At, Reply: ctx.Self(), Limit: limits.Limit{Source: source, ID: s.ID, Node: s.Node,
-			Values: limits.Values{ImportW: s.ImportW, ExportW: s.ExportW, CurrentA: s.CurrentA},
-			Issued: s.TS, Validity: s.Validity, Priority: s.Priority, Retained: m.Retained}})
-	}
-}
-
 func (b *Building) acknowledge(m msg.LimitAnswer) {
 	a := building.Ack{ID: m.ID, Accepted: m.Accepted, Code: string(m.Code), Text: m.Text}
 	if !m.AppliedAt.IsZero() {
@@ -139,6 +135,10 @@ func (b *Building) acknowledge(m msg.LimitAnswer) {
 	if !m.ReachedAt.IsZero() {
 		t := m.ReachedAt.UTC()
 		a.ReachedAt = &t
+	}
+	if m.Source == setpointSource {
+		b.client.Publish(b.topics.SetpointAck(), 1, false, a.JSON())
+		return
 	}
 	b.publishAck(m.Source, a)
 }
@@ -194,26 +194,23 @@ func (b *Building) refresh() {
 			put("limit_current/l"+strconv.Itoa(i+1), optional(a))
 		}
 		put("limited_by", n.LimitBy)
-	}
-	for _, e := range v.EVSEs {
-		put := func(name, value string) { b.retain(b.topics.EVSE(e.ID, name), value) }
-		put("status", e.State)
-		put("power", watts(e.Power))
-		phases(put, "current", e.Current)
-		put("limit_current", number(float64(e.Limit), 1))
-		put("limit_power", watts(e.LimitW))
-		put("energy_session", number(float64(e.Energy), 0))
-		put("protocol", string(e.Protocol))
-		put("limited_by", e.LimitedBy)
-		soc := ""
-		if e.SoC != nil {
-			soc = number(float64(*e.SoC), 0)
+		put("stale", strconv.FormatBool(n.Stale))
+		for i, a := range n.LimitA {
+			left := ""
+			if a != nil {
+				left = number(*a-float64(n.Current[i]), 1)
+			}
+			put("headroom/l"+strconv.Itoa(i+1), left)
 		}
-		put("soc", soc)
 	}
+	for i := range v.EVSEs {
+		b.publishEVSE(&v.EVSEs[i])
+	}
+	b.publishAhead(v)
 	for _, s := range v.Stations {
 		put := func(name, value string) { b.retain(b.topics.Station(s.ID, name), value) }
 		put("connected", strconv.FormatBool(s.Connected))
+		put("status", s.State)
 		put("power", watts(s.Power))
 		phases(put, "current", s.Current)
 		put("limit_current", number(float64(s.Limit), 1))
@@ -226,12 +223,13 @@ func (b *Building) refresh() {
 
 // describe publishes what there is, in which unit.
 func (b *Building) describe(v *msg.SiteView) {
-	d := map[string]any{"site": b.site, "version": 1, "sign": "import and charging positive",
-		"units": map[string]string{"power": "W", "limit_power": "W", "current/l1..l3": "A", "limit_current": "A", "energy_session": "Wh", "soc": "%"},
-		"set":   map[string]string{"limit/<source>/set": `{"id","node","import_w","export_w","current_a":[l1,l2,l3],"valid_s","ts"} or {"id","release":true,"ts"}`}}
-	nodes, evses, stations := []string{}, []string{}, []string{} // none is [], not null
+	var nodes, evses, stations []string
+	root := ""
 	for _, n := range v.Nodes {
 		nodes = append(nodes, n.ID)
+		if n.Parent == "" {
+			root = n.ID
+		}
 	}
 	for _, e := range v.EVSEs {
 		evses = append(evses, e.ID)
@@ -239,9 +237,11 @@ func (b *Building) describe(v *msg.SiteView) {
 	for _, s := range v.Stations {
 		stations = append(stations, s.ID)
 	}
-	d["nodes"], d["evses"], d["stations"] = nodes, evses, stations
-	if text, err := json.Marshal(d); err == nil {
-		b.retain(b.topics.Description(), string(text))
+	b.retain(b.topics.Description(), string(building.Tree(b.site, nodes, evses, stations, b.sources).JSON()))
+	if b.discovery != "" {
+		for _, d := range building.HomeAssistant(b.discovery, b.site, root, evses) {
+			b.retain(d.Topic, string(d.Payload))
+		}
 	}
 }
 

@@ -82,7 +82,7 @@ func start(ctx context.Context, cfg *configs.Site, o options) (_ *process, err e
 		return nil, err
 	}
 	if cfg.MQTT != nil {
-		children = append(children, ems.Child{Kind: "building", Name: "building", Make: building.New(p.env, cfg.Site.ID, broker, p.view)})
+		children = append(children, ems.Child{Kind: "building", Name: "building", Make: building.New(p.env, cfg.Site.ID, broker, p.view, buildingOptions(cfg))})
 	}
 	children = append(children, ems.Child{Kind: "api", Name: "api", Make: api.New(p.env, api.Config{Listener: p.http, Token: token, View: p.view,
 		Version: versionText(), Reload: o.reload, Records: p.store})})
@@ -90,6 +90,17 @@ func start(ctx context.Context, cfg *configs.Site, o options) (_ *process, err e
 		return nil, err
 	}
 	return p, p.standIns()
+}
+
+// buildingOptions is what the building is told besides the state of the site.
+func buildingOptions(cfg *configs.Site) building.Options {
+	o := building.Options{Discovery: cfg.MQTT.HomeAssistant}
+	for _, l := range cfg.Limits {
+		if len(l.Periods) == 0 && (len(l.Contacts) == 0 || l.LPC != nil || l.LPP != nil) {
+			o.Sources = append(o.Sources, l.Source)
+		}
+	}
+	return o
 }
 
 func brokerConfig(cfg *configs.Site) (mqtt.Config, error) {

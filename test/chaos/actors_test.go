@@ -115,7 +115,7 @@ func startSite(t *testing.T) *site {
 	}
 	t.Cleanup(func() { _ = web.Close() })
 	children = append(children,
-		ems.Child{Kind: "building", Name: "building", Make: building.New(s.env, "six", mqtt.Config{URL: broker(t), ClientID: "six"}, &s.view)},
+		ems.Child{Kind: "building", Name: "building", Make: building.New(s.env, "six", mqtt.Config{URL: broker(t), ClientID: "six"}, &s.view, building.Options{})},
 		ems.Child{Kind: "api", Name: "api", Make: api.New(s.env, api.Config{Listener: web, View: &s.view})})
 	if _, err := ems.Spawn(s.env, msg.EMS, children, func(failed bool) { s.ended <- failed }); err != nil {
 		t.Fatal(err)

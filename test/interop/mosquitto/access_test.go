@@ -9,6 +9,7 @@ import (
 	"encoding/pem"
 	"math/big"
 	"net"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -27,21 +28,18 @@ func TestPasswordsAndAccessList(t *testing.T) {
 			t.Fatalf("mosquitto_passwd: %v: %s", err, out)
 		}
 	}
-	write(t, list,
-		"user voltyard",
-		"topic write "+base+"#",
-		"topic read "+base+"limit/+/set",
-		"user bems",
-		"topic write "+base+"limit/bems/set",
-		"user watcher",
-		"topic read "+base+"#")
+	example, err := os.ReadFile("../../../configs/mosquitto/acl")
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, list, strings.ReplaceAll(string(example), "/depot-north/", "/"+siteID+"/"))
 	b := startBroker(t, "allow_anonymous false", "password_file "+passwords, "acl_file "+list)
 	b.access = []string{"-u", "watcher", "-P", "watcher secret"}
 	w := b.watch(t)
 
 	secret := filepath.Join(dir, "secret")
 	write(t, secret, "not the secret")
-	mqtt := `{url: "tcp://127.0.0.1:` + b.port + `", username: voltyard, password_file: "` + secret + `"}`
+	mqtt := `{url: "tcp://127.0.0.1:` + b.port + `", username: voltyard, password_file: "` + secret + `", home_assistant: homeassistant}`
 	wrong := runSite(t, siteFile(t, mqtt))
 	wrong.wait(t, "the refusal in the log", 0, func(l string) bool {
 		return strings.Contains(l, "does not serve this site") && strings.Contains(l, "not Authorized")
@@ -52,8 +50,13 @@ func TestPasswordsAndAccessList(t *testing.T) {
 	}
 
 	write(t, secret, "site secret")
-	runSite(t, siteFile(t, mqtt))
+	site := runSite(t, siteFile(t, mqtt))
 	w.ready(t)
+	for _, l := range site.printed() {
+		if strings.Contains(l, "does not serve this site") {
+			t.Errorf("the example's list does not let the site do its work: %s", l)
+		}
+	}
 
 	b.access = []string{"-u", "bems", "-P", "building secret", "-V", "5"} // only in MQTT 5 a publisher hears of its refusal
 	if err := b.publish(t, "limit/dso/set", set("foreign", time.Now(), `"import_w":1`)); err == nil || !strings.Contains(err.Error(), "Not authorized") {

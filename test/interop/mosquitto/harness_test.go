@@ -323,24 +323,25 @@ const (
 )
 
 // siteFile writes a site with two EVSEs at this broker and returns its name.
-func siteFile(t *testing.T, mqtt string) string {
+func siteFile(t *testing.T, mqtt string, sources ...string) string {
 	t.Helper()
 	dir := t.TempDir()
 	file := filepath.Join(dir, "site.yaml")
-	write(t, file,
-		"site: {id: "+siteID+"}",
+	lines := []string{
+		"site: {id: " + siteID + "}",
 		"nodes:",
 		"  - {id: root, fuse_a: 63, max_import_w: 40000}",
 		"  - {id: row, parent: root, fuse_a: 32}",
 		"evses:",
 		"  - {id: a1, node: row, type: ac, max_a: 16, hal: sim}",
 		"  - {id: d1, node: root, type: dc, max_w: 20000, hal: sim}",
-		"mqtt: "+mqtt,
+		"mqtt: " + mqtt,
 		"limits:",
 		"  - {source: bems, priority: 2}",
 		"  - {source: dso, priority: 3}",
-		fmt.Sprintf("storage: {dir: %q}", filepath.Join(dir, "data")),
-		`http: {listen: "127.0.0.1:`+freePort(t)+`"}`)
+	}
+	lines = append(lines, sources...)
+	write(t, file, append(lines, fmt.Sprintf("storage: {dir: %q}", filepath.Join(dir, "data")), `http: {listen: "127.0.0.1:`+freePort(t)+`"}`)...)
 	return file
 }
 
