@@ -96,6 +96,9 @@ func (r *rig) feed(ev secc.Event) {
 			}
 			r.contactor = e.Close
 		case secc.DC:
+			if e.Mode == secc.DCCableCheck && r.dc.Mode != e.Mode {
+				r.present.Isolation = secc.IsolationTesting
+			}
 			r.dc = e
 		case secc.Authorize:
 			r.asked = append(r.asked, e)

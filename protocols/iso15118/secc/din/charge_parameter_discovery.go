@@ -45,15 +45,33 @@ func (waitChargeParameter) handle(m *Machine, req din.BodyElement) (din.BodyElem
 		return m.fail(req, din.ResponseCodeFailedWrongChargeParameter, secc.ClassParameter, "the vehicle's limits make no sense at this EVSE")
 	}
 	m.TellNeeds(n)
-	m.offered = int16(max(0, min(math.MaxInt16, m.Present.RatedWatts)))
-	return m.parameters(din.ResponseCodeOK), waitCableCheck{}
+	if m.asked.IsZero() {
+		m.asked = m.Now
+	}
+	m.offered = m.most()
+	if m.plan == nil && m.Now.Sub(m.asked) < m.Cfg.PlanWait { // the site is still planning
+		return m.parameters(din.ResponseCodeOK, din.EVSEProcessingOngoing), waitChargeParameter{}
+	}
+	return m.parameters(din.ResponseCodeOK, din.EVSEProcessingFinished), waitCableCheck{}
+}
+
+// most is the power that the vehicle is offered for a day: what the hardware can do, or the least of the site's plan; DIN 70121
+// has no way to negotiate anew.
+func (m *Machine) most() int16 {
+	w := m.Present.RatedWatts
+	if m.plan != nil && len(m.plan.Tuples) > 0 {
+		for _, e := range m.plan.Tuples[0].Entries {
+			w = min(w, e.Max)
+		}
+	}
+	return int16(max(0, min(math.MaxInt16, w)))
 }
 
 // parameters is what the EVSE can do. The grant of the moment is not in it: it may be a pause, which a vehicle would take for
 // an EVSE that cannot charge. The loop tells the grant.
-func (m *Machine) parameters(code din.ResponseCode) din.BodyElement {
+func (m *Machine) parameters(code din.ResponseCode, processing din.EVSEProcessing) din.BodyElement {
 	p := &m.Present
-	return &din.ChargeParameterDiscoveryRes{ResponseCode: code, EVSEProcessing: din.EVSEProcessingFinished,
+	return &din.ChargeParameterDiscoveryRes{ResponseCode: code, EVSEProcessing: processing,
 		SAScheduleList: din.SAScheduleList{SAScheduleTuple: []din.SAScheduleTuple{{SAScheduleTupleID: tupleID,
 			PMaxSchedule: din.PMaxSchedule{PMaxScheduleID: 1, PMaxScheduleEntry: []din.PMaxScheduleEntry{{
 				RelativeTimeInterval: din.RelativeTimeInterval{Duration: exi.Some(uint32(day))}, PMax: m.offered}}}}}},

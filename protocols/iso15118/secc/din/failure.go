@@ -20,7 +20,7 @@ func (m *Machine) failure(req din.BodyElement, code din.ResponseCode) din.BodyEl
 	case *din.ContractAuthenticationReq:
 		return &din.ContractAuthenticationRes{ResponseCode: code, EVSEProcessing: din.EVSEProcessingFinished}
 	case *din.ChargeParameterDiscoveryReq:
-		return m.parameters(code)
+		return m.parameters(code, din.EVSEProcessingFinished)
 	case *din.CableCheckReq:
 		return &din.CableCheckRes{ResponseCode: code, DCEVSEStatus: st, EVSEProcessing: din.EVSEProcessingFinished}
 	case *din.PreChargeReq:

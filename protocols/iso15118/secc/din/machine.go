@@ -19,7 +19,9 @@ type Machine struct {
 	wait    *waiting // a response that waits for something
 	auth    authState
 	began   time.Time // of the running cable check or pre-charge
-	offered int16     // PMax of the schedule
+	asked   time.Time // when the vehicle's needs were told, for a plan
+	plan    *secc.Plan
+	offered int16 // PMax of the schedule
 }
 
 type authState uint8
@@ -66,6 +68,8 @@ func (m *Machine) Step(now time.Time, ev secc.Event, out []secc.Effect) []secc.E
 		if ev.Accepted {
 			m.auth = authYes
 		}
+	case secc.Plan:
+		m.plan = &ev
 	case secc.Deadline:
 		m.late()
 	case secc.Gone:
@@ -108,16 +112,31 @@ func (m *Machine) receive(ev secc.Received) {
 	st := m.state
 	if m.mayStop(req) {
 		st = waitSessionStop{}
+		if p, ok := req.(*din.PowerDeliveryReq); ok {
+			m.respond(m.stopPower(p))
+			return
+		}
 	}
 	res, next := st.handle(m, req)
 	m.respond(res, next)
 }
 
-// mayStop reports whether a request is a SessionStop that comes early but harmlessly: no energy flows.
+// mayStop reports whether a request ends the session early but harmlessly, while no energy flows: SessionStop, or PowerDelivery
+// without readiness, with which vehicles give up before the pre-charge.
 func (m *Machine) mayStop(req din.BodyElement) bool {
-	_, stop := req.(*din.SessionStop)
-	_, first := m.state.(waitSessionSetup)
-	return stop && !first && !m.Closed
+	if m.Closed {
+		return false
+	}
+	switch r := req.(type) {
+	case *din.SessionStop:
+		_, first := m.state.(waitSessionSetup)
+		return !first
+	case *din.PowerDeliveryReq:
+		_, check := m.state.(waitCableCheck)
+		_, pre := m.state.(waitPreCharge)
+		return !r.ReadyToChargeState && (check || pre)
+	}
+	return false
 }
 
 // respond sends a response and goes on, unless the handler waits.

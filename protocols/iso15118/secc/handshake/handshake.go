@@ -34,6 +34,9 @@ type supported struct {
 var protocols = []supported{
 	{"din70121", NamespaceDIN, 2, 0, true, func(m *Machine, now time.Time, out []secc.Effect) (secc.Machine, []secc.Effect) {
 		next := seccdin.New(m.cfg, m.start, m.present, now)
+		for _, ev := range m.early {
+			out = next.Step(now, ev, out)
+		}
 		return next, next.Begin(out)
 	}},
 	{"iso15118-2", NamespaceV2, 2, 0, false, func(m *Machine, now time.Time, out []secc.Effect) (secc.Machine, []secc.Effect) {

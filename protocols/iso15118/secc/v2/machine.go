@@ -133,6 +133,10 @@ func (m *Machine) receive(ev secc.Received) {
 	if m.mayStop(req) {
 		st = waitSessionStop{}
 	}
+	if p, ok := req.(*v2.PowerDeliveryReq); ok && m.mayStop(req) {
+		m.respond(m.stopPower(p))
+		return
+	}
 	m.msg, m.raw = msg, ev.EXI
 	res, next := st.handle(m, req)
 	m.msg, m.raw = nil, nil
@@ -147,12 +151,22 @@ func (m *Machine) sameSession(id exi.ShortBytes) bool {
 	return id == m.session
 }
 
-// mayStop reports whether a request is a SessionStop that comes early but harmlessly: a vehicle may end the session in every
-// state after SessionSetup in which no energy flows.
+// mayStop reports whether a request ends the session early but harmlessly, while no energy flows: SessionStop in every state
+// after SessionSetup, or PowerDelivery(Stop), with which vehicles give up before the pre-charge.
 func (m *Machine) mayStop(req v2.BodyElement) bool {
-	_, stop := req.(*v2.SessionStopReq)
-	_, first := m.state.(waitSessionSetup)
-	return stop && !first && !m.Closed
+	if m.Closed {
+		return false
+	}
+	switch r := req.(type) {
+	case *v2.SessionStopReq:
+		_, first := m.state.(waitSessionSetup)
+		return !first
+	case *v2.PowerDeliveryReq:
+		_, check := m.state.(waitCableCheck)
+		_, pre := m.state.(waitPreCharge)
+		return r.ChargeProgress == v2.ChargeProgressStop && (check || pre)
+	}
+	return false
 }
 
 // respond sends a response and goes on, unless the handler waits.
