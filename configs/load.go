@@ -123,8 +123,12 @@ func (s *Site) complete(dir string) {
 		def(&st.MaxA, 32)
 		def(&st.FallbackA, 6)
 		def(&st.Offline, "answer")
+		def(&st.AnswerS, 30)
 		if st.Accept == "any" {
 			def(&st.MaxOthers, 4)
+		}
+		for i := range st.Listeners {
+			st.Listeners[i].complete(dir)
 		}
 		for i := range st.List {
 			def(&st.List[i].Phases, 3)

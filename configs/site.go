@@ -80,15 +80,17 @@ type Port struct {
 
 // Stations says which third-party stations may connect, and how.
 type Stations struct {
-	Listen    string    `yaml:"listen" doc:"Address for their websocket connections, host:port."`
-	Path      string    `yaml:"path,omitempty" doc:"URL path before the identity. Default /ocpp."`
-	Accept    string    `yaml:"accept,omitempty" doc:"listed: only those of the list. any: others too, on this node with the fallback. Default listed." enum:"listed,any"`
-	Node      string    `yaml:"node,omitempty" doc:"The node of stations that are not listed."`
-	MaxOthers int       `yaml:"max_others,omitempty" doc:"How many stations that are not listed may connect; each has its fallback reserved. Default 4."`
-	MaxA      float64   `yaml:"max_a,omitempty" doc:"Largest current of one that is not listed, A per phase. Default 32."`
-	FallbackA float64   `yaml:"fallback_a,omitempty" doc:"What a station does by itself when it hears nothing, A per phase. Default 6."`
-	Offline   string    `yaml:"offline,omitempty" doc:"When the CSMS is gone. answer: the controller answers and queues. close: the stations are disconnected. Default answer." enum:"answer,close"`
-	List      []Station `yaml:"list,omitempty" doc:"The stations that are known."`
+	Listen    string     `yaml:"listen,omitempty" doc:"Address for their websocket connections, host:port, without TLS (security profile 1): for trusted networks."`
+	Listeners []Listener `yaml:"listeners,omitempty" doc:"More addresses for their connections, one security profile each."`
+	Path      string     `yaml:"path,omitempty" doc:"URL path before the identity. Default /ocpp."`
+	Accept    string     `yaml:"accept,omitempty" doc:"listed: only those of the list. any: others too, on this node with the fallback. Default listed." enum:"listed,any"`
+	Node      string     `yaml:"node,omitempty" doc:"The node of stations that are not listed."`
+	MaxOthers int        `yaml:"max_others,omitempty" doc:"How many stations that are not listed may connect; each has its fallback reserved. Default 4."`
+	MaxA      float64    `yaml:"max_a,omitempty" doc:"Largest current of one that is not listed, A per phase. Default 32."`
+	FallbackA float64    `yaml:"fallback_a,omitempty" doc:"What a station does by itself when it hears nothing, A per phase. Default 6."`
+	Offline   string     `yaml:"offline,omitempty" doc:"When the CSMS is gone. answer: the controller answers and queues. close: the stations are disconnected. Default answer." enum:"answer,close"`
+	AnswerS   float64    `yaml:"answer_s,omitempty" doc:"How long a station or the CSMS may take to answer a call, s. Default 30."`
+	List      []Station  `yaml:"list,omitempty" doc:"The stations that are known."`
 }
 
 // Station is a third-party station that is known.
@@ -102,7 +104,7 @@ type Station struct {
 	Weight       float64  `yaml:"weight,omitempty" doc:"Share against others when power is short. Default 1."`
 	Priority     int      `yaml:"priority,omitempty" doc:"Who is served when not all can be; higher first."`
 	Levels       int      `yaml:"levels,omitempty" doc:"Stack levels it can hold, 1 or more. Default 2."`
-	PasswordFile string   `yaml:"password_file,omitempty" doc:"File with the password it must show (security profile 1). Absent: it is passed on to the CSMS."`
+	PasswordFile string   `yaml:"password_file,omitempty" doc:"File with the password it must show (security profiles 1 and 2), or better the hash that voltyard pki password makes of it. Absent: it is passed on to the CSMS."`
 }
 
 // CSMS is the operator's cloud.

@@ -169,6 +169,7 @@ func (c *checker) files(s *Site) {
 		}
 	}
 	if s.Stations != nil {
+		c.listeners(s.Stations, file)
 		for i, x := range s.Stations.List {
 			file(fmt.Sprintf("$.stations.list[%d].password_file", i), x.PasswordFile)
 		}
@@ -199,7 +200,7 @@ func (c *checker) addresses(s *Site) {
 		scheme("$.mqtt.url", s.MQTT.URL, "tcp", "ssl", "mqtt", "mqtts")
 	}
 	if s.Stations != nil {
-		if _, _, err := net.SplitHostPort(s.Stations.Listen); err != nil {
+		if _, _, err := net.SplitHostPort(s.Stations.Listen); err != nil && (s.Stations.Listen != "" || len(s.Stations.Listeners) == 0) {
 			c.add("$.stations.listen", "write it as 0.0.0.0:9000", "%q is no address", s.Stations.Listen)
 		}
 		if s.CSMS == nil {

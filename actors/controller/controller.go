@@ -11,6 +11,8 @@ import (
 	"crypto/tls"
 	"net"
 	"net/http"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -26,21 +28,29 @@ import (
 
 // Config describes the controller.
 type Config struct {
-	Listen   string         // host:port for third-party stations; "" for none
-	Opened   func(net.Addr) // told where it listens, nil for nobody
-	Path     string         // before the identity, "/ocpp"
-	TLS      *tls.Config    // of the listener; nil for plain websockets (security profile 1)
-	CSMS     *CSMS          // nil for a site without a cloud: the controller answers for it
-	Stay     bool           // answer the stations while the CSMS is gone, instead of closing their connections
-	Stations []Station      // the listed ones
-	Others   *Station       // how stations are treated that are not listed; nil to refuse them
-	Most     int            // of stations that are not listed
-	Own      []string       // identities of the site's own stations, the controller's own among them
-	Volts    si.Volts       // nominal
-	NewID    func() string  // source of message ids
-	Stats    *ocppstat.Stats
-	Backoff  kit.Backoff // of connections to the CSMS; the zero value waits 1 s to 30 s
-	Deflate  bool        // permessage-deflate where the other side offers it
+	Listen    string         // host:port for third-party stations under security profile 1; "" for none
+	Listeners []Listener     // more listeners
+	Opened    func(net.Addr) // told where it listens, nil for nobody
+	Path      string         // before the identity, "/ocpp"
+	CSMS      *CSMS          // nil for a site without a cloud: the controller answers for it
+	Stay      bool           // answer the stations while the CSMS is gone, instead of closing their connections
+	Stations  []Station      // the listed ones
+	Others    *Station       // how stations are treated that are not listed; nil to refuse them
+	Most      int            // of stations that are not listed
+	Own       []string       // identities of the site's own stations, the controller's own among them
+	Volts     si.Volts       // nominal
+	Answer    time.Duration  // how long a call may take; 0 for 30 s
+	NewID     func() string  // source of message ids
+	Stats     *ocppstat.Stats
+	Backoff   kit.Backoff // of connections to the CSMS; the zero value waits 1 s to 30 s
+	Deflate   bool        // permessage-deflate where the other side offers it
+}
+
+// Listener is where third-party stations connect, with one security profile (OCPP 2.0.1 part 2, A00.FR.006).
+type Listener struct {
+	Addr    string // host:port
+	Profile Profile
+	TLS     *tls.Config // of profiles 2 and 3; it verifies the stations' certificates in the latter
 }
 
 // CSMS is the operator's cloud.
@@ -54,7 +64,7 @@ type CSMS struct {
 // Station is a third-party station.
 type Station struct {
 	ID       string
-	Password string // it must show; "" to pass on what it shows
+	Password string // it must show, or the hash of it; "" to pass on what it shows
 	Fallback si.Amps
 	MaxAmps  si.Amps
 	Phases   int
@@ -67,14 +77,15 @@ var versions = []string{rpc.V201.Subprotocol(), rpc.V16.Subprotocol()}
 // Controller is the actor.
 type Controller struct {
 	kit.Nursery
-	env    *kit.Env
-	cfg    Config
-	log    zerolog.Logger
-	server *ws.Server
-	listed map[string]Station
-	others map[string]bool
-	timers *kit.Timers
-	alive  chan struct{} // closed when the actor stops
+	env     *kit.Env
+	cfg     Config
+	log     zerolog.Logger
+	servers map[int]*ws.Server // by listener
+	door    *door
+	listed  map[string]Station
+	others  map[string]bool
+	timers  *kit.Timers
+	alive   chan struct{} // closed when the actor stops
 }
 
 // New returns the producer of the actor.
@@ -82,8 +93,12 @@ func New(env *kit.Env, cfg Config) func() actor.Actor {
 	if cfg.Backoff == (kit.Backoff{}) {
 		cfg.Backoff = kit.Backoff{Min: time.Second, Max: 30 * time.Second}
 	}
+	if cfg.Listen != "" {
+		cfg.Listeners = append([]Listener{{Addr: cfg.Listen, Profile: ProfileBasic}}, cfg.Listeners...)
+	}
 	return func() actor.Actor {
-		c := &Controller{env: env, cfg: cfg, log: env.Log.With().Str("actor", "controller").Logger(), listed: map[string]Station{}, others: map[string]bool{}}
+		c := &Controller{env: env, cfg: cfg, log: env.Log.With().Str("actor", "controller").Logger(), listed: map[string]Station{}, others: map[string]bool{},
+			servers: map[int]*ws.Server{}, door: newDoor(env, cfg)}
 		for _, s := range cfg.Stations {
 			c.listed[s.ID] = s
 		}
@@ -129,14 +144,15 @@ func (c *Controller) Receive(ctx actor.Context) {
 	case msg.UplinkHangup:
 		c.toUplink(ctx, m.Station, m)
 	case kit.Fired:
-		if c.timers.Due(m) && m.Key == "listen" {
-			c.listen(ctx)
+		if n, ok := strings.CutPrefix(m.Key, "listen-"); ok && c.timers.Due(m) {
+			i, _ := strconv.Atoi(n)
+			c.listen(ctx, i)
 		}
 	case *actor.Stopping:
 		close(c.alive)
 		c.timers.StopAll()
-		if c.server != nil {
-			c.server.Shutdown()
+		for _, s := range c.servers {
+			s.Shutdown()
 		}
 	}
 }
@@ -175,8 +191,8 @@ func (c *Controller) begin(ctx actor.Context) {
 	for _, s := range c.cfg.Stations {
 		c.link(ctx, s)
 	}
-	if c.cfg.Listen != "" {
-		c.listen(ctx)
+	for i := range c.cfg.Listeners {
+		c.listen(ctx, i)
 	}
 }
 
@@ -187,20 +203,24 @@ func (c *Controller) link(ctx actor.Context, s Station) *actor.PID {
 	return c.Keep(ctx, "stationlink", linkName(s.ID), newLink(c.env, c.cfg, s))
 }
 
-// listen opens the listener, and tries again later when the port is still taken.
-func (c *Controller) listen(ctx actor.Context) {
-	l, err := net.Listen("tcp", c.cfg.Listen)
+// listen opens a listener, and tries again later when the port is still taken.
+func (c *Controller) listen(ctx actor.Context, i int) {
+	at := c.cfg.Listeners[i]
+	l, err := net.Listen("tcp", at.Addr)
 	if err != nil {
-		c.log.Error().Err(err).Str("listen", c.cfg.Listen).Msg("cannot listen for stations; is another program on this port? It is tried again")
-		c.timers.Set("listen", 2*time.Second)
+		c.log.Error().Err(err).Str("listen", at.Addr).Msg("cannot listen for stations; is another program on this port? It is tried again")
+		c.timers.Set("listen-"+strconv.Itoa(i), 2*time.Second)
 		return
 	}
 	if c.cfg.Opened != nil {
 		c.cfg.Opened(l.Addr())
 	}
-	root, self, alive := ctx.ActorSystem().Root, ctx.Self(), c.alive
-	c.server = &ws.Server{Path: c.cfg.Path, TLS: c.cfg.TLS, Options: ws.Options{Deflate: c.cfg.Deflate},
+	root, self, alive, door := ctx.ActorSystem().Root, ctx.Self(), c.alive, c.door
+	server := &ws.Server{Path: c.cfg.Path, TLS: at.TLS, Options: ws.Options{Deflate: c.cfg.Deflate},
 		Judge: func(rc context.Context, v ws.Visitor) ws.Verdict {
+			if status := door.check(rc, at.Profile, v); status != 0 {
+				return ws.Verdict{Status: status}
+			}
 			answer := make(chan ws.Verdict, 1)
 			root.Send(self, visit{v, answer})
 			select {
@@ -212,13 +232,14 @@ func (c *Controller) listen(ctx actor.Context) {
 			}
 			return ws.Verdict{Status: http.StatusServiceUnavailable}
 		}}
-	server, log := c.server, c.log
+	c.servers[i] = server
+	log := c.log
 	go func() {
 		if err := server.Serve(l); err != nil {
 			log.Error().Err(err).Msg("the listener for stations has failed")
 		}
 	}()
-	c.log.Info().Stringer("addr", l.Addr()).Msg("stations may connect")
+	c.log.Info().Stringer("addr", l.Addr()).Int("profile", int(at.Profile)).Msg("stations may connect")
 }
 
 // visit finds the link of a station, or makes one.

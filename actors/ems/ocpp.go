@@ -4,10 +4,12 @@ import (
 	"crypto/rand"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/voltyard/voltyard/actors/controller"
 	"github.com/voltyard/voltyard/actors/kit"
 	"github.com/voltyard/voltyard/actors/kit/ocppstat"
+	"github.com/voltyard/voltyard/actors/kit/password"
 	"github.com/voltyard/voltyard/actors/kit/tlsfile"
 	"github.com/voltyard/voltyard/actors/station"
 	"github.com/voltyard/voltyard/configs"
@@ -37,26 +39,34 @@ func ocppActors(env *kit.Env, s *configs.Site, stats *ocppstat.Stats, firmware s
 	}
 	cfg := controller.Config{Volts: volts, NewID: rand.Text, Stats: stats, Own: slices.Clone(ids), Deflate: true}
 	if s.CSMS != nil {
-		password, err := configs.Secret(s.CSMS.PasswordFile)
+		secret, err := configs.Secret(s.CSMS.PasswordFile)
 		if err != nil {
 			return nil, err
 		}
-		roots, err := tlsfile.Client(s.CSMS.CAFile, s.CSMS.CertFile, s.CSMS.KeyFile)
+		roots, err := tlsfile.CSMS(s.CSMS.CAFile, tlsfile.Pair{Cert: s.CSMS.CertFile, Key: s.CSMS.KeyFile})
 		if err != nil {
 			return nil, fmt.Errorf("csms: %w", err)
 		}
-		cfg.CSMS = &controller.CSMS{URL: s.CSMS.URL, Password: password, TLS: roots}
+		cfg.CSMS = &controller.CSMS{URL: s.CSMS.URL, Password: secret, TLS: roots}
 		cfg.Own = append(cfg.Own, s.CSMS.Identity)
 	}
 	var chain []string
+	var err error
 	if st := s.Stations; st != nil {
 		cfg.Listen, cfg.Path, cfg.Stay = st.Listen, st.Path, st.Offline == "answer"
+		if cfg.Listeners, err = listeners(env, st); err != nil {
+			return nil, err
+		}
+		cfg.Answer = time.Duration(st.AnswerS * float64(time.Second))
 		for _, x := range st.List {
-			password, err := configs.Secret(x.PasswordFile)
-			if err != nil {
-				return nil, err
+			secret, err := configs.Secret(x.PasswordFile)
+			if err == nil {
+				err = password.Check(secret)
 			}
-			cfg.Stations = append(cfg.Stations, controller.Station{ID: x.ID, Password: password, Fallback: si.Amps(*x.FallbackA),
+			if err != nil {
+				return nil, fmt.Errorf("station %s: %w", x.ID, err)
+			}
+			cfg.Stations = append(cfg.Stations, controller.Station{ID: x.ID, Password: secret, Fallback: si.Amps(*x.FallbackA),
 				MaxAmps: si.Amps(x.MaxA), Phases: x.Phases, Levels: x.Levels})
 			chain = append(chain, x.ID)
 		}
@@ -86,6 +96,33 @@ func ocppActors(env *kit.Env, s *configs.Site, stats *ocppstat.Stats, firmware s
 		children = append(children, Child{"station", "station-" + s.CSMS.Identity, station.New(env, own)})
 	}
 	return children, nil
+}
+
+// listeners are those of the site file, with their certificates read. Certificates that are renewed later are logged.
+func listeners(env *kit.Env, st *configs.Stations) ([]controller.Listener, error) {
+	var out []controller.Listener
+	for _, l := range st.Listeners {
+		x := controller.Listener{Addr: l.Listen, Profile: controller.Profile(l.Profile)}
+		if x.Profile != controller.ProfileBasic {
+			files := tlsfile.ServerFiles{ClientCA: l.ClientCAFile}
+			for _, c := range l.Certificates {
+				files.Pairs = append(files.Pairs, tlsfile.Pair{Cert: c.CertFile, Key: c.KeyFile})
+			}
+			server, err := tlsfile.NewServer(files, func(err error) {
+				if err != nil {
+					env.Log.Error().Err(err).Str("listen", l.Listen).Msg("the listener keeps its old certificates")
+					return
+				}
+				env.Log.Info().Str("listen", l.Listen).Msg("the listener uses its new certificates")
+			})
+			if err != nil {
+				return nil, fmt.Errorf("listener %s: %w", l.Listen, err)
+			}
+			x.TLS = server.Config()
+		}
+		out = append(out, x)
+	}
+	return out, nil
 }
 
 func cut(s string, n int) string { return s[:min(len(s), n)] }

@@ -1,20 +1,24 @@
 package main
 
 import (
+	"bufio"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"regexp"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/voltyard/voltyard/actors/kit/password"
 	"github.com/voltyard/voltyard/protocols/iso15118/pki/testpki"
 )
 
 func pkiCommand() *cobra.Command {
-	c := &cobra.Command{Use: "pki", Short: "Certificates for tests"}
+	c := &cobra.Command{Use: "pki", Short: "Certificates for tests, and hashes of passwords"}
 	var controller string
 	var stations []string
 	create := &cobra.Command{
@@ -35,7 +39,24 @@ func pkiCommand() *cobra.Command {
 	}
 	create.Flags().StringVar(&controller, "controller", "voltyard", "identity of the controller towards the CSMS")
 	create.Flags().StringSliceVar(&stations, "station", []string{"CS001"}, "identity of a station; may be repeated")
-	c.AddCommand(create)
+	hash := &cobra.Command{
+		Use:   "password",
+		Short: "Read a station's password from standard input and print its salted hash, for password_file",
+		Args:  cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			line, err := bufio.NewReader(io.LimitReader(c.InOrStdin(), 1024)).ReadString('\n')
+			if err != nil && !errors.Is(err, io.EOF) {
+				return fmt.Errorf("pki password: %w", err)
+			}
+			h, err := password.Hash(strings.TrimRight(line, "\r\n"))
+			if err != nil {
+				return fmt.Errorf("pki password: %w", err)
+			}
+			fmt.Fprintln(c.OutOrStdout(), h)
+			return nil
+		},
+	}
+	c.AddCommand(create, hash)
 	return c
 }
 

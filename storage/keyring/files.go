@@ -5,6 +5,7 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/rsa"
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
@@ -42,7 +43,7 @@ func (d *dir) Get(name string) (crypto.Signer, error) {
 	return ReadFile(d.file(name))
 }
 
-// ReadFile reads one private key from a PEM file that nobody but its owner may read.
+// ReadFile reads one private key, ECDSA or RSA, from a PEM file that nobody but its owner may read.
 func ReadFile(path string) (crypto.Signer, error) {
 	data, err := readSecret(path)
 	if err != nil {
@@ -67,11 +68,15 @@ func ReadFile(path string) (crypto.Signer, error) {
 		if err != nil {
 			return nil, fmt.Errorf("keyring: read %s: %w", path, err)
 		}
-		ec, ok := key.(*ecdsa.PrivateKey)
-		if !ok {
-			return nil, fmt.Errorf("keyring: read %s: %T is %w; make an ECDSA key", path, key, ErrUnsupported)
+		switch k := key.(type) {
+		case *ecdsa.PrivateKey:
+			return k, nil
+		case *rsa.PrivateKey: // stations of OCPP may know no other
+			if k.N.BitLen() >= 2048 {
+				return k, nil
+			}
 		}
-		return ec, nil
+		return nil, fmt.Errorf("keyring: read %s: this %T is %w; make an ECDSA key, or RSA with 2048 bits or more", path, key, ErrUnsupported)
 	}
 }
 

@@ -1,5 +1,5 @@
 // Package keyring keeps private keys and hands them out as crypto.Signer: in files, in a PKCS#11 token or in a TPM 2.0. Those of
-// the latter two never leave the device. Keys are ECDSA keys with names.
+// the latter two never leave the device. Keys are ECDSA keys with names; files made elsewhere may hold RSA keys too.
 //
 //	ring, err := keyring.Open("file:/etc/voltyard/keys")
 //	key, err := ring.Get("secc")

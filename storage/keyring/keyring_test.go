@@ -2,6 +2,7 @@ package keyring_test
 
 import (
 	"crypto/ecdsa"
+	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
@@ -84,13 +85,22 @@ func TestWhatIsNoKeyFile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	_, edKey, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ed, err := x509.MarshalPKCS8PrivateKey(edKey)
+	if err != nil {
+		t.Fatal(err)
+	}
 	block := func(kind string, der []byte) []byte { return pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}) }
 	for name, c := range map[string]struct {
 		data []byte
 		want string
 	}{
 		"sec1":      {append(block("EC PARAMETERS", []byte{1}), block("EC PRIVATE KEY", sec1)...), ""},
-		"rsa":       {block("PRIVATE KEY", pkcs8), "make an ECDSA key"},
+		"rsa":       {block("PRIVATE KEY", pkcs8), ""},
+		"ed25519":   {block("PRIVATE KEY", ed), "make an ECDSA key"},
 		"encrypted": {block("ENCRYPTED PRIVATE KEY", pkcs8), "passphrase"},
 		"cert":      {block("CERTIFICATE", sec1), "no private key in PEM form"},
 		"empty":     {nil, "no private key in PEM form"},

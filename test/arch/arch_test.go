@@ -74,7 +74,7 @@ var layers = []layer{
 	{"storage/", []string{module + "storage/", "go.etcd.io/bbolt", "github.com/google/go-tpm", "github.com/ThalesGroup/crypto11"}, nil},
 	{"configs", []string{module + "site/", module + "hal/si", "github.com/goccy/go-yaml"}, nil},
 	{"actors/", []string{module + "protocols/", module + "site/", module + "hal", module + "storage/", module + "configs", module + "actors/",
-		"github.com/asynkron/protoactor-go/actor", "github.com/rs/zerolog", "github.com/prometheus/client_golang", "golang.org/x/net/ipv6", "golang.org/x/sys/unix"}, nil},
+		"github.com/asynkron/protoactor-go/actor", "github.com/rs/zerolog", "github.com/prometheus/client_golang", "golang.org/x/net/ipv6", "golang.org/x/sys/unix", "golang.org/x/crypto/bcrypt"}, nil},
 }
 
 // wrapped libraries are imported by one package only.
@@ -82,6 +82,7 @@ var wrapped = map[string]string{
 	"github.com/gorilla/websocket":            "actors/kit/ws",
 	"github.com/eclipse/paho.mqtt.golang":     "actors/kit/mqtt",
 	"golang.org/x/net/ipv6":                   "actors/kit/network",
+	"golang.org/x/crypto/bcrypt":              "actors/kit/password",
 	"golang.org/x/sys/unix":                   "",
 	"go.etcd.io/bbolt":                        "storage/bolt",
 	"github.com/coreos/go-systemd/v22/daemon": "cmd/voltyard",
@@ -141,7 +142,7 @@ func TestLibrariesStandBehindOneWrapper(t *testing.T) {
 // Siblings among the actors meet in msg and kit; a parent may import its child, and sim actors are children of nobody.
 func TestActorsDoNotImportTheirSiblings(t *testing.T) {
 	parents := map[string][]string{
-		"actors/ems": {"actors/recorder", "actors/balancer", "actors/controller", "actors/station", "actors/evse", "actors/port", "actors/session", "actors/building", "actors/api"},
+		"actors/ems": {"actors/recorder", "actors/balancer", "actors/controller", "actors/station", "actors/evse", "actors/port", "actors/session", "actors/building", "actors/api", "actors/mqttmeter"},
 	}
 	for _, p := range list(t, "./actors/...") {
 		path := strings.TrimPrefix(p.ImportPath, module)
