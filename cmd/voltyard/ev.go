@@ -122,7 +122,7 @@ func (f *evFlags) trip() (*ev.Trip, error) {
 	case (f.auth == "pnc" || f.tls) && f.pki == "":
 		return nil, errors.New("TLS and contracts need certificates: give --pki DIR, made by voltyard pki init DIR")
 	case f.auth == "pnc" && !f.tls:
-		return nil, errors.New("Plug & Charge needs --tls")
+		return nil, errors.New("--auth pnc needs --tls")
 	case (f.install || f.update) && f.auth != "pnc":
 		return nil, errors.New("certificates are installed for Plug & Charge: add --auth pnc")
 	case f.install && f.update:
