@@ -22,7 +22,7 @@ type Memory struct {
 
 // NewMemory makes an empty network.
 func NewMemory() *Memory {
-	return &Memory{port: 40000, tcp: map[string]*memListener{}, udp: map[string]*memPacket{}}
+	return &Memory{port: 50000, tcp: map[string]*memListener{}, udp: map[string]*memPacket{}}
 }
 
 func key(iface string, port int) string { return fmt.Sprintf("%s:%d", iface, port) }

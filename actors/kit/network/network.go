@@ -13,7 +13,7 @@ import (
 
 // Network makes sockets for the communication with vehicles.
 type Network interface {
-	// ListenSECC listens for TCP on the link-local address of an interface, on any free port.
+	// ListenSECC listens for TCP on the link-local address of an interface, on a free dynamic port.
 	ListenSECC(ctx context.Context, iface string) (net.Listener, error)
 	// ListenSDP listens for requests of the SECC discovery protocol on an interface.
 	ListenSDP(ctx context.Context, iface string, port int) (net.PacketConn, error)

@@ -27,6 +27,9 @@ func promises(t *testing.T, n Network) {
 		t.Fatal(err)
 	}
 	port := l.Addr().(*net.TCPAddr).Port
+	if port < 49152 {
+		t.Errorf("port %d is no dynamic one; vehicles refuse it", port)
+	}
 	ev, err := n.DialSECC(ctx, Loopback, netip.AddrPortFrom(netip.IPv6Loopback(), uint16(port)))
 	if err != nil {
 		t.Fatal(err)

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
+	"math/rand/v2"
 	"net"
 	"net/netip"
 	"syscall"
@@ -26,12 +28,25 @@ func (Real) ListenSECC(ctx context.Context, iface string) (net.Listener, error) 
 		return nil, err
 	}
 	lc := net.ListenConfig{Control: bind(iface, false)}
-	l, err := lc.Listen(ctx, "tcp6", netip.AddrPortFrom(addr, 0).String())
-	if err != nil {
-		return nil, fmt.Errorf("listen for vehicles on %s: %w", iface, err)
+	for range portTries {
+		port := firstPort + uint16(rand.IntN(math.MaxUint16-firstPort+1))
+		var l net.Listener
+		if l, err = lc.Listen(ctx, "tcp6", netip.AddrPortFrom(addr, port).String()); err == nil {
+			return l, nil
+		}
+		if !errors.Is(err, unix.EADDRINUSE) {
+			break
+		}
 	}
-	return l, nil
+	return nil, fmt.Errorf("listen for vehicles on %s: %w", iface, err)
 }
+
+// Ports for vehicles are dynamic ones (ISO 15118-2, table 15: 49152 to 65535); some vehicles refuse others, and the operating
+// system chooses among more.
+const (
+	firstPort = 49152
+	portTries = 50
+)
 
 // ListenSDP implements Network. On loopback, where multicast does not work, it answers requests sent to [::1].
 func (Real) ListenSDP(ctx context.Context, iface string, port int) (net.PacketConn, error) {
