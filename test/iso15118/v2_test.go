@@ -262,6 +262,8 @@ func cases2() []case2 {
 	bad(false, true, atContractAuth, &v2.AuthorizationReq{GenChallenge: exi.Some(make([]byte, 16))}, contractKey(), v2.ResponseCodeFailedChallengeInvalid, secc.ClassCertificate)
 	bad(false, true, atContractAuth, authorize2(), nil, v2.ResponseCodeFailedSignatureError, secc.ClassCertificate)
 	bad(false, true, atContractAuth, authorize2(), provisioningKey(), v2.ResponseCodeFailedSignatureError, secc.ClassCertificate)
+	add(case2{column: colOK, pnc: true, stage: atContractAuth, req: &v2.AuthorizationReq{}, before: func(r *rig) { r.ask2(authorize2(), contractKey()) }}) // a repetition
+	bad(false, true, atContractAuth, &v2.AuthorizationReq{}, nil, v2.ResponseCodeFailedChallengeInvalid, secc.ClassCertificate)
 	for refusal, want := range map[secc.Refusal]v2.ResponseCode{secc.RefusalNone: v2.ResponseCodeFailedCertificateNotAllowedAtThisEVSE, secc.RefusalExpired: v2.ResponseCodeFailedCertificateExpired,
 		secc.RefusalRevoked: v2.ResponseCodeFailedCertificateRevoked, secc.RefusalChain: v2.ResponseCodeFailedCertChainError,
 		secc.RefusalNoContract: v2.ResponseCodeFailedNoCertificateAvailable, secc.RefusalCanceled: v2.ResponseCodeFailedContractCanceled} {

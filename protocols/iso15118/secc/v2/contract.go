@@ -72,7 +72,8 @@ func codeOf(err error) v2.ResponseCode {
 }
 
 // waitContractAuthorization is the state in which the vehicle proves that the contract is its own, and then asks again until
-// it is known whether it may charge. Every request is signed; the question goes out once.
+// it is known whether it may charge. The first request is signed; those that repeat it are signed again or empty, as vehicles in
+// the field have it. The question goes out once.
 type waitContractAuthorization struct{ since time.Time }
 
 func (waitContractAuthorization) accepts(req v2.BodyElement) bool {
@@ -83,6 +84,9 @@ func (waitContractAuthorization) accepts(req v2.BodyElement) bool {
 func (s waitContractAuthorization) handle(m *Machine, req v2.BodyElement) (v2.BodyElement, state) {
 	r := req.(*v2.AuthorizationReq)
 	challenge, given := r.GenChallenge.Get()
+	if proven := !s.since.IsZero(); proven && !given && m.msg.Header.Signature == nil {
+		return s.answer(m, req)
+	}
 	if !given || !bytes.Equal(challenge, m.contract.challenge[:]) {
 		return m.fail(req, v2.ResponseCodeFailedChallengeInvalid, secc.ClassCertificate, "the vehicle signed another challenge than it was given")
 	}
@@ -92,6 +96,11 @@ func (s waitContractAuthorization) handle(m *Machine, req v2.BodyElement) (v2.Bo
 	if s.since.IsZero() {
 		s.since = m.Now
 	}
+	return s.answer(m, req)
+}
+
+// answer tells the vehicle whether it may charge, as far as that is known.
+func (s waitContractAuthorization) answer(m *Machine, req v2.BodyElement) (v2.BodyElement, state) {
 	switch m.auth {
 	case authNone:
 		m.auth = authAsked
