@@ -15,7 +15,9 @@ type PortTLS struct {
 // Identity is a certificate chain with its private key.
 type Identity struct {
 	CertFile string `yaml:"cert_file" doc:"Chain in PEM, leaf first, without the root."`
-	KeyFile  string `yaml:"key_file" doc:"Private key of the leaf in PEM, on P-256."`
+	KeyFile  string `yaml:"key_file,omitempty" doc:"Private key of the leaf in PEM, on P-256, readable by nobody else."`
+	KeyRing  string `yaml:"key_ring,omitempty" doc:"Where the private key is instead: file:DIR, tpm:DEVICE?keys=DIR or pkcs11:MODULE?token=LABEL&pin-file=FILE."`
+	KeyName  string `yaml:"key_name,omitempty" doc:"Name of the private key in key_ring."`
 	RootFile string `yaml:"root_file,omitempty" doc:"Root of the chain in PEM: vehicles ask for a chain by its root."`
 	OCSPFile string `yaml:"ocsp_file,omitempty" doc:"OCSP response about the leaf, in DER, to staple."`
 }
@@ -63,12 +65,15 @@ func (c *checker) vehicles(e *EVSE, path string, file func(path, name string)) {
 	}
 	if t := p.TLS; t != nil {
 		if len(t.Identities) == 0 {
-			c.add(path+".tls.identities", "give at least one with cert_file and key_file", "TLS needs a certificate")
+			c.add(path+".tls.identities", "give at least one with its certificate and key", "TLS needs a certificate")
 		}
 		for i, id := range t.Identities {
 			at := fmt.Sprintf("%s.tls.identities[%d]", path, i)
-			if id.CertFile == "" || id.KeyFile == "" {
-				c.add(at, "give both cert_file and key_file", "a certificate needs its key")
+			switch ring := id.KeyRing != "" && id.KeyName != ""; {
+			case id.CertFile == "" || id.KeyFile == "" && !ring:
+				c.add(at, "give cert_file, and key_file or key_ring and key_name", "a certificate needs its key")
+			case id.KeyFile != "" && (id.KeyRing != "" || id.KeyName != ""):
+				c.add(at, "leave key_file out, or key_ring and key_name", "the private key is in one place")
 			}
 			file(at+".cert_file", id.CertFile)
 			file(at+".key_file", id.KeyFile)

@@ -2,35 +2,42 @@ package ems
 
 import (
 	"crypto"
-	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"sync"
 	"time"
 
 	"github.com/voltyard/voltyard/actors/kit"
+	"github.com/voltyard/voltyard/actors/kit/tlsfile"
 	"github.com/voltyard/voltyard/actors/kit/v2gtls"
 	"github.com/voltyard/voltyard/actors/session"
 	"github.com/voltyard/voltyard/configs"
 	"github.com/voltyard/voltyard/hal/si"
 	"github.com/voltyard/voltyard/protocols/iso15118/pki"
 	"github.com/voltyard/voltyard/protocols/iso15118/secc"
+	"github.com/voltyard/voltyard/storage/keyring"
 )
 
 // vehicles makes what the sessions of a site need to talk to vehicles: certificates, trust, and what they offer. EVSEs with the
-// same certificates share one TLS server, so that all of them share its queue.
+// same certificates share one TLS server; all servers share one queue for handshakes.
 type vehicles struct {
 	env      *kit.Env
 	volts    si.Volts
 	sessions *session.Factory
 	bench    func(dir string) (session.Certificates, error)
 	servers  map[string]*v2gtls.Server
+	queue    *v2gtls.Queue
+
+	mu    sync.Mutex // certificates are read anew by many goroutines
+	rings map[string]keyring.Ring
 }
 
 func newVehicles(env *kit.Env, s *configs.Site, p Parts) *vehicles {
-	return &vehicles{env: env, volts: si.Volts(s.Site.VoltageV), sessions: session.NewFactory(env, p.Net), bench: p.Bench, servers: map[string]*v2gtls.Server{}}
+	return &vehicles{env: env, volts: si.Volts(s.Site.VoltageV), sessions: session.NewFactory(env, p.Net), bench: p.Bench, servers: map[string]*v2gtls.Server{},
+		queue: v2gtls.NewQueue(0, 0), rings: map[string]keyring.Ring{}}
 }
 
 // config describes the sessions of an EVSE that has a port.
@@ -81,14 +88,25 @@ func (v *vehicles) server(t *configs.PortTLS) (*v2gtls.Server, error) {
 	if s := v.servers[key]; s != nil {
 		return s, nil
 	}
-	var cfg v2gtls.Config
-	for _, id := range t.Identities {
-		x, err := loadIdentity(id)
-		if err != nil {
-			return nil, err
-		}
-		cfg.Identities = append(cfg.Identities, x)
+	watch := tlsfile.NewWatch(files(t)...) // before they are read
+	list, err := v.identities(t)
+	if err != nil {
+		return nil, err
 	}
+	cfg := v2gtls.Config{Identities: list, Queue: v.queue, Renew: func(set func([]v2gtls.Identity) error) {
+		if !watch.Changed() {
+			return
+		}
+		list, err := v.identities(t)
+		if err == nil {
+			err = set(list)
+		}
+		if err != nil { // half of the files may be new: it is tried again when the other half comes
+			v.env.Log.Error().Err(err).Msg("TLS towards vehicles keeps its old certificates")
+			return
+		}
+		v.env.Log.Info().Msg("TLS towards vehicles uses its new certificates")
+	}}
 	if t.KeyLogFile != "" {
 		f, err := os.OpenFile(t.KeyLogFile, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
 		if err != nil {
@@ -104,20 +122,64 @@ func (v *vehicles) server(t *configs.PortTLS) (*v2gtls.Server, error) {
 	if err != nil {
 		return nil, err
 	}
+	for _, w := range s.Warnings() {
+		v.env.Log.Warn().Msg("TLS towards vehicles: " + w)
+	}
 	v.servers[key] = s
 	return s, nil
 }
 
-func loadIdentity(id configs.Identity) (v2gtls.Identity, error) {
-	pair, err := tls.LoadX509KeyPair(id.CertFile, id.KeyFile)
+func files(t *configs.PortTLS) []string {
+	var out []string
+	for _, id := range t.Identities {
+		out = append(out, id.CertFile, id.KeyFile, id.RootFile, id.OCSPFile)
+	}
+	return out
+}
+
+// identities reads the certificates. Private keys in devices are opened once; their rings stay open as long as the process.
+func (v *vehicles) identities(t *configs.PortTLS) ([]v2gtls.Identity, error) {
+	var out []v2gtls.Identity
+	for _, id := range t.Identities {
+		x, err := v.loadIdentity(id)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, x)
+	}
+	return out, nil
+}
+
+func (v *vehicles) key(id configs.Identity) (crypto.Signer, error) {
+	if id.KeyFile != "" {
+		return keyring.ReadFile(id.KeyFile)
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	ring := v.rings[id.KeyRing]
+	if ring == nil {
+		var err error
+		if ring, err = keyring.Open(id.KeyRing); err != nil {
+			return nil, err
+		}
+		v.rings[id.KeyRing] = ring
+	}
+	return ring.Get(id.KeyName)
+}
+
+func (v *vehicles) loadIdentity(id configs.Identity) (v2gtls.Identity, error) {
+	chain, err := certificates(id.CertFile)
 	if err != nil {
-		return v2gtls.Identity{}, fmt.Errorf("certificate %s: %w", id.CertFile, err)
+		return v2gtls.Identity{}, err
 	}
-	signer, ok := pair.PrivateKey.(crypto.Signer)
-	if !ok {
-		return v2gtls.Identity{}, fmt.Errorf("key %s: %T cannot sign", id.KeyFile, pair.PrivateKey)
+	key, err := v.key(id)
+	if err != nil {
+		return v2gtls.Identity{}, err
 	}
-	out := v2gtls.Identity{Chain: pair.Certificate, Key: signer}
+	out := v2gtls.Identity{Key: key}
+	for _, c := range chain {
+		out.Chain = append(out.Chain, c.Raw)
+	}
 	roots, err := certificates(id.RootFile)
 	if err != nil {
 		return out, err

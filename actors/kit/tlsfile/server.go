@@ -12,7 +12,6 @@ import (
 	"os"
 	"slices"
 	"sync"
-	"time"
 
 	"github.com/voltyard/voltyard/storage/keyring"
 )
@@ -42,34 +41,23 @@ type Server struct {
 	files ServerFiles
 	told  func(error)
 
+	watch *Watch
+
 	mu      sync.Mutex
 	current *tls.Config
-	seen    []stamp
-	checked time.Time
-	clock   func() time.Time
 }
-
-// stamp is how a file looked when it was read.
-type stamp struct {
-	size int64
-	time time.Time
-}
-
-// checkEvery is how often, at most, handshakes look at the files.
-const checkEvery = time.Second
 
 // NewServer reads the files. told hears of every later renewal (nil) and of files that cannot be used; it may be nil.
 func NewServer(files ServerFiles, told func(error)) (*Server, error) {
 	if told == nil {
 		told = func(error) {}
 	}
-	s := &Server{files: files, told: told, clock: time.Now}
-	s.seen = s.look()
+	s := &Server{files: files, told: told, watch: NewWatch(files.names()...)}
 	cfg, err := files.load()
 	if err != nil {
 		return nil, err
 	}
-	s.current, s.checked = cfg, s.clock()
+	s.current = cfg
 	return s, nil
 }
 
@@ -78,42 +66,20 @@ func (s *Server) Config() *tls.Config {
 	return &tls.Config{MinVersion: tls.VersionTLS12, GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) { return s.fresh(), nil }}
 }
 
-func (s *Server) look() []stamp {
-	var out []stamp
-	for _, name := range s.files.names() {
-		var st stamp
-		if info, err := os.Stat(name); err == nil {
-			st = stamp{info.Size(), info.ModTime()}
-		}
-		out = append(out, st)
-	}
-	return out
-}
-
 func (f ServerFiles) names() []string {
 	var out []string
 	for _, p := range f.Pairs {
 		out = append(out, p.Cert, p.Key)
 	}
-	if f.ClientCA != "" {
-		out = append(out, f.ClientCA)
-	}
-	return out
+	return append(out, f.ClientCA)
 }
 
 func (s *Server) fresh() *tls.Config {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	now := s.clock()
-	if now.Sub(s.checked) < checkEvery {
+	if !s.watch.Changed() {
 		return s.current
 	}
-	s.checked = now
-	seen := s.look()
-	if slices.Equal(seen, s.seen) {
-		return s.current
-	}
-	s.seen = seen
 	cfg, err := s.files.load()
 	if err != nil { // half of the files may be new: it is tried again when the other half comes
 		s.told(fmt.Errorf("the changed certificate files are not used: %w", err))

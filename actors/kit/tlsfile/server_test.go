@@ -145,7 +145,7 @@ func TestRenewal(t *testing.T) {
 		t.Fatal(err)
 	}
 	now := time.Now()
-	s.clock = func() time.Time { return now }
+	s.watch.clock = func() time.Time { return now }
 	served := func(want *testpki.Entity) {
 		t.Helper()
 		now = now.Add(2 * checkEvery)

@@ -4,23 +4,32 @@ import (
 	"context"
 	"errors"
 	"net"
+	"runtime"
 	"time"
 )
 
 var errBusy = errors.New("the queue for handshakes is full")
 
-// gate lets few handshakes compute at a time and few more wait.
-type gate struct {
+// Queue lets few handshakes compute at a time and bounds how many are under way. Servers of one process share one, because they
+// share its processors.
+type Queue struct {
 	slots   chan struct{} // one for each that computes
 	waiting chan struct{} // one for each handshake that has begun
 }
 
-func newGate(slots, queue int) *gate {
-	return &gate{make(chan struct{}, slots), make(chan struct{}, queue)}
+// NewQueue makes a queue. Zero values take defaults: one slot less than there are processors, at least one; 256 under way.
+func NewQueue(slots, under int) *Queue {
+	if slots == 0 {
+		slots = max(1, runtime.GOMAXPROCS(0)-1)
+	}
+	if under == 0 {
+		under = 256
+	}
+	return &Queue{make(chan struct{}, slots), make(chan struct{}, under)}
 }
 
 // enter counts a handshake in; it never waits.
-func (g *gate) enter() bool {
+func (g *Queue) enter() bool {
 	select {
 	case g.waiting <- struct{}{}:
 		return true
@@ -29,14 +38,14 @@ func (g *gate) enter() bool {
 	}
 }
 
-func (g *gate) leave() { <-g.waiting }
+func (g *Queue) leave() { <-g.waiting }
 
 // tap is the connection beneath crypto/tls. Until the handshake is over it gives its slot back whenever it waits for the
 // network, so that a silent vehicle holds none, and keeps what the vehicle sends first.
 type tap struct {
 	net.Conn
 	ctx   context.Context // of the handshake
-	gate  *gate           // nil after the handshake
+	gate  *Queue          // nil after the handshake
 	held  bool            // the slot
 	hello []byte
 	seen  bool // the ClientHello is whole

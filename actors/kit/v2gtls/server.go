@@ -11,7 +11,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"runtime"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -53,10 +52,11 @@ type Config struct {
 	// Deadline is how long a handshake may take, waiting included; default 10 s, well within the 18 s that the standard gives
 	// the set-up of communication.
 	Deadline time.Duration
-	// Slots is how many handshakes may compute at the same time; default one less than there are processors, at least one.
-	Slots int
-	// Queue is how many handshakes may be under way; default 256.
-	Queue int
+	// Queue is shared by all servers of a process; nil makes one for this server alone.
+	Queue *Queue
+	// Renew is asked before each handshake, by many goroutines at once, and may set new identities, such as those of changed
+	// files; nil for none.
+	Renew func(set func([]Identity) error)
 	// KeyLog receives the keys of every session, in the format that Wireshark reads; nil for none. It makes all traffic readable:
 	// for debugging, on request.
 	KeyLog io.Writer
@@ -65,7 +65,7 @@ type Config struct {
 // Server makes TLS connections of TCP connections that vehicles have opened. It may be used by many sessions at once.
 type Server struct {
 	cfg   Config
-	gate  *gate
+	gate  *Queue
 	tls   *tls.Config
 	chain atomic.Pointer[[]identity]
 }
@@ -87,13 +87,10 @@ func NewServer(cfg Config) (*Server, error) {
 	if cfg.Deadline == 0 {
 		cfg.Deadline = 10 * time.Second
 	}
-	if cfg.Slots == 0 {
-		cfg.Slots = max(1, runtime.GOMAXPROCS(0)-1)
+	if cfg.Queue == nil {
+		cfg.Queue = NewQueue(0, 0)
 	}
-	if cfg.Queue == 0 {
-		cfg.Queue = 256
-	}
-	s := &Server{cfg: cfg, gate: newGate(cfg.Slots, cfg.Queue)}
+	s := &Server{cfg: cfg, gate: cfg.Queue}
 	if err := s.SetIdentities(cfg.Identities); err != nil {
 		return nil, err
 	}
@@ -252,6 +249,9 @@ func (s *Server) Handshake(ctx context.Context, c net.Conn) (*tls.Conn, Info, er
 		return nil, Info{}, classify(ctx, errBusy, "")
 	}
 	defer s.gate.leave()
+	if s.cfg.Renew != nil {
+		s.cfg.Renew(s.SetIdentities)
+	}
 	within, cancel := context.WithTimeout(ctx, s.cfg.Deadline)
 	defer cancel()
 	t := &tap{Conn: c, ctx: within, gate: s.gate}

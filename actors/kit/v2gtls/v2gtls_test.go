@@ -407,7 +407,7 @@ func TestStop(t *testing.T) {
 func TestSilentVehiclesHoldNoSlot(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a, _ := sets(t)
-		s := server(t, Config{Slots: 1}, a)
+		s := server(t, Config{Queue: NewQueue(1, 0)}, a)
 		var silent []<-chan outcome
 		for i := range 20 {
 			ev, se := net.Pipe()
@@ -466,7 +466,7 @@ func TestSlotsBoundComputing(t *testing.T) {
 		i := id(t, a)
 		key := &slow{Signer: i.Key}
 		i.Key = key
-		s := server(t, Config{Identities: []Identity{i}, Slots: 2})
+		s := server(t, Config{Identities: []Identity{i}, Queue: NewQueue(2, 0)})
 		var all sync.WaitGroup
 		for range 30 {
 			ev, se := net.Pipe()
@@ -490,7 +490,7 @@ func TestSlotsBoundComputing(t *testing.T) {
 func TestQueueIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a, _ := sets(t)
-		s := server(t, Config{Queue: 3}, a)
+		s := server(t, Config{Queue: NewQueue(0, 3)}, a)
 		var waiting []<-chan outcome
 		for range 3 {
 			_, se := net.Pipe()
@@ -575,6 +575,52 @@ func TestIdentitiesAreChecked(t *testing.T) {
 		}
 		_ = ev.Close()
 		_ = se.Close()
+	})
+}
+
+// What the identities come from may change while the server runs.
+func TestRenewal(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, b := sets(t)
+		fresh := []Identity{id(t, b)}
+		var said []error
+		s := server(t, Config{Renew: func(set func([]Identity) error) { said = append(said, set(fresh)) }}, a)
+		for _, trusted := range []*testpki.Set{b, b} {
+			ev, se := net.Pipe()
+			done := serve(s, se)
+			_, err := (&Client{Trust: trusted.Trust()}).Handshake(t.Context(), ev)
+			if got := <-done; err != nil || got.err != nil {
+				t.Error(err, got.err)
+			}
+			_ = ev.Close()
+			_ = se.Close()
+			fresh = nil // cannot serve, so the last good ones stay
+		}
+		if len(said) != 2 || said[0] != nil || said[1] == nil {
+			t.Errorf("said %v", said)
+		}
+	})
+}
+
+// Servers with a common queue share its slots.
+func TestServersShareAQueue(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, b := sets(t)
+		q := NewQueue(0, 2)
+		one, two := server(t, Config{Queue: q}, a), server(t, Config{Queue: q}, b)
+		var waiting []<-chan outcome
+		for _, s := range []*Server{one, two} {
+			_, se := net.Pipe()
+			waiting = append(waiting, serve(s, se))
+		}
+		synctest.Wait()
+		_, se := net.Pipe()
+		if got := <-serve(two, se); codeOf(t, got.err) != CodeBusy {
+			t.Error(got.err)
+		}
+		for _, c := range waiting {
+			<-c
+		}
 	})
 }
 
