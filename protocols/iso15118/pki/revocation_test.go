@@ -1,10 +1,13 @@
 package pki_test
 
 import (
+	"crypto"
 	"crypto/x509"
 	"errors"
 	"testing"
 	"time"
+
+	"golang.org/x/crypto/ocsp"
 
 	"github.com/voltyard/voltyard/protocols/iso15118/pki"
 	"github.com/voltyard/voltyard/protocols/iso15118/pki/testpki"
@@ -70,6 +73,10 @@ func TestOCSPByWhom(t *testing.T) {
 	sibling := must[*testpki.Entity](t)(s.NewContract("DEVYRC00000009"))
 	foreign := must[*testpki.Entity](t)(s.Issue(pki.CPOSub2, testpki.Subject{Name: "ocsp", CommonName: "responder of another CA", Profile: leaf, ExtUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageOCSPSigning}}))
 
+	// A responder may speak for many CAs: the same number under another CA is another certificate.
+	otherCA := must[[]byte](t)(ocsp.CreateResponse(s.Get(pki.MOSub1).Cert, issuer.Cert, ocsp.Response{Status: ocsp.Good, SerialNumber: contract.Cert.SerialNumber,
+		ThisUpdate: now, NextUpdate: now.Add(time.Hour), IssuerHash: crypto.SHA256}, issuer.Key))
+
 	if _, err := pki.ParseOCSP(bytes(contract.DelegatedOCSP(now, responder)), contract.Cert, issuer.Cert); err != nil {
 		t.Error("a responder that the CA named:", err)
 	}
@@ -77,6 +84,7 @@ func TestOCSPByWhom(t *testing.T) {
 		"a certificate of the same CA that is no responder": bytes(contract.DelegatedOCSP(now, sibling)),
 		"a responder of another CA":                         bytes(contract.DelegatedOCSP(now, foreign)),
 		"about another certificate":                         bytes(secc.OCSP(now, false)),
+		"about a certificate of another CA":                 otherCA,
 		"garbage":                                           []byte("ocsp"),
 		"expired responder":                                 bytes(contract.DelegatedOCSP(now.Add(2*time.Hour), responder)),
 	} {
