@@ -122,6 +122,22 @@ func TestContractUnderV2GRoot(t *testing.T) {
 	}
 	_, err = trust.Contract(now, pki.ISO2, forged.Chain())
 	refused(t, err, pki.ErrProfile, v2.ResponseCodeFailedCertChainError)
+	// Nor somebody who does not say what he is; under an MO root, where there are no others, that is enough.
+	nameless := pki.ProfileOf(pki.MOSub1)
+	nameless.Domain = ""
+	for root, want := range map[pki.Role]error{pki.V2GRoot: pki.ErrProfile, pki.MORoot: nil} {
+		sub, err := s.Issue(root, testpki.Subject{Name: "sub", CommonName: "sub-CA without DC", Profile: nameless})
+		if err != nil {
+			t.Fatal(err)
+		}
+		leaf, err := s.IssueBy(sub, testpki.Subject{Name: "leaf", CommonName: testpki.EMAID, Profile: pki.ProfileOf(pki.Contract)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.Trust().Contract(now, pki.ISO2, leaf.Chain()); !errors.Is(err, want) {
+			t.Errorf("under %s: %v, want %v", s.Get(root).Name, err, want)
+		}
+	}
 }
 
 func TestRefusedContractChains(t *testing.T) {
