@@ -40,6 +40,10 @@ func (l *Ledger) Plan(now time.Time, targets []Target, bounds Bounds) []Grant {
 			continue
 		}
 		w := &p.want[i]
+		if sent := &l.held[i].sent; sent.Seq != 0 {
+			w.Import = p.calm(&p.imports, i, w.Import, sent.Import, true)
+			w.Export = p.calm(&p.exports, i, w.Export, sent.Export, false)
+		}
 		if within(w.Import, p.imports.have[i]) && within(w.Export, p.exports.have[i]) {
 			continue
 		}
@@ -178,6 +182,20 @@ func (p *plan) usable(i int, x si.Phases, imports bool) si.Phases {
 	for _, a := range x {
 		if a > 0 && a < least-1e-9 {
 			return si.Phases{}
+		}
+	}
+	return x
+}
+
+// calm keeps an EVSE from going back up to what it may still hold, from before a lowering that it has not confirmed, while a
+// bound above it is exceeded by what all may still hold: others may not have followed yet.
+func (p *plan) calm(s *side, i int, x, sent si.Phases, imports bool) si.Phases {
+	if within(x, sent) {
+		return x
+	}
+	for _, ref := range s.tree.RowsOf(i) {
+		if s.limited(ref.Row) && s.load[ref.Row] > s.bound[ref.Row]+tolerance(s.bound[ref.Row]) {
+			return p.usable(i, x.Min(sent), imports)
 		}
 	}
 	return x
