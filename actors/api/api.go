@@ -47,6 +47,9 @@ type API struct {
 	cfg    Config
 	log    zerolog.Logger
 	server *http.Server
+
+	self    *actor.PID
+	answers kit.Cell[[]Answer] // the newest last
 }
 
 // stale is the age at which the picture of the site means that its balancer has stopped.
@@ -62,7 +65,10 @@ func New(env *kit.Env, cfg Config) func() actor.Actor {
 // Receive handles one message.
 func (a *API) Receive(ctx actor.Context) {
 	switch ctx.Message().(type) {
+	case msg.LimitAnswer, msg.CommandAnswer:
+		a.heard(ctx)
 	case *actor.Started:
+		a.self = ctx.Self()
 		a.server = &http.Server{Handler: a.guarded(a.routes()), ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second,
 			WriteTimeout: 30 * time.Second, IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10}
 		// The listener outlives the actor: a server that is closed would close it, so each incarnation gets its own cover.
@@ -93,6 +99,10 @@ func (a *API) routes() *http.ServeMux {
 	mux.HandleFunc("GET /api/v1/sessions", a.sessions)
 	mux.HandleFunc("GET /api/v1/sessions/{id}/trace", a.trace)
 	mux.HandleFunc("POST /api/v1/reload", a.reload)
+	mux.HandleFunc("POST /api/v1/limits", jsonOnly(a.setLimit))
+	mux.HandleFunc("POST /api/v1/evses/{id}/{command}", jsonOnly(a.command))
+	mux.HandleFunc("GET /api/v1/answers/{id}", a.answer)
+	mux.HandleFunc("GET /api/v1/estimates", a.estimates)
 	return mux
 }
 

@@ -70,7 +70,7 @@ func (e *EVSE) describe(p permit) msg.EVSEReport {
 	r.Since, r.Auth, r.Token = v.since, v.auth, v.token
 	r.Energy = e.meter.Import - v.start.Import
 	r.EVCCID, r.Stage = v.state.EVCCID, v.state.Stage
-	r.SoC, r.Wanted = v.needs.SoC, v.needs.Energy
+	r.SoC, r.Wanted, r.Capacity = v.needs.SoC, v.needs.Energy, v.needs.Capacity
 	r.Min, r.Max, r.MaxPower = v.needs.MinCurrent, v.needs.MaxCurrent, v.needs.MaxPower
 	if v.needs.Departure > 0 {
 		r.Departure = v.since.Add(v.needs.Departure)
