@@ -12,7 +12,6 @@ import (
 	"strings"
 
 	"github.com/voltyard/voltyard/test/bench/allocatebench"
-	"github.com/voltyard/voltyard/test/bench/ocppbench"
 	"github.com/voltyard/voltyard/test/bench/planbench"
 	"github.com/voltyard/voltyard/test/bench/reactionbench"
 	"github.com/voltyard/voltyard/test/bench/seccbench"
@@ -22,7 +21,6 @@ import (
 // benches are all benches by name; each takes its own flags and returns what is printed.
 var benches = map[string]func(args []string) (any, error){
 	"allocate": allocatebench.Run,
-	"ocpp":     ocppbench.Run,
 	"plan":     planbench.Run,
 	"reaction": reactionbench.Run,
 	"secc":     seccbench.Run,
