@@ -51,6 +51,11 @@ func runSite(t *testing.T, text string, f func(s *site)) {
 
 // runSiteIn is runSite for a site file in a folder, with parts of its own.
 func runSiteIn(t *testing.T, text, dir string, change func(*ems.Parts), f func(s *site)) {
+	runSiteWith(t, text, dir, change, nil, f)
+}
+
+// runSiteWith is runSiteIn with another station role than one that accepts every token.
+func runSiteWith(t *testing.T, text, dir string, change func(*ems.Parts), station func(actor.Context), f func(s *site)) {
 	kittest.Run(t, func(t *testing.T, env *kit.Env) {
 		cfg, err := configs.Parse([]byte(text), dir)
 		if err != nil {
@@ -83,7 +88,9 @@ func runSiteIn(t *testing.T, text, dir string, change func(*ems.Parts), f func(s
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, station := granting(env, 0, 0)
+		if station == nil {
+			_, station = granting(env, 0, 0)
+		}
 		for id := range roles {
 			children = append(children, ems.Child{Kind: "station", Name: "station-" + id, Make: func() actor.Actor { return &kittest.Probe{Answer: station} }})
 		}

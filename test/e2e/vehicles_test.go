@@ -16,6 +16,7 @@ import (
 	"github.com/voltyard/voltyard/actors/kit/kittest"
 	"github.com/voltyard/voltyard/actors/kit/network"
 	"github.com/voltyard/voltyard/actors/kit/v2gtls"
+	"github.com/voltyard/voltyard/actors/msg"
 	"github.com/voltyard/voltyard/actors/session"
 	"github.com/voltyard/voltyard/actors/sim/ev"
 	"github.com/voltyard/voltyard/hal/sim"
@@ -163,6 +164,95 @@ func TestPlugAndChargeWithoutTLSIsRefused(t *testing.T) {
 		trip := ev.Trip{Net: s.net, Interface: network.Loopback, SDPPort: 15119, Wallet: w, EVCC: evcc.Config{Phases: 3, Contract: w.Contract(false, false)},
 			Battery: sim.Battery{Capacity: 60e3, Energy: 20e3, MaxPower: 22e3}, MaxAmps: 16, Volts: 230, Charge: time.Second}
 		if r := trip.Run(context.Background()); r.OK || r.Why != "serviceDiscovery: payment by Contract is not offered" {
+			t.Errorf("%+v", r)
+		}
+		time.Sleep(5 * time.Second)
+	})
+}
+
+const byStation = `
+site: {id: bench}
+nodes: [{id: root, fuse_a: 200}]
+evses:
+  - {id: a1, node: root, type: ac, max_a: 32, hal: sim, auth: remote, port: {interface: lo, sdp_port: 15119, vehicle: external,
+      tls: {identities: [{cert_file: secc.pem, key_file: secc.key, root_file: v2g.pem}]},
+      contract: {v2g_roots_file: v2g.pem, central: true, certificates: station}}}
+`
+
+// asked is what the station role was asked; it says yes.
+type asked struct {
+	contracts []msg.Contract
+	requests  []msg.ContractCertificate
+}
+
+// TestTheStationRoleDecidesAboutContracts has the cloud's side judge a contract of a root that is not known here, and answer a
+// request for a new certificate.
+func TestTheStationRoleDecidesAboutContracts(t *testing.T) {
+	set, dir := withPKI(t, time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC))
+	for _, refusal := range []msg.Refusal{"", msg.RefusedCanceled} {
+		var heard asked
+		bench := session.NewBench(set.Trust(), set.Provisioner(), func(emaid string) ([][]byte, *ecdsa.PrivateKey, error) {
+			e, err := set.NewContract(emaid)
+			if err != nil {
+				return nil, nil, err
+			}
+			return e.Chain(), e.Key, nil
+		})
+		station := func(ctx actor.Context) {
+			switch m := ctx.Message().(type) {
+			case msg.Authorize:
+				if m.Contract != nil {
+					heard.contracts = append(heard.contracts, *m.Contract)
+				}
+				ctx.Send(ctx.ActorSystem().NewLocalPID(msg.EVSEName(m.EVSE)), msg.Authorized{EVSE: m.EVSE, Accepted: refusal == "", Token: m.Token, Refusal: refusal})
+			case msg.ContractCertificate:
+				heard.requests = append(heard.requests, m)
+				exi, err := bench.Answer(m.Update, m.EXI)
+				if err != nil {
+					t.Error(err)
+				}
+				ctx.Send(ctx.ActorSystem().NewLocalPID(msg.EVSEName(m.EVSE)), msg.ContractCertificateIs{EVSE: m.EVSE, Token: m.Token, EXI: exi})
+			}
+		}
+		runSiteWith(t, byStation, dir, func(*ems.Parts) {}, station, func(s *site) {
+			kittest.Spawn(t, s.env, "standin", func() actor.Actor { return ev.StandIn(s.place("a1"), &s.view)() })
+			time.Sleep(2 * time.Second)
+			c, prov := set.Get(pki.Contract), set.Get(pki.Provisioning)
+			w := &evcc.Wallet{Trust: set.Trust(), Rand: rand.Reader, EMAID: testpki.EMAID, Chain: c.Chain(), Key: c.Key, Provisioning: prov.Cert.Raw, ProvisioningKey: prov.Key}
+			trip := ev.Trip{Net: s.net, Interface: network.Loopback, SDPPort: 15119, Wallet: w, TLS: &v2gtls.Client{Trust: set.Trust()},
+				EVCC:    evcc.Config{EVCCID: [6]byte{2, 0, 0, 0, 0, 9}, Phases: 3, Contract: w.Contract(false, true)},
+				Battery: sim.Battery{Capacity: 60e3, Energy: 20e3, MaxPower: 22e3}, MaxAmps: 16, Volts: 230, Charge: 5 * time.Second}
+			r := trip.Run(context.Background())
+			if r.OK != (refusal == "") || !r.Installed {
+				t.Errorf("refusal %q: %+v", refusal, r)
+			}
+			if refusal != "" && r.Why != "authorization: the SECC answers FAILED_ContractCanceled" {
+				t.Errorf("%+v", r)
+			}
+			time.Sleep(5 * time.Second)
+		})
+		if len(heard.requests) != 1 || !heard.requests[0].Update || len(heard.contracts) != 1 {
+			t.Fatalf("the station role heard of %d requests and %d contracts", len(heard.requests), len(heard.contracts))
+		}
+		if k := heard.contracts[0]; k.Rooted || len(k.Chain) != 3 || len(k.Hash) != 2 || !pki.SameEMAID(k.EMAID, testpki.EMAID) {
+			t.Errorf("contract %+v", k)
+		}
+	}
+}
+
+func TestANewPlanIsNegotiatedInARunningSession(t *testing.T) {
+	_, dir := withPKI(t, time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC))
+	bench := func(string) (session.Certificates, error) { return nil, nil }
+	runSiteIn(t, external, dir, func(p *ems.Parts) { p.Bench = bench }, func(s *site) {
+		kittest.Spawn(t, s.env, "standin", func() actor.Actor { return ev.StandIn(s.place("d1"), &s.view)() })
+		time.Sleep(2 * time.Second)
+		go func() {
+			time.Sleep(6 * time.Second)
+			s.env.Send(msg.EVSEName("d1"), msg.VehiclePlan{EVSE: "d1", Renegotiate: true, Tuples: []msg.PlanTuple{{ID: 9, End: time.Hour, Entries: []msg.PlanEntry{{Max: 11000}}}}})
+		}()
+		trip := ev.Trip{Net: s.net, Interface: network.Loopback, SDPPort: 15120, EVCC: evcc.Config{EVCCID: [6]byte{2, 0, 0, 0, 0, 9}, DC: true},
+			Battery: sim.Battery{Capacity: 60e3, Energy: 20e3, MaxPower: 45e3, Nominal: 400}, Charge: 12 * time.Second}
+		if r := trip.Run(context.Background()); !r.OK || r.Negotiated != 2 || !slices.Contains(r.States, "renegotiate") {
 			t.Errorf("%+v", r)
 		}
 		time.Sleep(5 * time.Second)

@@ -148,6 +148,7 @@ func TestEveryMessageAndCodeOfDIN70121(t *testing.T) {
 		{colBad, atPower, nil, profileDIN(7, 15000), nil, din.ResponseCodeFailedTariffSelectionInvalid, secc.ClassParameter, false},
 		{colBad, atPower, nil, profileDIN(1, 25000), nil, din.ResponseCodeFailedChargingProfileInvalid, secc.ClassParameter, false},
 		{colBad, atPower, unready, powerDIN(true), nil, din.ResponseCodeFailedPowerDeliveryNotApplied, secc.ClassHardware, false},
+		{colBad, atLoop, func(r *rig) { r.change(func(p *secc.Present) { p.PilotWants = false }) }, demandDIN(), nil, din.ResponseCodeFailed, secc.ClassHardware, false},
 		{colBad, atLoop, unready, demandDIN(), nil, din.ResponseCodeFailed, secc.ClassHardware, false},
 
 		{colTimeout, atAuth, func(r *rig) { r.pollDIN(&din.ContractAuthenticationReq{}, 300*time.Second) }, &din.ContractAuthenticationReq{}, nil, din.ResponseCodeFailed, secc.ClassAuth, false},

@@ -334,6 +334,9 @@ func cases2() []case2 {
 	}, req: preCharge2(), want: v2.ResponseCodeFailed, class: secc.ClassTimeout})
 	add(case2{column: colBad, dc: true, stage: atPreCharge, before: broken, req: preCharge2(), want: v2.ResponseCodeFailed, class: secc.ClassHardware})
 	add(case2{column: colBad, dc: true, stage: atLoop, before: broken, req: demand2(), want: v2.ResponseCodeFailed, class: secc.ClassHardware})
+	lost := func(r *rig) { r.change(func(p *secc.Present) { p.PilotWants = false }) } // as with a lost lease, the contactor opens
+	add(case2{column: colBad, dc: true, stage: atLoop, before: lost, req: demand2(), want: v2.ResponseCodeFailed, class: secc.ClassHardware})
+	add(case2{column: colOK, stage: atLoop, before: lost, req: &v2.ChargingStatusReq{}})
 	add(case2{column: colBad, stage: atLoop, before: broken, req: &v2.ChargingStatusReq{}, want: v2.ResponseCodeFailed, class: secc.ClassHardware})
 	stop := func(req v2.BodyElement) func(r *rig) {
 		return func(r *rig) {

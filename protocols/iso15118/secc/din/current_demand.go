@@ -30,6 +30,9 @@ func (s waitCurrentDemand) handle(m *Machine, req din.BodyElement) (din.BodyElem
 	if !m.Present.Ready && !m.Present.Emergency {
 		return m.fail(req, din.ResponseCodeFailed, secc.ClassHardware, "the EVSE failed while charging")
 	}
+	if !m.Present.Closed && !m.Present.Emergency { // a lost lease, or a state of the pilot; it must not close again without a pre-charge
+		return m.fail(req, din.ResponseCodeFailed, secc.ClassHardware, "the contactor has opened while charging")
+	}
 	if m.Overdue() {
 		return m.fail(req, din.ResponseCodeFailed, secc.ClassTimeout, "the vehicle was asked to stop and goes on")
 	}

@@ -30,6 +30,8 @@ func (s waitCurrentDemand) handle(m *Machine, req v2.BodyElement) (v2.BodyElemen
 	switch {
 	case !m.Present.Ready && !m.Present.Emergency:
 		return m.fail(req, v2.ResponseCodeFailed, secc.ClassHardware, "the EVSE failed while charging")
+	case !m.Present.Closed && !m.Present.Emergency: // a lost lease, or a state of the pilot; it must not close again without a pre-charge
+		return m.fail(req, v2.ResponseCodeFailed, secc.ClassHardware, "the contactor has opened while charging")
 	case m.Overdue():
 		return m.fail(req, v2.ResponseCodeFailed, secc.ClassTimeout, "the vehicle was asked to stop and goes on")
 	}
