@@ -216,7 +216,7 @@ func (c *Controller) listen(ctx actor.Context, i int) {
 		c.cfg.Opened(l.Addr())
 	}
 	root, self, alive, door := ctx.ActorSystem().Root, ctx.Self(), c.alive, c.door
-	server := &ws.Server{Path: c.cfg.Path, TLS: at.TLS, Options: ws.Options{Deflate: c.cfg.Deflate},
+	server := &ws.Server{Path: c.cfg.Path, TLS: at.TLS, Options: ws.Options{Deflate: c.cfg.Deflate}, Failed: door.failed,
 		Judge: func(rc context.Context, v ws.Visitor) ws.Verdict {
 			if status := door.check(rc, at.Profile, v); status != 0 {
 				return ws.Verdict{Status: status}

@@ -3,6 +3,7 @@ package controller
 import (
 	"context"
 	"net/http"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
@@ -29,16 +30,24 @@ type door struct {
 	refused *prometheus.CounterVec
 	stored  map[string]string // passwords or their hashes, by identity
 	proof   *password.Verifier
+	few     zerolog.Logger // anybody can make handshakes fail, as often as he likes
 }
 
 func newDoor(env *kit.Env, cfg Config) *door {
 	d := &door{log: env.Log.With().Str("actor", "controller").Logger(), refused: env.Metrics.BadInput, stored: map[string]string{}, proof: password.NewVerifier()}
+	d.few = d.log.Sample(&zerolog.BurstSampler{Burst: 5, Period: time.Minute})
 	for _, s := range cfg.Stations {
 		if s.Password != "" {
 			d.stored[s.ID] = s.Password
 		}
 	}
 	return d
+}
+
+// failed notes a connection that ended before it said who it was (A00.FR.408).
+func (d *door) failed(why string) {
+	d.refused.WithLabelValues("station", "tls").Inc()
+	d.few.Warn().Str("why", why).Msg("a station's connection failed; look at its TLS version, suites and certificate, and at the roots in client_ca_file")
 }
 
 // check returns 0, or the status with which a visitor is refused.

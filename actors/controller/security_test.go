@@ -9,10 +9,13 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
+	dto "github.com/prometheus/client_model/go"
 	"github.com/rs/zerolog"
 
 	"github.com/voltyard/voltyard/actors/controller"
@@ -40,6 +43,32 @@ type rig struct {
 	addrs []string // of profiles 1, 2, 3
 	sink  *actor.PID
 	open  []*ws.Peer
+	log   lines
+}
+
+// lines counts what is logged.
+type lines struct {
+	mu  sync.Mutex
+	all []string
+}
+
+func (l *lines) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	l.all = append(l.all, string(p))
+	l.mu.Unlock()
+	return len(p), nil
+}
+
+func (l *lines) with(text string) int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	n := 0
+	for _, s := range l.all {
+		if strings.Contains(s, text) {
+			n++
+		}
+	}
+	return n
 }
 
 // empty is a recorder with nothing in it.
@@ -88,7 +117,8 @@ func newRig(t *testing.T) *rig {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &rig{t: t, env: kit.NewEnv(zerolog.Nop()), pki: pki, dir: t.TempDir()}
+	r := &rig{t: t, pki: pki, dir: t.TempDir()}
+	r.env = kit.NewEnv(zerolog.New(&r.log).Level(zerolog.WarnLevel))
 	for _, name := range []string{msg.EMS, msg.Balancer} {
 		r.spawn(name, func() actor.Actor { return actor.ReceiveFunc(func(actor.Context) {}) })
 	}
@@ -234,6 +264,34 @@ func TestSecurityProfiles(t *testing.T) {
 				t.Errorf("status %d, want %d: %v", got, c.want, err)
 			}
 		})
+	}
+}
+
+// Failed handshakes are counted all, logged a few, and no password stands in the log.
+func TestRefusalsAreSeen(t *testing.T) {
+	r := newRig(t)
+	for range 20 {
+		if got, _ := r.dial(3, true, "CS-A", nil, "", nil); got != 0 {
+			t.Fatalf("status %d", got)
+		}
+	}
+	for got, late := 0.0, time.After(20*time.Second); got < 20; { // the server notes it after the client has heard
+		select {
+		case <-late:
+			t.Fatalf("%v failed handshakes are counted", got)
+		case <-time.After(5 * time.Millisecond):
+		}
+		var m dto.Metric
+		if err := r.env.Metrics.BadInput.WithLabelValues("station", "tls").Write(&m); err != nil {
+			t.Fatal(err)
+		}
+		got = m.GetCounter().GetValue()
+	}
+	if n := r.log.with("certificate"); n < 1 || n > 5 {
+		t.Errorf("%d lines are logged", n)
+	}
+	if got, _ := r.dial(2, true, "CS-A", nil, plainPassword, nil); got != http.StatusUnauthorized || r.log.with("the password is not") != 1 || r.log.with(plainPassword) != 0 {
+		t.Errorf("status %d, %q", got, r.log.all)
 	}
 }
 

@@ -45,6 +45,8 @@ type Server struct {
 	Judge   func(ctx context.Context, v Visitor) Verdict
 	Options Options
 	TLS     *tls.Config
+	// Failed is told of connections that ended before there was a visitor, such as failed TLS handshakes; nil for nobody.
+	Failed func(why string)
 
 	once sync.Once
 	http *http.Server
@@ -53,7 +55,7 @@ type Server struct {
 func (s *Server) server() *http.Server {
 	s.once.Do(func() {
 		s.http = &http.Server{Handler: s, ReadHeaderTimeout: 10 * time.Second, MaxHeaderBytes: 16 << 10, IdleTimeout: 30 * time.Second,
-			ErrorLog: log.New(discard{}, "", 0)}
+			ErrorLog: log.New(told(s.Failed), "", 0)}
 	})
 	return s.http
 }
@@ -71,9 +73,15 @@ func (s *Server) Serve(l net.Listener) error {
 	return err
 }
 
-type discard struct{}
+// told is where the HTTP server writes its log.
+type told func(why string)
 
-func (discard) Write(p []byte) (int, error) { return len(p), nil }
+func (t told) Write(p []byte) (int, error) {
+	if t != nil {
+		t(strings.TrimSpace(string(p[:min(len(p), 300)])))
+	}
+	return len(p), nil
+}
 
 // MaxIdentity is the longest identity of a station in characters (OCPP 2.0.1 part 4, 3.1.1).
 const MaxIdentity = 48
