@@ -1,6 +1,8 @@
 package balancer
 
 import (
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -105,7 +107,9 @@ type evse struct {
 
 	needs     needs
 	waits     time.Time // until when the plan has it wait; zero: it does not
+	planCap   si.Amps   // to which the plan holds it down; 0: it does not
 	binding   allocate.Binding
+	acceptsBy string  // who lets it draw no more than it accepts
 	discharge si.Amps // asked of it in the last decision
 	steps     []msg.StepView
 	estimates []plan.Estimate
@@ -402,7 +406,7 @@ func (b *Balancer) decide(ctx actor.Context, now time.Time) {
 	for i := range b.result.EVSEs {
 		a := &b.result.EVSEs[i]
 		if e := b.evses[a.ID]; e != nil {
-			e.memory, e.explain, e.binding = a.Memory, b.why(e, a.Binding), a.Binding
+			e.memory, e.explain, e.binding = a.Memory, b.why(b.tree.EVSE(i), e, a.Binding), a.Binding
 		} else if s := b.station[a.ID]; s != nil {
 			s.memory, s.explain = a.Memory, a.Binding.String()
 		}
@@ -510,9 +514,10 @@ func (b *Balancer) snapshot(now time.Time) allocate.Snapshot {
 // accepts is the most that vehicle and operator let an own EVSE draw, per phase; nil when nobody says.
 func (b *Balancer) accepts(t *topology.EVSE, e *evse) *si.Amps {
 	var most *si.Amps
+	by := "vehicle"
 	lower := func(a si.Amps) {
 		if a >= 0 && (most == nil || a < *most) {
-			most = &a
+			most, e.acceptsBy = &a, by
 		}
 	}
 	perAmp := float64(b.perAmp(t))
@@ -523,10 +528,13 @@ func (b *Balancer) accepts(t *topology.EVSE, e *evse) *si.Amps {
 	} else if e.report.Max > 0 {
 		lower(e.report.Max)
 	}
-	if w := e.askedPower(b.clock()); w != nil {
+	if by = "set-point"; e.needs.setpoint != nil && b.clock().Before(e.needs.until) {
+		w := e.needs.setpoint
 		lower(max(0, b.amps(t, e, *w)))
 	}
-	for _, c := range e.caps {
+	for _, source := range slices.Sorted(maps.Keys(e.caps)) {
+		c := e.caps[source]
+		by = source
 		if c.Current != nil {
 			lower(*c.Current)
 		}

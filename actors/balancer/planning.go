@@ -123,7 +123,7 @@ func (b *Balancer) planned(now time.Time, m msg.Planned) {
 
 // follow puts what the plan says about an EVSE into the snapshot.
 func (b *Balancer) follow(x *allocate.EVSE, t *topology.EVSE, e *evse, now time.Time) {
-	e.waits = time.Time{}
+	e.waits, e.planCap = time.Time{}, 0
 	a := b.advices[t.ID]
 	if a == nil || !a.Since.Equal(e.report.Since) {
 		return
@@ -140,7 +140,7 @@ func (b *Balancer) follow(x *allocate.EVSE, t *topology.EVSE, e *evse, now time.
 		return
 	}
 	if x.Accepts == nil || *x.Accepts > step.Import {
-		x.Accepts = &step.Import
+		x.Accepts, e.planCap = &step.Import, step.Import
 		if step.Import < t.Min {
 			e.waits = a.Next(now, func(s plan.Step) bool { return s.Import >= t.Min })
 		}
@@ -166,8 +166,22 @@ func (b *Balancer) peak(s *allocate.Snapshot) {
 }
 
 // why puts in words what binds an EVSE.
-func (b *Balancer) why(e *evse, bind allocate.Binding) string {
+func (b *Balancer) why(t *topology.EVSE, e *evse, bind allocate.Binding) string {
 	switch {
+	case bind.Kind == allocate.Own:
+		says := func(a si.Amps) string {
+			if t.Kind == topology.DC {
+				return fmt.Sprintf("%.4g kW", float64(b.powerOf(t, e, plan.Step{Import: a}))/1000)
+			}
+			return fmt.Sprintf("%.4g A", float64(a))
+		}
+		if e.planCap > 0 {
+			return fmt.Sprintf("plan: %s now, the rest in a better hour", says(e.planCap))
+		}
+		if most := b.accepts(t, e); most != nil && *most < t.Max {
+			return fmt.Sprintf("%s: no more than %s", e.acceptsBy, says(*most))
+		}
+		return "the EVSE's own maximum of " + says(t.Max)
 	case e.needs.pause:
 		return "paused by command"
 	case !e.waits.IsZero() && bind.Kind == allocate.Nothing:

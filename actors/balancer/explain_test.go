@@ -1,0 +1,45 @@
+package balancer
+
+import (
+	"testing"
+	"time"
+
+	"github.com/voltyard/voltyard/actors/kit"
+	"github.com/voltyard/voltyard/actors/kit/kittest"
+	"github.com/voltyard/voltyard/actors/msg"
+	"github.com/voltyard/voltyard/hal/si"
+)
+
+// For each EVSE the picture says which limit binds, where, on which phase, and with how many others it is shared.
+func TestWhatBindsIsSaid(t *testing.T) {
+	kittest.Run(t, func(t *testing.T, env *kit.Env) {
+		l := parking(t, env, 64, 3, nil)
+		expect := func(what, want string) {
+			t.Helper()
+			time.Sleep(15 * time.Second)
+			if got := l.view.Load().EVSEs[0].LimitedBy; got != want {
+				t.Errorf("%s: %q, want %q", what, got, want)
+			}
+		}
+		expect("three at one fuse", "fuse grid phase L1 64 A, shared with 2")
+		if b := l.view.Load().EVSEs[0].Binding; b == nil || b.Kind != "fuse" || b.Node != "grid" || b.Phase != 1 || b.Limit != 64 || b.Shared != 2 {
+			t.Errorf("%+v", b)
+		}
+		l.limit("dso", "1", 30000)
+		expect("a limit from outside", "dso limit on grid 30000 W, shared with 2")
+		env.System.Root.Send(l.pid, msg.ReleaseLimit{Source: "dso", ID: "1", Issued: time.Now(), Reply: l.ear.PID})
+		ten := si.Amps(10)
+		env.System.Root.Send(l.pid, msg.Cap{EVSE: "e0", Source: "csms", Current: &ten})
+		expect("a charging profile", "csms: no more than 10 A")
+		env.System.Root.Send(l.pid, msg.Cap{EVSE: "e0", Source: "csms"})
+		l.cars[0].set(func(r *msg.EVSEReport) { r.Max = 16 })
+		expect("the vehicle", "vehicle: no more than 16 A")
+		l.cars[0].set(func(r *msg.EVSEReport) { r.Max = 0 })
+		for _, c := range l.cars[1:] {
+			c.set(func(r *msg.EVSEReport) { r.Wants = false })
+		}
+		expect("alone", "the EVSE's own maximum of 32 A")
+		env.System.Root.Send(l.pid, msg.EVSECommand{EVSE: "e0", ID: "p", Verb: msg.Pause, On: true})
+		expect("paused", "paused by command")
+	})
+}
