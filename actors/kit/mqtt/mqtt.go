@@ -51,6 +51,7 @@ type Client struct {
 	credit    kit.Credit
 	published prometheus.Counter
 	dropped   prometheus.Counter
+	last      paho.Token // of the last message that the broker confirms
 }
 
 // Metrics are shared by all clients of a process.
@@ -74,6 +75,9 @@ func NewMetrics(env *kit.Env) *Metrics {
 		Overrun:   counter("voltyard_mqtt_overrun_total", "MQTT messages that came faster than they could be handled, and were refused."),
 	}
 }
+
+// farewell is how long Close waits for each of its two steps.
+const farewell = 250 * time.Millisecond
 
 // inFlight is how many messages may wait in the owner's mailbox.
 const inFlight = 64
@@ -147,9 +151,16 @@ func (c *Client) Publish(topic string, qos byte, retained bool, payload []byte) 
 		c.dropped.Inc()
 		return
 	}
-	c.c.Publish(topic, qos, retained, payload)
+	if t := c.c.Publish(topic, qos, retained, payload); qos > 0 {
+		c.last = t
+	}
 	c.published.Inc()
 }
 
 // Close says good-bye to the broker, waiting a moment for what is under way.
-func (c *Client) Close() { c.c.Disconnect(250) }
+func (c *Client) Close() {
+	if c.last != nil && c.c.IsConnectionOpen() { // the good-bye would overtake it
+		c.last.WaitTimeout(farewell)
+	}
+	c.c.Disconnect(uint(farewell / time.Millisecond))
+}
