@@ -106,8 +106,9 @@ type evse struct {
 	moved    time.Time // when its draw, or what it may draw, last changed
 
 	needs     needs
-	waits     time.Time // until when the plan has it wait; zero: it does not
-	planCap   si.Amps   // to which the plan holds it down; 0: it does not
+	waits     time.Time       // until when the plan has it wait; zero: it does not
+	planCap   si.Amps         // to which the plan holds it down; 0: it does not
+	scheduled []msg.PlanEntry // that its vehicle was told; nil: none
 	binding   allocate.Binding
 	acceptsBy string  // who lets it draw no more than it accepts
 	discharge si.Amps // asked of it in the last decision
@@ -186,7 +187,7 @@ func (b *Balancer) Receive(ctx actor.Context) {
 	case msg.Loaded:
 		b.restore(ctx, now, m)
 	case msg.Planned:
-		b.planned(now, m)
+		b.planned(ctx, now, m)
 		b.soon()
 	case msg.InputReading:
 		b.input(now, m)

@@ -147,6 +147,7 @@ func (e *evse) heardCommand(m *msg.EVSECommand) {
 
 // forget drops what was said about a vehicle that has left.
 func (e *evse) forget() {
+	e.scheduled = nil
 	e.needs = needs{priority: e.needs.priority, issued: e.needs.issued}
 }
 

@@ -106,6 +106,13 @@ func (c *car) set(f func(r *msg.EVSEReport)) {
 	f(&c.report)
 }
 
+// heardOthers returns what came besides grants.
+func (c *car) heardOthers() []any {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return append([]any(nil), c.others...)
+}
+
 // took returns the grants that came since the last call.
 func (c *car) took() []stamped {
 	synctest.Wait()

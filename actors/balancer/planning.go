@@ -108,8 +108,46 @@ func (b *Balancer) canExport(t *topology.EVSE, e *evse) si.Amps {
 	return min(t.MaxExport, si.Amps(float64(r.MaxExport)/float64(b.perAmp(t))/float64(phases)))
 }
 
+// mostEntries bounds the schedule that a vehicle is told.
+const mostEntries = 24
+
+// tellVehicles has vehicles that are to wait know their schedule, so that they may sleep meanwhile. One whose schedule has
+// changed negotiates anew. A vehicle that need not wait is told nothing, except that an older schedule is no longer meant.
+func (b *Balancer) tellVehicles(ctx actor.Context, now time.Time) {
+	for i := range b.tree.EVSEs() {
+		t := b.tree.EVSE(i)
+		e := b.evses[t.ID]
+		if e == nil || !e.report.Plugged {
+			continue
+		}
+		a := b.advices[t.ID]
+		if a == nil || !a.Since.Equal(e.report.Since) || !a.Waits || len(a.Steps) < 2 {
+			if e.scheduled != nil {
+				e.scheduled = nil
+				all := []msg.PlanTuple{{ID: 1, End: 24 * time.Hour, Entries: []msg.PlanEntry{{Max: b.powerOf(t, e, plan.Step{Import: t.Max})}}}}
+				ctx.Send(b.env.At(msg.EVSEName(t.ID)), msg.VehiclePlan{EVSE: t.ID, Tuples: all, Renegotiate: true})
+			}
+			continue
+		}
+		var entries []msg.PlanEntry
+		for _, s := range a.Steps[:len(a.Steps)-1] {
+			w := max(0, roundW(b.powerOf(t, e, plan.Step{Import: s.Import})))
+			if !(s.Import >= t.Min) { // also for what is no number
+				w = 0
+			}
+			if n := len(entries); (n == 0 || entries[n-1].Max != w) && n < mostEntries {
+				entries = append(entries, msg.PlanEntry{Start: max(0, s.From.Sub(now)), Max: w})
+			}
+		}
+		again := e.scheduled != nil && (entries[0].Max > 0) != (e.scheduled[0].Max > 0)
+		e.scheduled = entries
+		end := max(time.Minute, a.Steps[len(a.Steps)-1].From.Sub(now))
+		ctx.Send(b.env.At(msg.EVSEName(t.ID)), msg.VehiclePlan{EVSE: t.ID, Tuples: []msg.PlanTuple{{ID: 1, Entries: entries, End: end}}, Renegotiate: again})
+	}
+}
+
 // planned takes in a plan.
-func (b *Balancer) planned(now time.Time, m msg.Planned) {
+func (b *Balancer) planned(ctx actor.Context, now time.Time, m msg.Planned) {
 	if m.Made.Before(b.plan.Made) {
 		return
 	}
@@ -118,6 +156,7 @@ func (b *Balancer) planned(now time.Time, m msg.Planned) {
 	for i := range m.Advices {
 		b.advices[m.Advices[i].EVSE] = &m.Advices[i]
 	}
+	b.tellVehicles(ctx, now)
 	b.lookAhead(now)
 }
 

@@ -106,6 +106,13 @@ func TestADeadPlannerRaisesNothing(t *testing.T) {
 				t.Fatalf("%v while the plan has it wait", a)
 			}
 		}
+		told, ok := kittest.Last[msg.VehiclePlan](l.cars[0].heardOthers())
+		if e := told.Tuples; !ok || len(e) != 1 || len(e[0].Entries) != 2 || e[0].Entries[0].Max != 0 || e[0].Entries[1].Max != 13800 {
+			t.Errorf("the waiting vehicle is told %+v", told)
+		}
+		if told, ok := kittest.Last[msg.VehiclePlan](l.cars[1].heardOthers()); ok {
+			t.Errorf("the other one is told %+v", told)
+		}
 		if why := l.view.Load().EVSEs[0].LimitedBy; why[:5] != "plan:" {
 			t.Error(why)
 		}
