@@ -84,7 +84,11 @@ func (r *rig) offer(namespace string) {
 }
 
 func (r *rig) feed(ev secc.Event) {
+	ended := false
 	for _, e := range r.m.Step(r.now, ev, nil) {
+		if ended {
+			r.t.Errorf("%T comes after the end", e)
+		}
 		switch e := e.(type) {
 		case secc.Send:
 			r.sent = append(r.sent, e.EXI)
@@ -107,7 +111,7 @@ func (r *rig) feed(ev secc.Event) {
 		case secc.Pause:
 			r.paused = &e.Paused
 		case secc.End:
-			r.end = &e
+			r.end, ended = &e, true
 		}
 	}
 	if r.check != nil {

@@ -141,6 +141,9 @@ func (m *Machine) mayStop(req din.BodyElement) bool {
 
 // respond sends a response and goes on, unless the handler waits.
 func (m *Machine) respond(res din.BodyElement, next state) {
+	if m.Ended {
+		return
+	}
 	if res == nil {
 		if m.wait != nil {
 			m.SetDeadline(m.wait.until)

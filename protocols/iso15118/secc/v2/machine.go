@@ -171,6 +171,9 @@ func (m *Machine) mayStop(req v2.BodyElement) bool {
 
 // respond sends a response and goes on, unless the handler waits.
 func (m *Machine) respond(res v2.BodyElement, next state) {
+	if m.Ended {
+		return
+	}
 	if res == nil {
 		if m.wait != nil {
 			m.SetDeadline(m.wait.until)
