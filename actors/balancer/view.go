@@ -61,9 +61,13 @@ func (b *Balancer) planView(now time.Time) *msg.PlanView {
 
 func (b *Balancer) nodeView(i int, effective map[string]limits.Effective, now time.Time) msg.NodeView {
 	n := b.tree.Node(i)
-	v := msg.NodeView{ID: n.ID, Parent: n.Parent, Stale: b.stale(n.ID, now)}
+	v := msg.NodeView{ID: n.ID, Parent: n.Parent, Stale: b.stale(n.ID, now), Kind: b.cfg.Kinds[n.ID]}
 	if m := b.meters[n.ID]; m != nil {
 		v.Metered, v.Current, v.Power = true, m.reading.Current, m.reading.Power
+		if m.ok {
+			in, out := m.reading.Import, m.reading.Export
+			v.Import, v.Export = &in, &out
+		}
 	} else {
 		v.Current = b.managed(n.ID)
 		if n.Background != nil {

@@ -195,6 +195,10 @@ func (b *Building) refresh() {
 		}
 		put("limited_by", n.LimitBy)
 		put("stale", strconv.FormatBool(n.Stale))
+		if n.Import != nil && n.Export != nil {
+			put("energy_import", number(float64(*n.Import), 0))
+			put("energy_export", number(float64(*n.Export), 0))
+		}
 		for i, a := range n.LimitA {
 			left := ""
 			if a != nil {

@@ -63,6 +63,10 @@ type NodeView struct {
 	LimitW  *float64    `json:"limit_w"` // smallest import limit in force
 	ExportW *float64    `json:"export_limit_w"`
 	LimitBy string      `json:"limit_by,omitempty"`
+
+	Kind   string        `json:"kind,omitempty"`             // pv, battery; empty for anything else
+	Import *si.WattHours `json:"energy_import_wh,omitempty"` // registers of its meter
+	Export *si.WattHours `json:"energy_export_wh,omitempty"`
 }
 
 // EVSEView is an own EVSE.

@@ -54,7 +54,7 @@ func Tree(site string, nodes, evses, stations, sources []string) Description {
 	d := Description{Site: site, Version: DescriptionVersion, Sign: "import and charging positive", Nodes: list(nodes), EVSEs: list(evses),
 		Stations: list(stations), Sources: list(sources)}
 	d.Node = map[string]Property{"power": value("float", "W"), "limit_power": value("float", "W"), "limited_by": value("string", ""),
-		"stale": value("boolean", "")}
+		"stale": value("boolean", ""), "energy_import": value("float", "Wh"), "energy_export": value("float", "Wh")}
 	phases(d.Node, "current")
 	phases(d.Node, "limit_current")
 	phases(d.Node, "headroom")
