@@ -33,6 +33,20 @@ type PortContract struct {
 	ReceiptS     float64 `yaml:"receipt_s,omitempty" doc:"How often the vehicle signs the meter reading, s. Default never."`
 }
 
+// PortTiming are the times of a session, s. What is absent has the standard's value.
+type PortTiming struct {
+	SetupS      float64 `yaml:"setup_s,omitempty" doc:"Connection to SessionSetupReq. Default 18."`
+	SequenceS   float64 `yaml:"sequence_s,omitempty" doc:"Response to the next request. Default 60."`
+	CPStateS    float64 `yaml:"cp_state_s,omitempty" doc:"Until state C is seen after PowerDeliveryReq. Default 1.5."`
+	ContactorS  float64 `yaml:"contactor_s,omitempty" doc:"For the contactor to close or open. Default 3."`
+	CableCheckS float64 `yaml:"cable_check_s,omitempty" doc:"Cable check. Default 38."`
+	PreChargeS  float64 `yaml:"pre_charge_s,omitempty" doc:"Pre-charge. Default 5."`
+	AuthEIMS    float64 `yaml:"auth_eim_s,omitempty" doc:"Waiting for external identification. Default 300."`
+	AuthPnCS    float64 `yaml:"auth_pnc_s,omitempty" doc:"Waiting for the answer about a contract. Default 55."`
+	ExchangeS   float64 `yaml:"exchange_s,omitempty" doc:"Waiting for the answer to a certificate request. Default 4.5."`
+	StopS       float64 `yaml:"stop_s,omitempty" doc:"A vehicle that was asked to stop and goes on charging is failed after this. Default 60."`
+}
+
 // complete fills in the defaults of a port.
 func (p *Port) complete(dir string) {
 	def(&p.SDPPort, 15118)

@@ -75,6 +75,7 @@ type Port struct {
 	PlanS    float64       `yaml:"plan_wait_s,omitempty" doc:"How long a vehicle waits for a plan of the site before it is offered what the hardware can do, s. Default 0."`
 	TLS      *PortTLS      `yaml:"tls,omitempty" doc:"TLS towards vehicles; absent: none."`
 	Contract *PortContract `yaml:"contract,omitempty" doc:"Plug & Charge; it needs tls. Absent: external identification only."`
+	Timing   PortTiming    `yaml:"timing,omitempty" doc:"Times of a session, where they shall not be the standard's."`
 	Vehicle  string        `yaml:"vehicle,omitempty" doc:"Of a simulated EVSE. external: a vehicle's controller outside this process speaks, and the simulated cable follows it. Default none." enum:"external"`
 }
 

@@ -44,7 +44,7 @@ func newVehicles(env *kit.Env, s *configs.Site, p Parts) *vehicles {
 func (v *vehicles) config(e configs.EVSE) (session.Config, error) {
 	p := e.Port
 	c := session.Config{EVSE: e.ID, Interface: p.Interface, SECC: secc.Config{DC: e.Type == "dc", EVSEID: evseid(e.Station, e.ID), Volts: v.volts,
-		PlanWait: time.Duration(p.PlanS * float64(time.Second))}}
+		PlanWait: seconds(p.PlanS), Timing: timing(p.Timing)}}
 	if p.DIN == "off" {
 		c.SECC.Without = append(c.SECC.Without, "din70121")
 	}
@@ -69,7 +69,7 @@ func (v *vehicles) config(e configs.EVSE) (session.Config, error) {
 		}
 		offered := k.Certificates != "off"
 		c.SECC.Contract = &secc.Contract{Trust: trust, Central: k.Central, Install: offered, Update: offered}
-		c.SECC.Receipts = time.Duration(k.ReceiptS * float64(time.Second))
+		c.SECC.Receipts = seconds(k.ReceiptS)
 		if k.Certificates == "local" {
 			if v.bench == nil {
 				return c, errors.New("this program cannot issue contract certificates from a test PKI")
@@ -209,4 +209,12 @@ func certificates(file string) ([]*x509.Certificate, error) {
 		return nil, fmt.Errorf("certificates in %s: %w", file, err)
 	}
 	return out, nil
+}
+
+func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
+
+func timing(t configs.PortTiming) secc.Timing {
+	return secc.Timing{Setup: seconds(t.SetupS), Sequence: seconds(t.SequenceS), CPState: seconds(t.CPStateS), Contactor: seconds(t.ContactorS),
+		CableCheck: seconds(t.CableCheckS), PreCharge: seconds(t.PreChargeS), AuthEIM: seconds(t.AuthEIMS), AuthPnC: seconds(t.AuthPnCS),
+		Exchange: seconds(t.ExchangeS), Stop: seconds(t.StopS)}
 }

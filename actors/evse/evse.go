@@ -109,7 +109,8 @@ type vehicle struct {
 	setpoint hal.ModuleSetpoint
 	want     bool // the session waits for an authorisation
 	paused   *msg.SessionPaused
-	plan     []msg.PlanTuple
+	plan     *msg.VehiclePlan
+	planMade time.Time
 }
 
 const (

@@ -24,7 +24,7 @@ func (e *EVSE) spawnSession(ctx actor.Context) {
 		e.tellSession(ctx, msg.SessionPaused{Gen: e.gen, SessionID: p.SessionID, EVCCID: p.EVCCID})
 	}
 	if e.plan != nil {
-		e.tellSession(ctx, msg.SessionPlan{Gen: e.gen, Tuples: e.plan})
+		e.tellSession(ctx, msg.SessionPlan{Gen: e.gen, Made: e.planMade, Tuples: e.plan.Tuples, Signature: e.plan.Signature})
 	}
 }
 
@@ -132,8 +132,8 @@ func (e *EVSE) fromChild(ctx actor.Context, now time.Time) bool {
 		}
 		e.paused = &m
 	case msg.VehiclePlan:
-		e.plan = m.Tuples
-		e.tellSession(ctx, msg.SessionPlan{Gen: e.gen, Tuples: m.Tuples})
+		e.plan, e.planMade = &m, now
+		e.tellSession(ctx, msg.SessionPlan{Gen: e.gen, Made: now, Tuples: m.Tuples, Signature: m.Signature})
 		if m.Renegotiate {
 			e.tellSession(ctx, msg.SessionRenegotiate{Gen: e.gen})
 		}

@@ -6,6 +6,8 @@ import (
 
 	"github.com/voltyard/voltyard/hal"
 	"github.com/voltyard/voltyard/hal/si"
+	"github.com/voltyard/voltyard/protocols/iso15118/v2"
+	"github.com/voltyard/voltyard/protocols/iso15118/xmldsig"
 )
 
 // The border between an EVSE actor and its children, the port and the session. Gen is the generation in the child's name;
@@ -145,28 +147,32 @@ type ContractCertificateIs struct {
 
 // SessionPlan is what the site plans for the vehicle of the session; it is offered at the next chance. EVSE to session.
 type SessionPlan struct {
-	Gen    uint64
-	Tuples []PlanTuple
+	Gen       uint64
+	Made      time.Time // the times of the plan are from then
+	Tuples    []PlanTuple
+	Signature *xmldsig.Signature // the operator's, over the tariffs
 }
 
 // PlanTuple is one schedule of a plan.
 type PlanTuple struct {
 	ID      uint8
 	Entries []PlanEntry
-	End     time.Duration // of the last entry, from now
+	End     time.Duration // of the last entry
+	Tariff  *v2.SalesTariff
 }
 
-// PlanEntry is the greatest power from Start, from now, until the next entry.
+// PlanEntry is the greatest power from Start until the next entry.
 type PlanEntry struct {
 	Start time.Duration
 	Max   si.Watts
 }
 
-// VehiclePlan is what the site plans for the vehicle at an EVSE. Renegotiate has a vehicle that charges by an older plan
+// VehiclePlan is what the site plans for the vehicle at an EVSE, from the instant at which it is sent. Renegotiate has a vehicle that charges by an older plan
 // negotiate anew. Balancer or cloud to EVSE.
 type VehiclePlan struct {
 	EVSE        string
 	Tuples      []PlanTuple
+	Signature   *xmldsig.Signature // the operator's, over the tariffs
 	Renegotiate bool
 }
 

@@ -42,10 +42,10 @@ func refusalOf(r msg.Refusal) secc.Refusal {
 	return secc.RefusalNone
 }
 
-func planOf(m msg.SessionPlan) secc.Plan {
-	var p secc.Plan
+func planOf(now time.Time, m msg.SessionPlan) secc.Plan {
+	p := secc.Plan{Signature: m.Signature, Age: now.Sub(m.Made)}
 	for _, t := range m.Tuples {
-		x := secc.PlanTuple{ID: t.ID, End: t.End}
+		x := secc.PlanTuple{ID: t.ID, End: t.End, Tariff: t.Tariff}
 		for _, e := range t.Entries {
 			x.Entries = append(x.Entries, secc.PlanEntry(e))
 		}

@@ -189,7 +189,7 @@ func (s *Session) fromEVSE(ctx actor.Context, now time.Time) {
 	case exchanged:
 		s.answered(ctx, now, m.exi)
 	case msg.SessionPlan:
-		s.step(ctx, now, planOf(m))
+		s.step(ctx, now, planOf(now, m))
 	case msg.SessionRenegotiate:
 		s.step(ctx, now, secc.Renegotiate{})
 	case msg.SessionPaused:

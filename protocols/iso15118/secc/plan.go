@@ -18,6 +18,8 @@ const MaxPlanEntries = 1024
 // what the hardware can do, for a day.
 type Plan struct {
 	Tuples []PlanTuple
+	// Age is how long ago the plan was made; the times in it are from then.
+	Age time.Duration
 	// Signature covers the tariffs; it comes from who made them and is passed on as it is.
 	Signature *xmldsig.Signature
 }
@@ -26,14 +28,26 @@ type Plan struct {
 type PlanTuple struct {
 	ID      uint8 // 1 to 255
 	Entries []PlanEntry
-	End     time.Duration // of the last interval, from now
+	End     time.Duration // of the last interval
 	Tariff  *v2.SalesTariff
 }
 
-// PlanEntry is the greatest power from Start, from now, until the next entry.
+// PlanEntry is the greatest power from Start until the next entry.
 type PlanEntry struct {
 	Start time.Duration
 	Max   si.Watts
 }
 
 func (Plan) event() {}
+
+// From returns the schedule as it is after some time has passed: what lies behind is left out.
+func (t PlanTuple) From(passed time.Duration) PlanTuple {
+	out := PlanTuple{ID: t.ID, End: max(0, t.End-passed), Tariff: t.Tariff}
+	for i, e := range t.Entries {
+		if i+1 < len(t.Entries) && t.Entries[i+1].Start <= passed {
+			continue
+		}
+		out.Entries = append(out.Entries, PlanEntry{Start: max(0, e.Start-passed), Max: e.Max})
+	}
+	return out
+}

@@ -265,8 +265,8 @@ func TestPauseAndResume(t *testing.T) {
 func TestThePlanIsOfferedAndProfilesAreHeldToIt(t *testing.T) {
 	w := newWorld(t, false)
 	tariff := v2.SalesTariff{SalesTariffID: 1, SalesTariffEntry: []v2.SalesTariffEntry{{}}}
-	w.feedEVSE(secc.Plan{Tuples: []secc.PlanTuple{
-		{ID: 4, Entries: []secc.PlanEntry{{Max: 5000}, {Start: time.Hour, Max: 90000}}, End: 2 * time.Hour, Tariff: &tariff},
+	w.feedEVSE(secc.Plan{Age: 30 * time.Minute, Tuples: []secc.PlanTuple{
+		{ID: 4, Entries: []secc.PlanEntry{{Max: 1}, {Start: 20 * time.Minute, Max: 5000}, {Start: 90*time.Minute + 2*time.Second, Max: 90000}}, End: 150*time.Minute + 2*time.Second, Tariff: &tariff},
 		{ID: 5, Entries: []secc.PlanEntry{{Max: 7000}}, End: 2 * time.Hour},
 	}})
 	w.each = doneAfter(10 * time.Second)
@@ -287,7 +287,7 @@ func TestThePlanIsOfferedAndProfilesAreHeldToIt(t *testing.T) {
 	}
 	first := offered.SAScheduleList.Value.SAScheduleTuple[0]
 	e := first.PMaxSchedule.PMaxScheduleEntry
-	if first.SAScheduleTupleID != 4 || len(e) != 2 || e[0].PMax.Float() != 5000 || e[1].PMax.Float() != 22080 || e[1].RelativeTimeInterval.Duration.Value != 3600 {
+	if first.SAScheduleTupleID != 4 || len(e) != 2 || e[0].PMax.Float() != 5000 || e[1].PMax.Float() != 22080 || e[0].RelativeTimeInterval.Start != 0 || e[1].RelativeTimeInterval.Start < 3590 || e[1].RelativeTimeInterval.Start > 3602 || e[1].RelativeTimeInterval.Duration.Value != 3600 {
 		t.Errorf("the first schedule is %+v: no more than the hardware can do may be in it", first)
 	}
 	if !first.SalesTariff.Present {

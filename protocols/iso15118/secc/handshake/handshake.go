@@ -34,15 +34,17 @@ type supported struct {
 var protocols = []supported{
 	{"din70121", NamespaceDIN, 2, 0, true, func(m *Machine, now time.Time, out []secc.Effect) (secc.Machine, []secc.Effect) {
 		next := seccdin.New(m.cfg, m.start, m.present, now)
-		for _, ev := range m.early {
-			out = next.Step(now, ev, out)
+		if p := m.plan; p != nil {
+			p.Age = now.Sub(m.planned)
+			out = next.Step(now, *p, out)
 		}
 		return next, next.Begin(out)
 	}},
 	{"iso15118-2", NamespaceV2, 2, 0, false, func(m *Machine, now time.Time, out []secc.Effect) (secc.Machine, []secc.Effect) {
 		next := secc2.New(m.cfg, m.start, m.present, now)
-		for _, ev := range m.early {
-			out = next.Step(now, ev, out)
+		if p := m.plan; p != nil {
+			p.Age = now.Sub(m.planned)
+			out = next.Step(now, *p, out)
 		}
 		return next, next.Begin(out)
 	}},
@@ -54,7 +56,8 @@ type Machine struct {
 	timing  secc.Timing
 	start   secc.Started
 	present secc.Present
-	early   []secc.Event // for the machine that is yet to come
+	plan    *secc.Plan // for the machine that is yet to come
+	planned time.Time
 	next    secc.Machine
 	began   time.Time
 	ended   bool
@@ -80,7 +83,7 @@ func (m *Machine) Step(now time.Time, ev secc.Event, out []secc.Effect) []secc.E
 	case secc.Present:
 		m.present = ev
 	case secc.Plan:
-		m.early = []secc.Event{ev}
+		m.plan, m.planned = &ev, now.Add(-ev.Age)
 	case secc.Received:
 		out = m.negotiate(now, ev, out)
 	case secc.Deadline:

@@ -28,6 +28,7 @@ type Machine struct {
 
 	contract contract
 	plan     *secc.Plan
+	planned  time.Time // when the plan was made
 	asked    time.Time // when the vehicle's needs were told, for a plan
 	offered  schedules
 	tuple    uint8 // the schedule that the vehicle chose
@@ -88,7 +89,7 @@ func (m *Machine) Step(now time.Time, ev secc.Event, out []secc.Effect) []secc.E
 	case secc.CertificateExchanged:
 		m.exchanged(ev.EXI)
 	case secc.Plan:
-		m.plan = &ev
+		m.plan, m.planned = &ev, now.Add(-ev.Age)
 	case secc.Renegotiate:
 		m.again = true
 	case secc.Deadline:

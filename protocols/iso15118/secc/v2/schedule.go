@@ -35,7 +35,7 @@ func (m *Machine) makeSchedules(departure time.Duration, entries uint16) schedul
 	}
 	out := schedules{signature: m.plan.Signature}
 	for _, t := range m.plan.Tuples[:min(len(m.plan.Tuples), secc.MaxTuples)] {
-		if t.ID == 0 || len(t.Entries) == 0 {
+		if t = t.From(m.Now.Sub(m.planned)); t.ID == 0 || len(t.Entries) == 0 {
 			continue
 		}
 		limit := int(entries)
