@@ -17,7 +17,36 @@ const aheadEvery = 10 * time.Second
 // efficiency is the share of what is taken from the grid that arrives in a vehicle's battery.
 const efficiency = 0.9
 
-// lookAhead works out plans, estimates and flexibility for display.
+// estimatesAtOnce bounds how many vehicles' estimates are worked out in one decision, so that none takes long.
+const estimatesAtOnce = 8
+
+// estimate works out what drivers are told, for a few EVSEs in turn.
+func (b *Balancer) estimate(now time.Time) {
+	n := b.tree.EVSEs()
+	for range min(n, estimatesAtOnce) {
+		b.nextEstimate = (b.nextEstimate + 1) % n
+		t := b.tree.EVSE(b.nextEstimate)
+		e := b.evses[t.ID]
+		if e == nil {
+			continue
+		}
+		if !e.report.Plugged || !b.wants(e) || e.report.SoC < 0 || e.report.Capacity <= 0 {
+			e.estimates = nil
+			continue
+		}
+		e.estimates = plan.Expect(now, e.report.SoC, e.report.Capacity, efficiency, b.expected(t, e, b.adviceOf(t, e)), b.cfg.Tariff)
+	}
+}
+
+// adviceOf is the plan for the vehicle that is at an EVSE, nil when there is none.
+func (b *Balancer) adviceOf(t *topology.EVSE, e *evse) *plan.Advice {
+	if a := b.advices[t.ID]; a != nil && a.Since.Equal(e.report.Since) {
+		return a
+	}
+	return nil
+}
+
+// lookAhead works out plans and flexibility for display.
 func (b *Balancer) lookAhead(now time.Time) {
 	b.aheadAt = now
 	site := flex.Site{Now: now, Headroom: b.headroom(), Feed: b.feed(), Worth: 1}
@@ -30,38 +59,37 @@ func (b *Balancer) lookAhead(now time.Time) {
 		if e == nil {
 			continue
 		}
-		e.steps, e.estimates = nil, nil
+		e.steps = nil
 		if !e.report.Plugged || !b.wants(e) {
 			continue
 		}
-		a := b.advices[t.ID]
-		if a != nil && !a.Since.Equal(e.report.Since) {
-			a = nil
-		}
+		a := b.adviceOf(t, e)
 		if a != nil {
 			for _, s := range a.Steps[:len(a.Steps)-1] {
 				e.steps = append(e.steps, msg.StepView{From: s.From.UTC().Round(time.Second), Power: roundW(b.powerOf(t, e, s))})
 			}
 		}
-		power := b.expected(t, e, a, now)
-		e.estimates = plan.Expect(now, e.report.SoC, e.report.Capacity, efficiency, power, b.cfg.Tariff)
-		site.Vehicles = append(site.Vehicles, b.flexible(t, e, a, now, power))
+		site.Vehicles = append(site.Vehicles, b.flexible(t, e, a, now, b.expected(t, e, a)))
 	}
 	b.flex = flex.New(site)
 }
 
 // expected is the power that a vehicle is expected to draw at an instant: what it may draw now, until the plan says
-// otherwise, and the plan's figure from then on.
-func (b *Balancer) expected(t *topology.EVSE, e *evse, a *plan.Advice, now time.Time) func(time.Time) si.Watts {
+// otherwise, and the plan's figure from then on. It must be asked for instants in order.
+func (b *Balancer) expected(t *topology.EVSE, e *evse, a *plan.Advice) func(time.Time) si.Watts {
 	granted := b.powerOf(t, e, plan.Step{Import: e.granted.Import.Highest()})
+	if a == nil || len(a.Steps) < 2 {
+		return func(time.Time) si.Watts { return granted }
+	}
+	next, now := 1, granted
 	return func(at time.Time) si.Watts {
-		if a == nil || len(a.Steps) < 2 || at.Before(a.Steps[1].From) {
-			return granted
+		for next < len(a.Steps) && !a.Steps[next].From.After(at) {
+			if now = granted; next+1 < len(a.Steps) { // the last step is the plan's end
+				now = b.powerOf(t, e, a.Steps[next])
+			}
+			next++
 		}
-		if s, ok := a.At(at); ok {
-			return b.powerOf(t, e, s)
-		}
-		return granted
+		return now
 	}
 }
 

@@ -91,6 +91,8 @@ type Balancer struct {
 	advices   map[string]*plan.Advice
 	flex      *flex.Offer
 	aheadAt   time.Time
+
+	nextEstimate int
 }
 
 // evse is what is known about an own EVSE.
@@ -416,6 +418,7 @@ func (b *Balancer) decide(ctx actor.Context, now time.Time) {
 	if now.Sub(b.aheadAt) >= aheadEvery {
 		b.lookAhead(now)
 	}
+	b.estimate(now)
 	b.publish(now)
 	next := now.Add(atLeast)
 	if b.service.by != "" {

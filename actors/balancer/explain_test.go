@@ -8,6 +8,8 @@ import (
 	"github.com/voltyard/voltyard/actors/kit/kittest"
 	"github.com/voltyard/voltyard/actors/msg"
 	"github.com/voltyard/voltyard/hal/si"
+	"github.com/voltyard/voltyard/site/plan"
+	"github.com/voltyard/voltyard/site/topology"
 )
 
 // For each EVSE the picture says which limit binds, where, on which phase, and with how many others it is shared.
@@ -41,5 +43,40 @@ func TestWhatBindsIsSaid(t *testing.T) {
 		expect("alone", "the EVSE's own maximum of 32 A")
 		env.System.Root.Send(l.pid, msg.EVSECommand{EVSE: "e0", ID: "p", Verb: msg.Pause, On: true})
 		expect("paused", "paused by command")
+	})
+}
+
+// Drivers are told when their vehicle will be at 50, 80 and 100 %, and what that costs, by what they have and by the plan.
+func TestDriversAreTold(t *testing.T) {
+	kittest.Run(t, func(t *testing.T, env *kit.Env) {
+		l := parking(t, env, 64, 12, func(c *Config, _ *topology.Site) { c.Tariff = &plan.Tariff{Currency: "EUR", Base: 0.30} })
+		for i, c := range l.cars {
+			c.set(func(r *msg.EVSEReport) {
+				if r.Wants = i < 2; i == 0 {
+					r.SoC, r.Capacity, r.Phases = 40, 50000, 3
+				}
+			})
+		}
+		time.Sleep(30 * time.Second)
+		v := l.view.Load()
+		got := v.EVSEs[0].Estimates
+		if len(got) != 3 || got[0].SoC != 50 || got[2].SoC != 100 || got[0].Cost == nil || *got[0].Cost < 1.6 || *got[0].Cost > 1.75 {
+			t.Fatalf("%+v", got)
+		}
+		// 22 kW bring 5 kWh into the battery in a quarter of an hour.
+		if d := got[0].At.Sub(v.At); d < 10*time.Minute || d > 20*time.Minute {
+			t.Errorf("50 %% in %v", d)
+		}
+		if v.EVSEs[1].Estimates != nil {
+			t.Errorf("%+v about a battery that nobody knows", v.EVSEs[1].Estimates)
+		}
+		if v.Flex == nil || len(v.Flex.Hours) == 0 || v.Flex.Hours[0].Lower < 40000 {
+			t.Errorf("flexibility %+v", v.Flex)
+		}
+		l.cars[0].set(func(r *msg.EVSEReport) { r.Plugged, r.Wants = false, false })
+		time.Sleep(30 * time.Second)
+		if got := l.view.Load().EVSEs[0].Estimates; got != nil {
+			t.Errorf("%+v without a vehicle", got)
+		}
 	})
 }

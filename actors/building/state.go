@@ -7,11 +7,13 @@ import (
 	"time"
 
 	"github.com/voltyard/voltyard/actors/msg"
+	"github.com/voltyard/voltyard/site/plan"
 )
 
 // evseState remembers what is costly to write as text.
 type evseState struct {
 	steps     []msg.StepView
+	estimates []plan.Estimate
 	published bool
 }
 
@@ -64,21 +66,24 @@ func (b *Building) planOf(e *msg.EVSEView) {
 		s = &evseState{}
 		b.evseOf[e.ID] = s
 	}
-	if s.published && len(s.steps) == len(e.Plan) && (len(e.Plan) == 0 || &s.steps[0] == &e.Plan[0]) {
-		return
+	if !s.published || !sameSlice(s.steps, e.Plan) {
+		if text, err := json.Marshal(append([]msg.StepView{}, e.Plan...)); err == nil {
+			b.retain(b.topics.Plan("evse/"+e.ID), string(text))
+		}
 	}
-	s.steps, s.published = e.Plan, true
-	text, err := json.Marshal(append([]msg.StepView{}, e.Plan...))
-	if err == nil {
-		b.retain(b.topics.Plan("evse/"+e.ID), string(text))
-	}
-	if len(e.Estimates) == 0 {
-		b.retain(b.topics.EVSE(e.ID, "estimates"), "")
-		return
-	}
-	if text, err = json.Marshal(e.Estimates); err == nil {
+	if !s.published || !sameSlice(s.estimates, e.Estimates) {
+		text := []byte{}
+		if len(e.Estimates) > 0 {
+			text, _ = json.Marshal(e.Estimates) // finite numbers
+		}
 		b.retain(b.topics.EVSE(e.ID, "estimates"), string(text))
 	}
+	s.steps, s.estimates, s.published = e.Plan, e.Estimates, true
+}
+
+// sameSlice reports whether two slices are the same one.
+func sameSlice[T any](a, b []T) bool {
+	return len(a) == len(b) && (len(a) == 0 || &a[0] == &b[0])
 }
 
 // publishAhead publishes the plan of the whole site, and what it offers, when there are new ones.
