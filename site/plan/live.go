@@ -236,6 +236,8 @@ func (l *Live) Plan(t Task, stop func() bool) Schedule {
 			for k := 1; k < len(p.Last.Rates); k++ {
 				a.Steps = append(a.Steps, Step{From: t.Now.Add(time.Duration(p.Last.Bounds[k]) * Slot), Import: si.Amps(p.Last.Rates[k][j])})
 			}
+		} else { // it needs so little that it is served at once
+			a.Steps = append(a.Steps, Step{From: t.Now.Add(Slot)})
 		}
 		end := t.Now.Add(time.Duration(lookAhead) * Slot)
 		if n := len(p.Last.Bounds); n > 0 && p.Last.Bounds[n-1] > 0 {

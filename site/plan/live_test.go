@@ -242,3 +242,65 @@ func storageOptimum(t *testing.T, b plan.Battery, buy, sell []float64) float64 {
 	}
 	return v
 }
+
+// With prices, some wait and others do not: what they get together still keeps the limits, now and in every later step.
+func TestLivePlansKeepTheLimits(t *testing.T) {
+	rnd := rand.New(rand.NewPCG(9, 9))
+	for c := range 200 {
+		n := 2 + rnd.IntN(8)
+		fuse := si.Amps(20 + rnd.IntN(100))
+		tree, bounds := garage(t, fuse, n)
+		l := plan.NewLive()
+		var stays []plan.Record
+		for i := range rnd.IntN(60) {
+			stays = append(stays, plan.Record{Arrival: rnd.IntN(288) + 288*i, Stated: rnd.IntN(200), Length: 1 + rnd.IntN(150), Energy: si.WattHours(rnd.IntN(40000))})
+		}
+		l.Learn(stays)
+		vs := visits(n, time.Duration(1+rnd.IntN(30))*time.Hour)
+		for i := range vs {
+			vs[i].Wanted = si.WattHours(rnd.IntN(60000))
+			vs[i].Departure = time.Duration(rnd.IntN(30)) * time.Hour
+			vs[i].Phases = []int{0, 1, 3}[rnd.IntN(3)]
+		}
+		load, pv := si.Watts(5000), si.Watts(rnd.IntN(20000))
+		sch := l.Plan(plan.Task{Now: noon, Tree: tree, Bounds: bounds, Visits: vs, Tariff: night, Load: &load, PV: &pv}, nil)
+		var at []time.Time
+		for _, a := range sch.Advices {
+			for _, s := range a.Steps {
+				at = append(at, s.From)
+			}
+		}
+		for _, when := range at {
+			sum := si.Amps(0)
+			for _, a := range sch.Advices {
+				if s, ok := a.At(when); ok {
+					if !(s.Import >= 0 && s.Import <= 32+1e-6) {
+						t.Fatalf("case %d: %v", c, s)
+					}
+					sum += s.Import
+				}
+			}
+			if sum > fuse*(1+1e-6) {
+				t.Fatalf("case %d: %v at %v under a fuse of %v", c, sum, when, fuse)
+			}
+		}
+	}
+}
+
+// The demand charge: the site stays under the month's peak while all fits under it, and goes above it when drivers would
+// lose more than it costs.
+func TestThePeakIsKeptWhileItCan(t *testing.T) {
+	tree, bounds := garage(t, 100, 2)
+	load := si.Watts(2000)
+	task := plan.Task{Now: noon, Tree: tree, Bounds: bounds, Visits: visits(2, 20*time.Hour), Load: &load, Tariff: &plan.Tariff{Base: 0.30, Demand: 1}}
+	for _, c := range []struct{ peak, want si.Watts }{{40000, 40000}, {2100, 0}, {1500, 0}, {0, 0}} {
+		task.Peak = c.peak
+		if got := plan.NewLive().Plan(task, nil).Peak; got != c.want {
+			t.Errorf("peak of %v so far: %v, want %v", c.peak, got, c.want)
+		}
+	}
+	task.Tariff, task.Peak = &plan.Tariff{Base: 0.30, Demand: 1000}, 2100
+	if got := plan.NewLive().Plan(task, nil).Peak; got != 2100 {
+		t.Errorf("a dear peak is exceeded: %v", got)
+	}
+}
