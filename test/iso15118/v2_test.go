@@ -280,6 +280,10 @@ func cases2() []case2 {
 			req, key, broken = update2(), contractKey(), u
 		}
 		add(case2{column: colOK, pnc: true, stage: atContract, req: req, key: key, after: answer})
+		add(case2{column: colSequence, pnc: true, stage: atContract, req: req, key: key, want: seq, class: secc.ClassSequence, before: func(r *rig) {
+			r.ask2(req, key)
+			answer(r)
+		}})
 		bad(false, true, atContract, broken, key, v2.ResponseCodeFailedCertChainError, secc.ClassCertificate)
 		bad(false, true, atContract, req, set.Get(pki.CPS).Key, v2.ResponseCodeFailedSignatureError, secc.ClassCertificate)
 		bad(false, true, atContract, req, nil, v2.ResponseCodeFailedSignatureError, secc.ClassCertificate)

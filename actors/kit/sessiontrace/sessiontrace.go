@@ -82,9 +82,15 @@ type Recorder struct {
 	count       int
 }
 
+// Longest is the longest message that is kept, octets; a vehicle shall not fill the memory.
+const Longest = 8 << 10
+
 // Add takes one message; exi is kept, not copied.
 func (r *Recorder) Add(m Message) {
 	r.count++
+	if n := len(m.EXI); n > Longest {
+		m.EXI, m.Withheld = nil, fmt.Sprintf("%d octets", n)
+	}
 	switch {
 	case len(r.first) < Kept:
 		r.first = append(r.first, m)

@@ -45,3 +45,11 @@ func TestStoredNonsense(t *testing.T) {
 		}
 	}
 }
+
+func TestLongMessagesAreNamedNotKept(t *testing.T) {
+	var r Recorder
+	r.Add(Message{EXI: make([]byte, Longest+1)})
+	if m := r.Trace(Summary{}).List[0]; m.EXI != nil || m.Withheld != "8193 octets" {
+		t.Errorf("%+v", m)
+	}
+}

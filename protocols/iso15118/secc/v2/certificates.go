@@ -21,8 +21,11 @@ func (m *Machine) certificateService(req v2.BodyElement) (v2.BodyElement, state)
 		leaf, update = r.ContractSignatureCertChain.Certificate, true
 	}
 	c := m.Cfg.Contract
-	if update && !c.Update || !update && !c.Install {
+	switch {
+	case update && !c.Update, !update && !c.Install:
 		return m.fail(req, v2.ResponseCodeFailedSequenceError, secc.ClassSequence, "a certificate service that is not offered")
+	case m.contract.served:
+		return m.fail(req, v2.ResponseCodeFailedSequenceError, secc.ClassSequence, "a second certificate in the same session")
 	}
 	cert, err := x509.ParseCertificate(leaf)
 	if err != nil {
@@ -32,7 +35,7 @@ func (m *Machine) certificateService(req v2.BodyElement) (v2.BodyElement, state)
 		return m.fail(req, v2.ResponseCodeFailedSignatureError, secc.ClassCertificate, err.Error())
 	}
 	m.Out = append(m.Out, secc.CertificateExchange{Update: update, EXI: append([]byte(nil), m.raw...)})
-	m.contract.exchange = req
+	m.contract.exchange, m.contract.served = req, true
 	m.wait = &waiting{
 		until: m.Now.Add(m.Timing.Exchange),
 		done:  func(*Machine) (v2.BodyElement, state) { return nil, nil }, // see exchanged

@@ -18,6 +18,7 @@ type contract struct {
 	key       crypto.PublicKey // of the contract certificate; nil when the vehicle pays in another way
 	claim     secc.ContractClaim
 	exchange  v2.BodyElement // the certificate request that waits for its response
+	served    bool           // a certificate was asked for; a vehicle gets one a session
 }
 
 // soon is how long before its end a vehicle is told that its contract certificate expires ([V2G2-681]).
