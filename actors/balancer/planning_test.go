@@ -2,6 +2,7 @@ package balancer
 
 import (
 	"math"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -86,10 +87,10 @@ func answerWith(ctx actor.Context, make func(msg.PlanTask) msg.Planned, delay ti
 // A plan that has a car wait is followed when the planner has died: silence raises nothing.
 func TestADeadPlannerRaisesNothing(t *testing.T) {
 	kittest.Run(t, func(t *testing.T, env *kit.Env) {
-		asked := 0
+		var asked atomic.Int32
 		kittest.NewProbe(t, env, msg.Planner, func(ctx actor.Context) {
 			if m, ok := ctx.Message().(msg.PlanTask); ok && len(m.Visits) == 2 {
-				if asked++; asked > 1 {
+				if asked.Add(1) > 1 {
 					return // it is dead
 				}
 				ctx.Send(env.At(msg.Balancer), msg.Planned{Schedule: plan.Schedule{Made: m.Now, Advices: []plan.Advice{
@@ -120,8 +121,8 @@ func TestADeadPlannerRaisesNothing(t *testing.T) {
 		if a, _ := l.cars[0].allowed(); a != 20 {
 			t.Errorf("%v, the plan says 20 A", a)
 		}
-		if asked < 100 {
-			t.Errorf("a plan was asked for %d times in two hours", asked)
+		if asked.Load() < 100 {
+			t.Errorf("a plan was asked for %d times in two hours", asked.Load())
 		}
 	})
 }
