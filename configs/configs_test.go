@@ -6,9 +6,11 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/voltyard/voltyard/site/limits/lpc"
 	"github.com/voltyard/voltyard/site/topology"
 )
 
@@ -77,6 +79,40 @@ func TestZeroIsALimitAndAbsenceIsNot(t *testing.T) {
 	desc, _ := s.Topology()
 	if n := desc.Nodes[0]; n.MaxExport == nil || *n.MaxExport != 0 || n.MaxImport != nil || n.Fuse != nil {
 		t.Errorf("%+v", n)
+	}
+}
+
+func TestSourcesOfLimitsBecomeGuards(t *testing.T) {
+	s, err := Parse(Examples()["solar-office"], ".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	guards, err := s.Guards()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, g := range guards {
+		names = append(names, g.Source+"@"+g.Node)
+	}
+	if d := cmp.Diff([]string{"dso@root", "dso-feed-in@root", "receiver@cars", "evening@cars"}, names); d != "" {
+		t.Fatal(d)
+	}
+	if g := guards[0].LPC; g.Failsafe != 12600 || g.Direction != lpc.Consumption {
+		t.Errorf("%+v", g)
+	}
+	// Section 14a EnWG with three EVSEs above 4.2 kW: 4.2 + 2 x 0.75 x 4.2 kW.
+	if c := guards[2].Contacts; len(c) != 2 || *c[0].Values.ImportW != 10500 || !c[1].Opens || *c[1].Values.ImportW != 0 {
+		t.Errorf("%+v", c)
+	}
+	if p := guards[3].Periods; guards[3].Delay != 10*time.Minute || len(p) != 1 || p[0].Days[time.Sunday] || !p[0].Days[time.Monday] || p[0].From != 17*time.Hour {
+		t.Errorf("%+v", p)
+	}
+	if tariff, err := s.EnergyTariff(); err != nil || tariff.Price(time.Date(2026, 7, 1, 23, 0, 0, 0, time.UTC)) != 0.22 || tariff.FeedIn != 0.07 {
+		t.Errorf("%+v, %v", tariff, err)
+	}
+	if r, err := s.FrequencyResponse(); err != nil || r.Range != 20000 || r.Nominal != 50 {
+		t.Errorf("%+v, %v", r, err)
 	}
 }
 

@@ -390,6 +390,9 @@ func (b *Balancer) assign(id string) string {
 
 // decide is the one place where the site's capacity is divided.
 func (b *Balancer) decide(ctx actor.Context, now time.Time) {
+	if b.timers.Running("begin") {
+		return // not before it is known what holds: see tryBegin
+	}
 	start := time.Now()
 	b.timers.Stop("soon")
 	ask := b.askGuards(now)
