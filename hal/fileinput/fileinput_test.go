@@ -4,6 +4,8 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+
+	"github.com/voltyard/voltyard/hal/haltest"
 )
 
 func TestRead(t *testing.T) {
@@ -24,4 +26,17 @@ func TestRead(t *testing.T) {
 	if _, err := New(path+"x", false).Read(t.Context()); err == nil {
 		t.Error("a missing file was read")
 	}
+}
+
+func TestConformance(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "value")
+	haltest.Input(t, New(path, false), func(closed bool) {
+		text := "0\n"
+		if closed {
+			text = "1\n"
+		}
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}, func() { _ = os.Remove(path) })
 }

@@ -140,3 +140,24 @@ func monotonic(t *testing.T, r Rig) {
 	}
 	_ = r.Outlet.Board.Close()
 }
+
+// Input is what every driver of a digital input must do: set has the contact open or closed, broken has it be gone.
+func Input(t *testing.T, in hal.DigitalInput, set func(closed bool), broken func()) {
+	t.Helper()
+	for _, want := range []bool{true, false, true, true} {
+		set(want)
+		c, cancel := context.WithTimeout(t.Context(), time.Second)
+		got, err := in.Read(c)
+		cancel()
+		if err != nil || got != want {
+			t.Fatalf("closed %v: read %v, %v", want, got, err)
+		}
+	}
+	broken()
+	if _, err := in.Read(t.Context()); err == nil {
+		t.Error("an input that is gone is read; nobody must take that for an open contact")
+	}
+	if err := in.Close(); err != nil {
+		t.Error(err)
+	}
+}
