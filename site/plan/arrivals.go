@@ -12,6 +12,7 @@ type visit struct {
 	arrival, departure int
 	need, max          float64
 	parts              []Part
+	place              string // of a live site, whose network changes
 }
 
 const (

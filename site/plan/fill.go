@@ -14,6 +14,7 @@ type Car struct {
 	Left      float64 // A times slots it would still take
 	Parts     []Part
 	Rate      float64 // A; the decision
+	Place     string  // the EVSE, where Parts differ from plan to plan
 }
 
 // Never is the departure of a vehicle that nothing is known of.

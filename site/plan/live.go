@@ -98,6 +98,9 @@ type Record struct {
 	Stated  int          `json:"stated"`  // slots, 0: none
 	Length  int          `json:"length"`  // slots
 	Energy  si.WattHours `json:"energy_wh"`
+	EVSE    string       `json:"evse,omitempty"`
+	Need    float64      `json:"need,omitempty"` // A times slots that it wanted when it came
+	Max     si.Amps      `json:"max_a,omitempty"`
 }
 
 // Live makes plans for a running site, one after the other, and learns from what it sees: stays, load and generation.
@@ -144,6 +147,9 @@ func (l *Live) Learn(records []Record) {
 		}
 		l.planner.stays.Add(r.Arrival, r.Stated, r.Length)
 		l.tookEnergy(float64(r.Energy))
+		if r.EVSE != "" && finite(r.Need, float64(r.Max)) && r.Need > 0 && r.Max > 0 {
+			l.planner.comes.add(visit{arrival: r.Arrival, departure: r.Arrival + r.Length, need: r.Need, max: float64(r.Max), place: r.EVSE})
+		}
 	}
 }
 
@@ -222,6 +228,16 @@ func (l *Live) Plan(t Task, stop func() bool) Schedule {
 	p := l.planner
 	p.Stop = stop
 	p.Price, p.Share = l.price(t, cars, of), l.share(t)
+	taken := map[string]bool{}
+	for i := range t.Visits {
+		taken[t.Visits[i].EVSE] = true
+	}
+	p.PartsAt = func(place string) []Part {
+		if k, ok := t.Tree.FindEVSE(place); ok && !taken[place] { // whoever is there is in the way of who may come
+			return parts[k]
+		}
+		return nil
+	}
 	p.Decide(slot, net, cars)
 	out.Optimal, out.Gap = p.Last.Optimal || len(p.Last.Rates) == 0, p.Last.Gap
 	out.Peak = l.peak(t, slot, cars, of)
@@ -267,8 +283,12 @@ func (l *Live) observe(t Task, slot int) {
 	for _, k := range gone {
 		v := l.last[k]
 		if c := l.cars[k]; c != nil {
+			r := Record{Arrival: c.Arrival, Stated: c.stated(), Length: max(1, slot-c.Arrival), Energy: v.Delivered, EVSE: k.evse, Max: si.Amps(c.Max)}
+			if t := l.planner.known[c.ID]; t != nil {
+				r.Need = t.need
+			}
 			l.planner.Gone(slot, c)
-			l.ended = append(l.ended, Record{Arrival: c.Arrival, Stated: c.stated(), Length: max(1, slot-c.Arrival), Energy: v.Delivered})
+			l.ended = append(l.ended, r)
 			l.tookEnergy(float64(v.Delivered))
 		}
 		delete(l.ids, k)
@@ -293,7 +313,7 @@ func (l *Live) car(t Task, v *Visit, slot int, parts [][]Part) *Car {
 	c := l.cars[k]
 	if c == nil {
 		l.next++
-		c = &Car{ID: l.next, Arrival: slot - int(max(0, v.Stay)/Slot), Departure: Never}
+		c = &Car{ID: l.next, Arrival: slot - int(max(0, v.Stay)/Slot), Departure: Never, Place: v.EVSE}
 		l.cars[k], l.ids[k] = c, l.next
 	}
 	if v.Departure > 0 {

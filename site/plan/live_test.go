@@ -304,3 +304,34 @@ func TestThePeakIsKeptWhileItCan(t *testing.T) {
 		t.Errorf("a dear peak is exceeded: %v", got)
 	}
 }
+
+// Whoever came yesterday at one o'clock is expected again: the vehicle that is there now does not count on having the cheap
+// hours for itself.
+func TestArrivalsAreExpected(t *testing.T) {
+	tree, bounds := garage(t, 32, 2)
+	cheap := &plan.Tariff{Base: 0.40, Periods: []plan.Period{{From: 13 * time.Hour, To: 16 * time.Hour, Price: 0.05}}}
+	now := int(noon.Unix() / 300)
+	plans := func(others ...plan.Record) plan.Advice {
+		l := plan.NewLive()
+		var stays []plan.Record
+		for i := range 200 {
+			stays = append(stays, plan.Record{Arrival: now - 288*(20+i), Stated: 48, Length: 48, Energy: 60000})
+		}
+		l.Learn(append(stays, others...))
+		v := visits(1, 4*time.Hour)
+		v[0].Wanted = 60000
+		return l.Plan(plan.Task{Now: noon, Tree: tree, Bounds: bounds, Visits: v, Tariff: cheap}, nil).Advices[0]
+	}
+	alone := plans()
+	if x, _ := alone.At(noon); !alone.Waits || x.Import > 6 {
+		t.Errorf("alone it waits %v, with %v now", alone.Waits, x.Import)
+	}
+	crowded := plans(plan.Record{Arrival: now - 288 + 12, Stated: 36, Length: 36, Energy: 60000, EVSE: "e1", Need: 2 * 32 * 36, Max: 32})
+	if x, _ := crowded.At(noon); crowded.Waits && x.Import < 6 {
+		t.Errorf("with another to come it waits %v, with %v now", crowded.Waits, x.Import)
+	}
+	elsewhere := plans(plan.Record{Arrival: now - 288 + 12, Stated: 36, Length: 36, Energy: 60000, EVSE: "gone", Need: 2 * 32 * 36, Max: 32})
+	if x, _ := elsewhere.At(noon); x.Import > 6 {
+		t.Errorf("an EVSE that is no more: %v now", x.Import)
+	}
+}

@@ -35,6 +35,9 @@ type Planner struct {
 	// free, above 1 nobody wants it. With a price, a vehicle that can wait for a cheaper slot waits. nil means free.
 	Price func(from, to int) float64
 	Share func(from, to int) float64 // see Problem; may be nil
+	// PartsAt gives the parts of a place in the present network, nil when it has none any more. With it, a planner with learnt
+	// stays keeps the vehicles in mind that may come; those that trust departures always do.
+	PartsAt func(place string) []Part
 
 	solver Solver
 	stays  *Stays
@@ -63,7 +66,7 @@ func NewPlanner(trust bool, perDay int) *Planner {
 func (p *Planner) Gone(now int, c *Car) {
 	p.stays.Add(c.Arrival, c.stated(), now-c.Arrival)
 	if t := p.known[c.ID]; t != nil && t.need > 0 {
-		p.comes.add(visit{arrival: c.Arrival, departure: now, need: t.need, max: c.Max, parts: c.Parts})
+		p.comes.add(visit{arrival: c.Arrival, departure: now, need: t.need, max: c.Max, parts: c.Parts, place: c.Place})
 	}
 	delete(p.known, c.ID)
 }
@@ -135,9 +138,13 @@ func (p *Planner) price(from, to int) float64 {
 func (p *Planner) learning(now int, net *Network, cars []*Car) {
 	p.shadow(now, net, cars)
 	want := make(map[*Car]float64, len(cars))
+	var others []Vehicle
+	if p.PartsAt != nil {
+		others = p.expected(now)
+	}
 	p.solve(net, cars, func(*Car) int { return lookAhead }, func(c *Car, from, to int) float64 {
 		return p.known[c.ID].survival.Mean(now-c.Arrival, from, to) * (1 - p.price(from, to))
-	}, func(c *Car, rate float64) { want[c] = rate }, nil)
+	}, func(c *Car, rate float64) { want[c] = rate }, others)
 	p.wait(cars)
 	wanted := make([]float64, len(cars))
 	for i, c := range cars {
@@ -221,6 +228,12 @@ func (p *Planner) shadow(now int, net *Network, cars []*Car) {
 func (p *Planner) expected(now int) []Vehicle {
 	var out []Vehicle
 	for _, v := range p.comes.expect(now) {
+		if p.PartsAt != nil {
+			v.parts = p.PartsAt(v.place)
+		}
+		if len(v.parts) == 0 || v.max <= 0 || v.need <= 0 || v.departure <= v.arrival {
+			continue
+		}
 		out = append(out, Vehicle{Parts: v.parts, Max: v.max, Need: v.need, Arrives: v.arrival - now, Leaves: v.departure - now})
 	}
 	return out
