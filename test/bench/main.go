@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/voltyard/voltyard/test/bench/allocatebench"
+	"github.com/voltyard/voltyard/test/bench/ocppbench"
 	"github.com/voltyard/voltyard/test/bench/planbench"
 	"github.com/voltyard/voltyard/test/bench/reactionbench"
 	"github.com/voltyard/voltyard/test/bench/seccbench"
@@ -21,6 +22,7 @@ import (
 // benches are all benches by name; each takes its own flags and returns what is printed.
 var benches = map[string]func(args []string) (any, error){
 	"allocate": allocatebench.Run,
+	"ocpp":     ocppbench.Run,
 	"plan":     planbench.Run,
 	"reaction": reactionbench.Run,
 	"secc":     seccbench.Run,

@@ -21,7 +21,7 @@ import (
 // Options bound a connection. Zero values are the defaults.
 type Options struct {
 	MaxFrame int64         // bytes of a message; 256 KiB when 0
-	Queue    int           // messages that wait for the writer; 256 when 0
+	Queue    int           // messages that wait for the writer; 64 when 0
 	Credit   int           // messages that wait in the actor; 16 when 0
 	Write    time.Duration // deadline of a write; 10 s when 0
 	Ping     time.Duration // interval of our pings; 0 for 30 s, negative for none
@@ -33,7 +33,7 @@ func (o Options) filled() Options {
 		o.MaxFrame = 256 << 10
 	}
 	if o.Queue <= 0 {
-		o.Queue = 256
+		o.Queue = 64
 	}
 	if o.Credit <= 0 {
 		o.Credit = 16

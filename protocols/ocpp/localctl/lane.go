@@ -30,7 +30,8 @@ func (a answer) ok() bool { return a.payload != nil }
 
 // lane carries the CALLs to one peer. Relayed calls pass at once, as the peers themselves keep to one at a time; only a
 // call of our own has them wait, and waits itself until none is outstanding (OCPP 2.0.1 part 4, 4.1.1). Urgent ones of our
-// own go before everything that waits.
+// own go before everything that waits, except after one that was not answered in time: a station that is mute to us must not
+// be out of the CSMS's reach.
 type lane struct {
 	up      bool
 	timeout time.Duration
@@ -39,6 +40,7 @@ type lane struct {
 	urgent  []*call
 	queue   []*call // relayed and own, in order
 	write   func(raw []byte)
+	owed    bool     // one of our own timed out: what waits behind it goes before our next
 	past    []string // ids of our own calls, whose late answers must not be passed on
 }
 
@@ -72,6 +74,8 @@ func (l *lane) pump(now time.Time) {
 	for l.own == nil {
 		var c *call
 		switch {
+		case l.owed && len(l.queue) > 0 && !l.queue[0].own:
+			c, l.queue, l.owed = l.queue[0], l.queue[1:], false
 		case len(l.urgent) > 0:
 			if len(l.relayed) > 0 {
 				return
@@ -121,7 +125,7 @@ func (l *lane) answered(now time.Time, id string) (c *call, ours bool) {
 func (l *lane) expire(now time.Time) *call {
 	l.relayed = slices.DeleteFunc(l.relayed, func(c *call) bool { return !now.Before(c.expires) })
 	if c := l.own; c != nil && !now.Before(c.expires) {
-		l.own = nil
+		l.own, l.owed = nil, true
 		return c
 	}
 	return nil
