@@ -13,7 +13,9 @@ func TestMuteStationStaysInReachOfTheCSMS(t *testing.T) {
 	var sent []string
 	l := lane{up: true, timeout: 5 * time.Second, write: func(raw []byte) { sent = append(sent, string(raw)) }}
 	now := t0
-	own := func(id string) { l.submit(now, &call{id: id, action: "SetChargingProfile", payload: []byte("{}"), own: true}, true) }
+	own := func(id string) {
+		l.submit(now, &call{id: id, action: "SetChargingProfile", payload: []byte("{}"), own: true}, true)
+	}
 	own("a")
 	own("b")
 	own("c")
