@@ -170,8 +170,11 @@ func TestSixVehiclesShareTheFusesAndALimitFromOutsideIsKept(t *testing.T) {
 		if top := s.watch("root", 10*time.Second); top.Power(230) > 20001 || top.Power(230) < 15000 {
 			t.Errorf("under a limit of 20 kW %v, %v", top, top.Power(230))
 		}
+		// The car that only knows the duty cycle has 5 s to follow (IEC 61851-1); unless it is seen to, that is when it is known
+		// to obey, and a reading later the balancer hears it.
+		const longest = 5*time.Second + 300*time.Millisecond
 		answers := kittest.Of[msg.LimitAnswer](bems.Take())
-		if len(answers) != 2 || !answers[0].Accepted || answers[1].ReachedAt.IsZero() || answers[1].ReachedAt.Sub(answers[1].AppliedAt) > 5*time.Second {
+		if len(answers) != 2 || !answers[0].Accepted || answers[1].ReachedAt.IsZero() || answers[1].ReachedAt.Sub(answers[1].AppliedAt) > longest {
 			t.Errorf("answers %+v", answers)
 		}
 		s.env.Send(msg.Balancer, msg.ReleaseLimit{Source: "bems", ID: "1", Received: time.Now(), Reply: bems.PID})
