@@ -2,8 +2,8 @@ package modbus
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"net"
 	"os"
 	"time"
 )
@@ -55,7 +55,7 @@ func (l *rtuLink) quiet(deadline time.Time) error {
 	for {
 		until := time.Now().Add(l.gap)
 		switch _, err := l.read(until, l.buf[:]); {
-		case err == ErrTimeout:
+		case errors.Is(err, ErrTimeout):
 			return nil
 		case err != nil:
 			return err
@@ -70,7 +70,7 @@ func (l *rtuLink) receive(deadline time.Time, unit byte, req []byte) ([]byte, er
 	n, want := 0, 1+responseLen(req)+2
 	for n < want {
 		k, err := l.read(deadline, l.buf[n:])
-		if err == ErrTimeout && n > 0 {
+		if errors.Is(err, ErrTimeout) && n > 0 {
 			return nil, fmt.Errorf("%w: %d bytes of %d", ErrFrame, n, want)
 		}
 		if err != nil {
@@ -118,10 +118,10 @@ func (l *tcpLine) write(deadline time.Time, b []byte) error {
 		return err
 	}
 	_, err := l.conn.Write(b)
-	if ne, ok := err.(net.Error); ok && ne.Timeout() {
+	if err != nil {
 		return brokenOff(err)
 	}
-	return err
+	return nil
 }
 
 func (l *tcpLine) read(deadline time.Time, b []byte) (int, error) {

@@ -85,9 +85,9 @@ func (l *tcpLink) exchange(deadline time.Time, unit byte, req []byte) ([]byte, e
 	}
 }
 
-// brokenOff marks an error after which the position in the stream is lost, timeouts included.
+// brokenOff marks an error after which the position in the stream is lost, deadlines included: it is no ErrTimeout.
 func brokenOff(err error) error {
-	return fmt.Errorf("connection lost: %s", err)
+	return fmt.Errorf("connection lost: %w", err)
 }
 
 // receive reads one frame. A header that cannot be one loses the position in the stream, so that the connection must end.

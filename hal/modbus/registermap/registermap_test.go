@@ -142,7 +142,7 @@ func TestMapsThatCannotBe(t *testing.T) {
 	for text, why := range map[string]string{
 		strings.Replace(good, "3", "6", 1):                            "function 6",
 		strings.Replace(good, "u16", "u24", 1):                        `type "u24"`,
-		strings.Replace(good, "power", "pwoer", 1):                    `value "pwoer"`,
+		strings.Replace(good, "power", "watts", 1):                    `value "watts"`,
 		strings.Replace(good, "power", "import", 1):                   "direction",
 		strings.Replace(good, "current_l1", "current_l2", 1):          "no current_l1",
 		strings.Replace(good, "at: 2", "at: 65535", 1) + "x: 1":       "x",
