@@ -1,9 +1,13 @@
 package ocppbench
 
 import (
+	"crypto/tls"
+	"crypto/x509"
 	"flag"
 	"fmt"
 	"os"
+	"os/exec"
+	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -20,7 +24,8 @@ type Result struct {
 	AddedP99  float64 `json:"added_p99_ms"`
 	DirectP99 float64 `json:"direct_p99_ms"`
 	RSS       float64 `json:"rss_kb_per_station"`
-	Timeouts  int     `json:"timeouts_delivered"` // of Stations mute ones, all at the same time
+	RSSTLS    float64 `json:"rss_kb_per_station_tls"` // TLS towards the stations and towards the CSMS
+	Timeouts  int     `json:"timeouts_delivered"`     // of Stations mute ones, all at the same time
 	Healthy   float64 `json:"healthy_p99_ms_during_timeouts"`
 	Ready     float64 `json:"ready_ms"` // from the start of the program to the first connection it takes
 	Lateness  float64 `json:"lateness_p99_ms"`
@@ -48,7 +53,7 @@ func Run(args []string) (any, error) {
 	}
 	r := Result{Bench: "ocpp", Stations: *stations}
 	stop := benchkit.Lateness()
-	for _, phase := range []func(*Result, string, string, time.Duration) error{throughput, latency, timeouts} {
+	for _, phase := range []func(*Result, string, string, time.Duration) error{throughput, secure, latency, timeouts} {
 		if err := phase(&r, binary, dir, time.Duration(*seconds)*time.Second); err != nil {
 			return nil, err
 		}
@@ -65,11 +70,15 @@ type world struct {
 }
 
 func newWorld(binary, dir string, stations []string) (*world, error) {
-	c, err := newCSMS(nil)
+	return newSecureWorld(binary, dir, "", nil, stations)
+}
+
+func newSecureWorld(binary, dir, pki string, t *tls.Config, stations []string) (*world, error) {
+	c, err := newCSMS(t)
 	if err != nil {
 		return nil, err
 	}
-	p, err := start(binary, dir, c.url, stations)
+	p, err := start(binary, dir, c.url, pki, stations)
 	if err != nil {
 		c.close()
 		return nil, err
@@ -94,7 +103,7 @@ func names(prefix string, n int) []string {
 }
 
 // connect connects stations, 20 at a time.
-func connect(url, prefix string, n int) ([]*station, error) {
+func connect(url, prefix string, t *tls.Config, n int) ([]*station, error) {
 	out, errs := make([]*station, n), make([]error, n)
 	slots := make(chan struct{}, 20)
 	var wg sync.WaitGroup
@@ -102,7 +111,7 @@ func connect(url, prefix string, n int) ([]*station, error) {
 		slots <- struct{}{}
 		wg.Go(func() {
 			defer func() { <-slots }()
-			s, err := dial(url, fmt.Sprint(prefix, i), nil)
+			s, err := dial(url, fmt.Sprint(prefix, i), t)
 			if err == nil {
 				err = s.boot()
 			}
@@ -126,24 +135,9 @@ func throughput(r *Result, binary, dir string, d time.Duration) error {
 	}
 	defer w.close()
 	r.Ready = benchkit.Millis(w.ready)
-	time.Sleep(time.Second)
-	empty, err := w.rss()
-	if err != nil {
+	if r.RSS, err = w.weigh(r.Stations, nil); err != nil {
 		return err
 	}
-	if w.stations, err = connect(w.product.url, "S", r.Stations); err != nil {
-		return err
-	}
-	for _, s := range w.stations {
-		if err := s.event(); err != nil {
-			return fmt.Errorf("station %s: %w", s.id, err)
-		}
-	}
-	full, err := w.rss()
-	if err != nil {
-		return err
-	}
-	r.RSS = (full - empty) / float64(r.Stations)
 
 	var done atomic.Bool
 	var failed atomic.Int64
@@ -167,6 +161,50 @@ func throughput(r *Result, binary, dir string, d time.Duration) error {
 		return fmt.Errorf("%d stations lost their connection: %s", n, w.log)
 	}
 	return nil
+}
+
+// weigh connects stations and returns what each costs in memory, KB, after its first event.
+func (w *world) weigh(n int, t *tls.Config) (float64, error) {
+	time.Sleep(time.Second)
+	empty, err := w.rss()
+	if err != nil {
+		return 0, err
+	}
+	if w.stations, err = connect(w.product.url, "S", t, n); err != nil {
+		return 0, err
+	}
+	for _, s := range w.stations {
+		if err := s.event(); err != nil {
+			return 0, fmt.Errorf("station %s: %w", s.id, err)
+		}
+	}
+	full, err := w.rss()
+	return (full - empty) / float64(n), err
+}
+
+// secure weighs connections with TLS on both sides, with the certificates of a test PKI.
+func secure(r *Result, binary, dir string, _ time.Duration) error {
+	pki := filepath.Join(dir, "pki")
+	if out, err := exec.Command(binary, "pki", "init", pki).CombinedOutput(); err != nil {
+		return fmt.Errorf("pki init: %w: %s", err, out)
+	}
+	cloud, err := tls.LoadX509KeyPair(filepath.Join(pki, "ocpp", "csms-chain.pem"), filepath.Join(pki, "ocpp", "csms.key"))
+	if err != nil {
+		return err
+	}
+	pem, err := os.ReadFile(filepath.Join(pki, "ocpp", "ocpp-root.pem"))
+	if err != nil {
+		return err
+	}
+	roots := x509.NewCertPool()
+	roots.AppendCertsFromPEM(pem)
+	w, err := newSecureWorld(binary, dir, pki, &tls.Config{Certificates: []tls.Certificate{cloud}, MinVersion: tls.VersionTLS12}, names("S", r.Stations))
+	if err != nil {
+		return err
+	}
+	defer w.close()
+	r.RSSTLS, err = w.weigh(r.Stations, &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12})
+	return err
 }
 
 // pace sends an event a second from each station and returns how long the answers took.
@@ -207,7 +245,7 @@ func latency(r *Result, binary, dir string, d time.Duration) error {
 		return err
 	}
 	defer w.close()
-	direct, err := connect(w.csms.url, "D", n)
+	direct, err := connect(w.csms.url, "D", nil, n)
 	if err != nil {
 		return err
 	}
@@ -218,7 +256,7 @@ func latency(r *Result, binary, dir string, d time.Duration) error {
 	if err != nil {
 		return err
 	}
-	if w.stations, err = connect(w.product.url, "S", n); err != nil {
+	if w.stations, err = connect(w.product.url, "S", nil, n); err != nil {
 		return err
 	}
 	through, err := pace(w.stations, d)
@@ -240,7 +278,7 @@ func timeouts(r *Result, binary, dir string, _ time.Duration) error {
 		return err
 	}
 	defer w.close()
-	healthy, err := connect(w.product.url, "H", n)
+	healthy, err := connect(w.product.url, "H", nil, n)
 	if err != nil {
 		return err
 	}

@@ -32,27 +32,33 @@ func build(dir string) (string, error) {
 	return path, nil
 }
 
-// site is the description of a site without EVSEs that knows these stations.
-func site(dir, csms string, port, web int, stations []string) string {
+// site is the description of a site without EVSEs that knows these stations. With a PKI both ways are TLS: security profile 2
+// towards the stations.
+func site(dir, csms, pki string, port, web int, stations []string) string {
 	var b strings.Builder
+	listen, roots := fmt.Sprintf(`listen: "127.0.0.1:%d"`, port), ""
+	if pki != "" {
+		listen = fmt.Sprintf(`listeners: [{listen: "127.0.0.1:%d", profile: 2, certificates: [{cert_file: %s/ocpp/controller-chain.pem, key_file: %s/ocpp/controller.key}]}]`, port, pki, pki)
+		roots = fmt.Sprintf(`, ca_file: %s/ocpp/ocpp-root.pem`, pki)
+	}
 	fmt.Fprintf(&b, `site: {id: bench}
 nodes: [{id: root, fuse_a: 100000}]
-csms: {url: "%s"}
+csms: {url: "%s"%s}
 storage: {dir: "%s"}
 http: {listen: "127.0.0.1:%d"}
 log: {level: error}
 stations:
-  listen: "127.0.0.1:%d"
+  %s
   answer_s: 5
   list:
-`, csms, dir, web, port)
+`, csms, roots, dir, web, listen)
 	for _, id := range stations {
 		fmt.Fprintf(&b, "  - {id: %s, node: root, max_a: 32}\n", id)
 	}
 	return b.String()
 }
 
-func start(binary, dir, csms string, stations []string) (*product, error) {
+func start(binary, dir, csms, pki string, stations []string) (*product, error) {
 	port, err := freePort()
 	if err != nil {
 		return nil, err
@@ -66,10 +72,13 @@ func start(binary, dir, csms string, stations []string) (*product, error) {
 		return nil, err
 	}
 	file := filepath.Join(data, "site.yaml")
-	if err := os.WriteFile(file, []byte(site(data, csms, port, web, stations)), 0o600); err != nil {
+	if err := os.WriteFile(file, []byte(site(data, csms, pki, port, web, stations)), 0o600); err != nil {
 		return nil, err
 	}
 	p := &product{cmd: exec.Command(binary, "run", "-c", file), url: fmt.Sprintf("ws://127.0.0.1:%d/ocpp", port), log: &bytes.Buffer{}}
+	if pki != "" {
+		p.url = "wss" + strings.TrimPrefix(p.url, "ws")
+	}
 	p.cmd.Stdout, p.cmd.Stderr = p.log, p.log
 	began := time.Now()
 	if err := p.cmd.Start(); err != nil {
