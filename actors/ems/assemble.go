@@ -1,7 +1,9 @@
 package ems
 
 import (
+	"context"
 	"fmt"
+	"net"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -35,6 +37,8 @@ type Parts struct {
 	Bench func(dir string) (session.Certificates, error)
 	View  *kit.Cell[msg.SiteView] // where the picture of the site is published
 	OCPP  *ocppstat.Stats         // figures of OCPP; nil for a site without stations of its own or others (tests)
+	// DialCSMS connects to the operator's cloud; nil for the system's.
+	DialCSMS func(ctx context.Context, network, addr string) (net.Conn, error)
 	// Firmware is the version that the site's own stations report.
 	Firmware string
 }
@@ -82,7 +86,7 @@ func Assemble(env *kit.Env, s *configs.Site, p Parts) ([]Child, error) {
 	}
 	children = append(children, others...)
 	if p.OCPP != nil {
-		ocpp, err := ocppActors(env, s, p.OCPP, p.Firmware)
+		ocpp, err := ocppActors(env, s, p)
 		if err != nil {
 			return nil, err
 		}

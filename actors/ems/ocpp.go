@@ -8,7 +8,6 @@ import (
 
 	"github.com/voltyard/voltyard/actors/controller"
 	"github.com/voltyard/voltyard/actors/kit"
-	"github.com/voltyard/voltyard/actors/kit/ocppstat"
 	"github.com/voltyard/voltyard/actors/kit/password"
 	"github.com/voltyard/voltyard/actors/kit/tlsfile"
 	"github.com/voltyard/voltyard/actors/station"
@@ -27,7 +26,8 @@ const (
 
 // ocppActors are the local controller, one station role for each OCPP identity among the site's EVSEs, and the role of the
 // controller's own identity.
-func ocppActors(env *kit.Env, s *configs.Site, stats *ocppstat.Stats, firmware string) ([]Child, error) {
+func ocppActors(env *kit.Env, s *configs.Site, p Parts) ([]Child, error) {
+	stats, firmware := p.OCPP, p.Firmware
 	volts := si.Volts(s.Site.VoltageV)
 	var ids []string
 	evses := map[string][]configs.EVSE{}
@@ -47,7 +47,7 @@ func ocppActors(env *kit.Env, s *configs.Site, stats *ocppstat.Stats, firmware s
 		if err != nil {
 			return nil, fmt.Errorf("csms: %w", err)
 		}
-		cfg.CSMS = &controller.CSMS{URL: s.CSMS.URL, Password: secret, TLS: roots}
+		cfg.CSMS = &controller.CSMS{URL: s.CSMS.URL, Password: secret, TLS: roots, Dial: p.DialCSMS}
 		cfg.Own = append(cfg.Own, s.CSMS.Identity)
 	}
 	var chain []string
@@ -86,6 +86,9 @@ func ocppActors(env *kit.Env, s *configs.Site, stats *ocppstat.Stats, firmware s
 				x = role.EVSEConfig{ConnectorType: "cCCS2", DC: true, Rating: profile.Rating{Phases: 3, Volts: volts, Power: si.Watts(e.MaxW)}}
 			}
 			sc.Role.EVSEs = append(sc.Role.EVSEs, x)
+			if e.Port != nil && e.Port.Contract != nil && e.Port.Contract.Central {
+				sc.Role.Variables = map[string]string{"ISO15118Ctrlr.CentralContractValidationAllowed": "true"}
+			}
 		}
 		children = append(children, Child{"station", "station-" + id, station.New(env, sc)})
 	}

@@ -42,6 +42,8 @@ func (s *Station) carryOut(ctx actor.Context, e role.Effect) {
 		s.save(ctx, e)
 	case role.Permit:
 		s.permit(ctx, e)
+	case role.CertificateIs:
+		s.send(ctx, e.EVSE, msg.ContractCertificateIs{EVSE: s.id(e.EVSE), Token: e.Token, EXI: e.EXI})
 	case role.Limit:
 		s.limit(ctx, e)
 	case role.Stop:
@@ -93,7 +95,8 @@ func (s *Station) permit(ctx actor.Context, e role.Permit) {
 		return
 	}
 	delete(s.waiting, e.EVSE)
-	s.send(ctx, e.EVSE, msg.Authorized{EVSE: s.id(e.EVSE), Accepted: e.Allowed, Token: e.Token.IdToken, Remote: e.Remote || e.Allowed && !asked})
+	s.send(ctx, e.EVSE, msg.Authorized{EVSE: s.id(e.EVSE), Accepted: e.Allowed, Token: e.Token.IdToken, Remote: e.Remote || e.Allowed && !asked,
+		Refusal: msg.Refusal(e.Refusal)})
 }
 
 // limit passes the operator's charging profiles on to the balancer, which grants no more.

@@ -6,6 +6,7 @@
 package station
 
 import (
+	"encoding/pem"
 	"slices"
 	"time"
 
@@ -145,6 +146,10 @@ func (s *Station) handle(ctx actor.Context, message any) {
 		if n := s.number(m.EVSE); n > 0 {
 			s.authorize(ctx, n, m)
 		}
+	case msg.ContractCertificate:
+		if n := s.number(m.EVSE); n > 0 {
+			s.step(ctx, role.CertificateWanted{EVSE: n, Token: m.Token, Update: m.Update, EXI: m.EXI})
+		}
 	case msg.Unlocked:
 		if n := s.number(m.EVSE); n > 0 {
 			s.step(ctx, role.Unlocked{EVSE: n, OK: m.OK})
@@ -230,7 +235,27 @@ func (s *Station) authorize(ctx actor.Context, n int, m msg.Authorize) {
 	}
 	s.waiting[n] = m
 	s.plug(ctx, n, true)
-	s.step(ctx, role.Presented{EVSE: n, Token: v201.IdToken{IdToken: m.Token, Type: kind}})
+	token := v201.IdToken{IdToken: m.Token, Type: kind}
+	if m.Contract != nil {
+		s.step(ctx, role.ContractShown{EVSE: n, Token: token, Contract: contractOf(m.Contract)})
+		return
+	}
+	s.step(ctx, role.Presented{EVSE: n, Token: token})
+}
+
+// contractOf is a contract in the words of OCPP.
+func contractOf(c *msg.Contract) role.Contract {
+	out := role.Contract{Rooted: c.Rooted}
+	for _, h := range c.Hash {
+		out.Hash = append(out.Hash, v201.OCSPRequestData{HashAlgorithm: v201.HashAlgorithmEnum(h.Algorithm), IssuerNameHash: h.IssuerNameHash,
+			IssuerKeyHash: h.IssuerKeyHash, SerialNumber: h.SerialNumber, ResponderURL: h.ResponderURL})
+	}
+	var chain []byte
+	for _, der := range c.Chain {
+		chain = append(chain, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})...)
+	}
+	out.PEM = string(chain)
+	return out
 }
 
 // plug tells the machine whether a vehicle is there.

@@ -33,6 +33,8 @@ type Config struct {
 	Heartbeat int    // interval it tells stations, s; 300 when 0
 	Record    *Record
 	Deflate   bool
+	// Decide answers a station's request of OCPP 2.0.1 in another way than the CSMS would, in its turn; nil for what it would say.
+	Decide func(station string, q rpc.Message) rpc.Message
 }
 
 // Request asks to send a request to a station. Done, which may be nil, gets the answer in the actor's turn: a payload, or
@@ -238,6 +240,11 @@ func (c *CSMS) answer(k *conn, now time.Time, in rpc.Incoming) rpc.Event {
 		res = c.decide16(now, q, res)
 	} else {
 		res = c.decide(now, q, res)
+		if c.cfg.Decide != nil {
+			if other := c.cfg.Decide(k.id, q); other != nil {
+				res = other
+			}
+		}
 	}
 	return rpc.Answer{ID: in.ID, Payload: res.AppendJSON(nil)}
 }

@@ -17,7 +17,14 @@ func (c *CSMS) decide(now time.Time, q, res rpc.Message) rpc.Message {
 	case *v201.HeartbeatRequest:
 		return &v201.HeartbeatResponse{CurrentTime: now}
 	case *v201.AuthorizeRequest:
-		return &v201.AuthorizeResponse{IdTokenInfo: judge(q.IdToken)}
+		r := &v201.AuthorizeResponse{IdTokenInfo: judge(q.IdToken)}
+		if q.Certificate != "" || q.Iso15118CertificateHashData != nil {
+			r.CertificateStatus = v201.AuthorizeCertificateStatusAccepted
+			if r.IdTokenInfo.Status != v201.AuthorizationStatusAccepted { // C07.FR.13
+				r.CertificateStatus = v201.AuthorizeCertificateStatusContractCancelled
+			}
+		}
+		return r
 	case *v201.TransactionEventRequest:
 		r := &v201.TransactionEventResponse{}
 		if q.IdToken != nil {

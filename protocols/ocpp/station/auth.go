@@ -219,4 +219,11 @@ func (s *Station) learn(t v201.IdToken, info v201.IdTokenInfo) {
 	s.save(keyCache+key, c)
 }
 
-func listKey(t v201.IdToken) string { return string(t.Type) + "/" + strings.ToLower(t.IdToken) }
+// listKey is the key of a token in list and cache. An eMAID is the same with and without its separators.
+func listKey(t v201.IdToken) string {
+	id := strings.ToLower(t.IdToken)
+	if t.Type == v201.IdTokenEMAID {
+		id = strings.ReplaceAll(id, "-", "")
+	}
+	return string(t.Type) + "/" + id
+}

@@ -29,6 +29,8 @@ type Config struct {
 	Variables map[string]string // initial values by "Component.Variable", over the defaults
 	Chain     []string          // identities of stations behind this one (component LocalController), when it is a controller
 	Control   bool              // it is a local controller
+	Logs      bool              // whoever drives it carries out Upload
+	Display   bool              // its EVSEs have displays, which carry out Show
 	NewID     func() string     // source of message and transaction ids, at most 36 characters, never twice the same
 }
 
@@ -67,6 +69,20 @@ type (
 		EVSE  int
 		Token v201.IdToken
 	}
+	// ContractShown is the contract of a vehicle, which is no wish to stop like a card that is shown again. Permit answers it.
+	ContractShown struct {
+		EVSE     int
+		Token    v201.IdToken // of the type eMAID
+		Contract Contract
+	}
+	// CertificateWanted is a vehicle's request to install or update its contract certificate, as raw EXI; CertificateIs
+	// answers it within 4 s.
+	CertificateWanted struct {
+		EVSE   int
+		Token  uint64
+		Update bool
+		EXI    []byte
+	}
 	// Flow says what the energy transfer does: Charging, SuspendedEV, SuspendedEVSE or EVConnected.
 	Flow struct {
 		EVSE   int
@@ -97,19 +113,21 @@ type (
 	}
 )
 
-func (Connected) event()    {}
-func (Disconnected) event() {}
-func (Message) event()      {}
-func (Tick) event()         {}
-func (Stored) event()       {}
-func (Plugged) event()      {}
-func (Unplugged) event()    {}
-func (Presented) event()    {}
-func (Flow) event()         {}
-func (Reading) event()      {}
-func (StoppedByEV) event()  {}
-func (Fault) event()        {}
-func (Unlocked) event()     {}
+func (Connected) event()         {}
+func (Disconnected) event()      {}
+func (Message) event()           {}
+func (Tick) event()              {}
+func (Stored) event()            {}
+func (Plugged) event()           {}
+func (Unplugged) event()         {}
+func (Presented) event()         {}
+func (ContractShown) event()     {}
+func (CertificateWanted) event() {}
+func (Flow) event()              {}
+func (Reading) event()           {}
+func (StoppedByEV) event()       {}
+func (Fault) event()             {}
+func (Unlocked) event()          {}
 
 // Effect comes out of the machine.
 type Effect interface{ effect() }
@@ -139,6 +157,13 @@ type (
 		Allowed bool
 		Token   v201.IdToken
 		Remote  bool
+		Refusal v201.AuthorizeCertificateStatusEnum // why a contract is refused; empty when it is only not accepted here
+	}
+	// CertificateIs answers CertificateWanted with the whole response for the vehicle; EXI is nil when there is none.
+	CertificateIs struct {
+		EVSE  int
+		Token uint64
+		EXI   []byte
 	}
 	// Limit is what the EVSE may draw, on every change.
 	Limit struct {
@@ -182,18 +207,19 @@ type (
 	}
 )
 
-func (Write) effect()        {}
-func (Hangup) effect()       {}
-func (Deadline) effect()     {}
-func (Save) effect()         {}
-func (Permit) effect()       {}
-func (Limit) effect()        {}
-func (StationLimit) effect() {}
-func (Stop) effect()         {}
-func (Unlock) effect()       {}
-func (Operative) effect()    {}
-func (Reboot) effect()       {}
-func (Password) effect()     {}
-func (Started) effect()      {}
-func (Ended) effect()        {}
-func (Note) effect()         {}
+func (Write) effect()         {}
+func (Hangup) effect()        {}
+func (Deadline) effect()      {}
+func (Save) effect()          {}
+func (Permit) effect()        {}
+func (CertificateIs) effect() {}
+func (Limit) effect()         {}
+func (StationLimit) effect()  {}
+func (Stop) effect()          {}
+func (Unlock) effect()        {}
+func (Operative) effect()     {}
+func (Reboot) effect()        {}
+func (Password) effect()      {}
+func (Started) effect()       {}
+func (Ended) effect()         {}
+func (Note) effect()          {}

@@ -35,6 +35,8 @@ type evse struct {
 	limit     profile.Limit
 	limited   bool // limit was told
 	unlockID  string
+	exchange  exchange
+	lastTx    string // the transaction that ended last
 	departed  bool // the vehicle ended the session; it must leave before another one starts
 }
 
@@ -86,6 +88,9 @@ func (s *Station) unplugged(e *evse) {
 		return
 	}
 	e.plugged, e.flow, e.departed = false, "", false
+	if e.pending != nil && e.pending.Type == v201.IdTokenEMAID { // a contract is its vehicle's
+		e.pending = nil
+	}
 	if restored { // the vehicle left while the station was off
 		e.tx.restored = false
 		s.endTx(e, v201.TriggerReasonEVCommunicationLost, v201.ReasonPowerLoss)

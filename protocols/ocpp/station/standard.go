@@ -28,6 +28,12 @@ DeviceDataCtrlr|BytesPerMessage/SetVariables|ro|integer|65000
 DeviceDataCtrlr|ItemsPerMessage/GetReport|ro|integer|50
 DeviceDataCtrlr|ItemsPerMessage/GetVariables|ro|integer|50
 DeviceDataCtrlr|ItemsPerMessage/SetVariables|ro|integer|50
+ISO15118Ctrlr|Available|ro|boolean|true
+ISO15118Ctrlr|CentralContractValidationAllowed|rw|boolean|false
+ISO15118Ctrlr|ContractCertificateInstallationEnabled|rw|boolean|true
+ISO15118Ctrlr|ContractValidationOffline|rw|boolean|true
+ISO15118Ctrlr|Enabled|rw|boolean|true
+ISO15118Ctrlr|PnCEnabled|rw|boolean|true
 LocalAuthListCtrlr|Available|ro|boolean|true
 LocalAuthListCtrlr|BytesPerMessage|ro|integer|65000
 LocalAuthListCtrlr|Enabled|rw|boolean|true

@@ -30,6 +30,9 @@ type Station struct {
 	saves saver
 	key   uint64 // last key of a call
 
+	logs         logs
+	mon          monitors
+	disp         display
 	after        []func() // follows the answer being written
 	incoming     string   // id of the request being answered
 	beat         time.Time
@@ -95,6 +98,10 @@ func (s *Station) Step(now time.Time, ev Event, out []Effect) []Effect {
 		s.with(ev.EVSE, (*Station).unplugged)
 	case Presented:
 		s.with(ev.EVSE, func(s *Station, e *evse) { s.presented(e, ev.Token) })
+	case ContractShown:
+		s.with(ev.EVSE, func(s *Station, e *evse) { s.contractShown(e, ev.Token, ev.Contract) })
+	case CertificateWanted:
+		s.with(ev.EVSE, func(s *Station, e *evse) { s.exchange(e, ev) })
 	case Flow:
 		s.with(ev.EVSE, func(s *Station, e *evse) { s.flow(e, ev) })
 	case Reading:
@@ -105,8 +112,12 @@ func (s *Station) Step(now time.Time, ev Event, out []Effect) []Effect {
 		s.with(ev.EVSE, func(s *Station, e *evse) { s.fault(e, ev.Code) })
 	case Unlocked:
 		s.with(ev.EVSE, func(s *Station, e *evse) { s.unlocked(e, ev.OK) })
+	case Uploaded:
+		s.uploaded(ev)
 	}
 	s.limits()
+	s.observe()
+	s.draw()
 	s.flush()
 	s.deadline()
 	out, s.out = s.out, nil
@@ -143,6 +154,7 @@ func (s *Station) tick() {
 	s.authDue()
 	s.reservationsDue()
 	s.savesDue()
+	s.exchangesDue()
 }
 
 // deadline asks for the next Tick when it changed.
@@ -160,8 +172,11 @@ func (s *Station) deadline() {
 	sooner(s.beat)
 	sooner(s.aligned)
 	sooner(s.saves.retry)
+	sooner(s.mon.due())
+	sooner(s.disp.due(s.now))
 	for _, e := range s.evses {
 		sooner(e.plugBy)
+		sooner(e.exchange.by)
 		if e.tx != nil {
 			sooner(e.tx.sampleAt)
 		}
