@@ -16,13 +16,15 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/voltyard/voltyard/test/interop/peer"
 )
 
 // Every client shows a password, and may only do what it must: the building's source writes its own limits and nothing else.
 func TestPasswordsAndAccessList(t *testing.T) {
 	dir := t.TempDir()
 	passwords, list := filepath.Join(dir, "passwords"), filepath.Join(dir, "acl")
-	write(t, passwords)
+	peer.Write(t, passwords)
 	for name, password := range map[string]string{"voltyard": "site secret", "bems": "building secret", "watcher": "watcher secret"} {
 		if out, err := exec.Command(program(t, "mosquitto_passwd"), "-b", passwords, name, password).CombinedOutput(); err != nil {
 			t.Fatalf("mosquitto_passwd: %v: %s", err, out)
@@ -32,27 +34,27 @@ func TestPasswordsAndAccessList(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	write(t, list, strings.ReplaceAll(string(example), "/depot-north/", "/"+siteID+"/"))
+	peer.Write(t, list, strings.ReplaceAll(string(example), "/depot-north/", "/"+siteID+"/"))
 	b := startBroker(t, "allow_anonymous false", "password_file "+passwords, "acl_file "+list)
 	b.access = []string{"-u", "watcher", "-P", "watcher secret"}
 	w := b.watch(t)
 
 	secret := filepath.Join(dir, "secret")
-	write(t, secret, "not the secret")
+	peer.Write(t, secret, "not the secret")
 	mqtt := `{url: "tcp://127.0.0.1:` + b.port + `", username: voltyard, password_file: "` + secret + `", home_assistant: homeassistant}`
 	wrong := runSite(t, siteFile(t, mqtt))
-	wrong.wait(t, "the refusal in the log", 0, func(l string) bool {
+	wrong.Wait(t, "the refusal in the log", 0, func(l string) bool {
 		return strings.Contains(l, "does not serve this site") && strings.Contains(l, "not Authorized")
 	})
-	wrong.end(t, syscall.SIGTERM)
+	wrong.End(t, syscall.SIGTERM)
 	if got := w.heard("$state"); len(got) > 0 {
 		t.Errorf("with a wrong password voltyard publishes: %v", got)
 	}
 
-	write(t, secret, "site secret")
+	peer.Write(t, secret, "site secret")
 	site := runSite(t, siteFile(t, mqtt))
 	w.ready(t)
-	for _, l := range site.printed() {
+	for _, l := range site.Printed() {
 		if strings.Contains(l, "does not serve this site") {
 			t.Errorf("the example's list does not let the site do its work: %s", l)
 		}
@@ -103,10 +105,10 @@ func TestTLS(t *testing.T) {
 		{"no certificate of its own", mqtt("ca", ""), ""}, // how the refusal reads depends on when the broker closes
 	} {
 		site := runSite(t, siteFile(t, wrong.mqtt))
-		site.wait(t, wrong.what+" in the log", 0, func(l string) bool {
+		site.Wait(t, wrong.what+" in the log", 0, func(l string) bool {
 			return strings.Contains(l, "does not serve this site") && strings.Contains(l, wrong.log)
 		})
-		site.end(t, syscall.SIGTERM)
+		site.End(t, syscall.SIGTERM)
 	}
 	if got := w.heard("$state"); len(got) > 0 {
 		t.Errorf("without the right certificates voltyard publishes: %v", got)
@@ -146,7 +148,7 @@ func (a *authority) issue(t *testing.T, name string, usage x509.ExtKeyUsage) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	write(t, filepath.Join(a.dir, name+"-key.pem"), string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})))
+	peer.Write(t, filepath.Join(a.dir, name+"-key.pem"), string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})))
 	a.sign(t, name, &x509.Certificate{SerialNumber: big.NewInt(a.serial), Subject: pkix.Name{CommonName: name},
 		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{usage},
 		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour)}, a.cert, &key.PublicKey)
@@ -158,7 +160,7 @@ func (a *authority) sign(t *testing.T, name string, template, parent *x509.Certi
 	if err != nil {
 		t.Fatal(err)
 	}
-	write(t, filepath.Join(a.dir, name+".pem"), string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})))
+	peer.Write(t, filepath.Join(a.dir, name+".pem"), string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})))
 	cert, err := x509.ParseCertificate(der)
 	if err != nil {
 		t.Fatal(err)

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/voltyard/voltyard/test/interop/peer"
 )
 
 // command waits for the answer to a command.
@@ -80,20 +82,20 @@ func TestCommandsAndGuards(t *testing.T) {
 // The tools of Mosquitto alone, typed by hand, dim the demo and see the answer.
 func TestTheDemoIsDimmedByHand(t *testing.T) {
 	pub, sub := program(t, "mosquitto_pub"), program(t, "mosquitto_sub")
-	demo := spawn(t, voltyard(t), "demo", "--duration", "2m", "--seed", "1")
-	line, _ := demo.wait(t, "the broker's address", 0, func(l string) bool { return strings.Contains(l, "broker  tcp://127.0.0.1:") })
+	demo := peer.Start(t, product, "demo", "--duration", "2m", "--seed", "1")
+	line, _ := demo.Wait(t, "the broker's address", 0, func(l string) bool { return strings.Contains(l, "broker  tcp://127.0.0.1:") })
 	_, rest, _ := strings.Cut(line, "tcp://127.0.0.1:")
 	port, _, _ := strings.Cut(rest, " ")
-	ears := spawn(t, sub, "-h", "127.0.0.1", "-p", port, "-t", "voltyard/demo/limit/dso/ack", "-t", "voltyard/demo/node/root/limit_power", "-F", "%t %p")
-	ears.wait(t, "the limit before", 0, func(l string) bool { return strings.HasSuffix(l, "limit_power 100000") })
-	ears.wait(t, "a moment for vehicles to come", 0, func(string) bool { return true })
+	ears := peer.Start(t, sub, "-h", "127.0.0.1", "-p", port, "-t", "voltyard/demo/limit/dso/ack", "-t", "voltyard/demo/node/root/limit_power", "-F", "%t %p")
+	ears.Wait(t, "the limit before", 0, func(l string) bool { return strings.HasSuffix(l, "limit_power 100000") })
+	ears.Wait(t, "a moment for vehicles to come", 0, func(string) bool { return true })
 	text := set("by-hand", time.Now(), `"import_w":30000,"valid_s":60`)
 	if out, err := exec.Command(pub, "-h", "127.0.0.1", "-p", port, "-q", "1", "-t", "voltyard/demo/limit/dso/set", "-m", text).CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
-	ears.wait(t, "the acknowledgement", 0, func(l string) bool { return strings.Contains(l, `"by-hand"`) && strings.Contains(l, `"accepted":true`) })
-	ears.wait(t, "that it is reached", 0, func(l string) bool {
+	ears.Wait(t, "the acknowledgement", 0, func(l string) bool { return strings.Contains(l, `"by-hand"`) && strings.Contains(l, `"accepted":true`) })
+	ears.Wait(t, "that it is reached", 0, func(l string) bool {
 		return strings.Contains(l, `"by-hand"`) && strings.Contains(l, `"reached_at":"2`)
 	})
-	ears.wait(t, "the limit in force", 0, func(l string) bool { return strings.HasSuffix(l, "limit_power 30000") })
+	ears.Wait(t, "the limit in force", 0, func(l string) bool { return strings.HasSuffix(l, "limit_power 30000") })
 }

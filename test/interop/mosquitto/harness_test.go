@@ -1,171 +1,48 @@
 package mosquitto
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"os/user"
 	"path/filepath"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
-	"time"
+
+	"github.com/voltyard/voltyard/test/interop/peer"
 )
 
-// patience is how long anything may take on a busy machine.
-const patience = 30 * time.Second
-
-var binary struct {
-	once sync.Once
-	dir  string
-	path string
-	err  error
-}
+// product is the program under test, built once.
+var product string
 
 func TestMain(m *testing.M) {
-	code := m.Run()
-	if binary.dir != "" {
-		_ = os.RemoveAll(binary.dir)
+	dir, err := os.MkdirTemp("", "voltyard")
+	if err == nil {
+		product, err = peer.Build(dir, "./cmd/voltyard")
 	}
+	code := 1
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+	} else {
+		code = m.Run()
+	}
+	_ = os.RemoveAll(dir)
 	os.Exit(code)
 }
 
-// voltyard builds the product, once for all tests.
-func voltyard(t *testing.T) string {
-	t.Helper()
-	binary.once.Do(func() {
-		if binary.dir, binary.err = os.MkdirTemp("", "voltyard"); binary.err != nil {
-			return
-		}
-		binary.path = filepath.Join(binary.dir, "voltyard")
-		cmd := exec.Command("go", "build", "-o", binary.path, "./cmd/voltyard")
-		cmd.Dir = filepath.Join("..", "..", "..")
-		if out, err := cmd.CombinedOutput(); err != nil {
-			binary.err = fmt.Errorf("go build: %w\n%s", err, out)
-		}
-	})
-	if binary.err != nil {
-		t.Fatal(binary.err)
-	}
-	return binary.path
-}
-
-// program finds a program of Mosquitto or skips. Debian keeps the broker where only root's path leads.
+// program finds a program of Mosquitto or skips.
 func program(t *testing.T, name string) string {
 	t.Helper()
-	for _, p := range []string{name, filepath.Join("/usr/sbin", name)} {
-		if path, err := exec.LookPath(p); err == nil {
-			return path
-		}
-	}
-	t.Skipf("%s is not here; on Debian: apt-get install mosquitto mosquitto-clients", name)
-	return ""
-}
-
-// child is a process that a test started. It ends with the test.
-type child struct {
-	cmd   *exec.Cmd
-	ended chan struct{}
-
-	mu    sync.Mutex
-	lines []string
-	more  chan struct{} // closed and made anew with every line
-}
-
-// spawn starts a process and collects what it prints.
-func spawn(t *testing.T, name string, args ...string) *child {
-	t.Helper()
-	r, w, err := os.Pipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := &child{cmd: exec.Command(name, args...), ended: make(chan struct{}), more: make(chan struct{})}
-	c.cmd.Stdout, c.cmd.Stderr = w, w
-	err = c.cmd.Start()
-	_ = w.Close()
-	if err != nil {
-		t.Fatal(err)
-	}
-	go func() {
-		s := bufio.NewScanner(r)
-		s.Buffer(nil, 1<<20)
-		for s.Scan() {
-			c.mu.Lock()
-			c.lines = append(c.lines, s.Text())
-			close(c.more)
-			c.more = make(chan struct{})
-			c.mu.Unlock()
-		}
-		_ = r.Close()
-		_ = c.cmd.Wait()
-		close(c.ended)
-	}()
-	t.Cleanup(func() {
-		c.end(t, syscall.SIGKILL)
-		if t.Failed() {
-			out := c.printed()
-			if skip := len(out) - 40; skip > 0 {
-				out = append([]string{fmt.Sprintf("(%d lines more)", skip)}, out[skip:]...)
-			}
-			t.Logf("%s printed:\n%s", filepath.Base(name), strings.Join(out, "\n"))
-		}
-	})
-	return c
-}
-
-// end sends a signal and waits until the process is gone.
-func (c *child) end(t *testing.T, with os.Signal) {
-	t.Helper()
-	if err := c.cmd.Process.Signal(with); err != nil && !errors.Is(err, os.ErrProcessDone) {
-		t.Errorf("signal %s: %v", c.cmd.Path, err)
-	}
-	select {
-	case <-c.ended:
-	case <-time.After(patience):
-		t.Fatalf("%s does not end on %v", c.cmd.Path, with)
-	}
-}
-
-func (c *child) printed() []string {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return append([]string(nil), c.lines...)
-}
-
-// wait returns the first line at or after from for which ok holds, and the index behind it.
-func (c *child) wait(t *testing.T, what string, from int, ok func(line string) bool) (string, int) {
-	t.Helper()
-	deadline := time.After(patience)
-	for {
-		c.mu.Lock()
-		lines, more := c.lines, c.more
-		c.mu.Unlock()
-		for ; from < len(lines); from++ {
-			if ok(lines[from]) {
-				return lines[from], from + 1
-			}
-		}
-		select {
-		case <-more:
-		case <-c.ended:
-			if len(c.printed()) == from {
-				t.Fatalf("%s ended; expected %s", c.cmd.Path, what)
-			}
-		case <-deadline:
-			t.Fatalf("%s: not within %v", what, patience)
-		}
-	}
+	return peer.Program(t, name, "mosquitto mosquitto-clients")
 }
 
 // broker is a Mosquitto of the test's own.
 type broker struct {
-	*child
+	*peer.Process
 	port   string
 	config string
 	// access is what clients must add to their command line to be let in.
@@ -178,13 +55,13 @@ func startBroker(t *testing.T, lines ...string) *broker {
 	t.Helper()
 	program(t, "mosquitto_sub")
 	program(t, "mosquitto_pub")
-	b := &broker{port: freePort(t), config: filepath.Join(t.TempDir(), "mosquitto.conf")}
+	b := &broker{port: peer.FreePort(t), config: filepath.Join(t.TempDir(), "mosquitto.conf")}
 	me, err := user.Current() // started by root, it would become a user who may not read the test's files
 	if err != nil {
 		t.Fatal(err)
 	}
 	head := []string{"listener " + b.port + " 127.0.0.1", "persistence false", "user " + me.Username, "log_dest stderr", "log_type all"}
-	write(t, b.config, append(head, lines...)...)
+	peer.Write(t, b.config, append(head, lines...)...)
 	b.start(t)
 	return b
 }
@@ -192,29 +69,8 @@ func startBroker(t *testing.T, lines ...string) *broker {
 // start runs it, also once more after it was ended.
 func (b *broker) start(t *testing.T) {
 	t.Helper()
-	b.child = spawn(t, program(t, "mosquitto"), "-c", b.config)
-	b.wait(t, "the broker runs", 0, func(l string) bool { return strings.HasSuffix(l, " running") })
-}
-
-func freePort(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = l.Close() }()
-	_, port, err := net.SplitHostPort(l.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return port
-}
-
-func write(t *testing.T, path string, lines ...string) {
-	t.Helper()
-	if err := os.WriteFile(path, []byte(strings.Join(lines, "\n")+"\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	b.Process = peer.Start(t, program(t, "mosquitto"), "-c", b.config)
+	b.Wait(t, "the broker runs", 0, func(l string) bool { return strings.HasSuffix(l, " running") })
 }
 
 // message is what mosquitto_sub printed about one; its topic is without the site.
@@ -232,7 +88,7 @@ func parse(line string) (message, bool) {
 
 // watcher is a mosquitto_sub.
 type watcher struct {
-	*child
+	*peer.Process
 	at map[string]int // where to go on reading, per topic: the order of messages counts only within a topic
 }
 
@@ -242,15 +98,15 @@ func (b *broker) watch(t *testing.T) *watcher {
 	b.watchers++
 	id := fmt.Sprintf("watcher-%d", b.watchers)
 	args := append([]string{"-h", "127.0.0.1", "-p", b.port, "-i", id, "-q", "1", "-t", base + "#", "-F", "%r %t %p"}, b.access...)
-	w := &watcher{child: spawn(t, program(t, "mosquitto_sub"), args...), at: map[string]int{}}
-	b.wait(t, "subscription of "+id, 0, func(l string) bool { return strings.HasSuffix(l, " Sending SUBACK to "+id) })
+	w := &watcher{Process: peer.Start(t, program(t, "mosquitto_sub"), args...), at: map[string]int{}}
+	b.Wait(t, "subscription of "+id, 0, func(l string) bool { return strings.HasSuffix(l, " Sending SUBACK to "+id) })
 	return w
 }
 
 // next returns the next message on a topic for which ok holds; what came before it on the topic is passed over.
 func (w *watcher) next(t *testing.T, topic, what string, ok func(message) bool) message {
 	t.Helper()
-	line, at := w.wait(t, topic+": "+what, w.at[topic], func(l string) bool {
+	line, at := w.Wait(t, topic+": "+what, w.at[topic], func(l string) bool {
 		m, is := parse(l)
 		return is && m.topic == topic && ok(m)
 	})
@@ -268,7 +124,7 @@ func (w *watcher) value(t *testing.T, topic, payload string) message {
 // heard returns all messages so far on a topic.
 func (w *watcher) heard(topic string) []message {
 	var out []message
-	for _, l := range w.printed() {
+	for _, l := range w.Printed() {
 		if m, ok := parse(l); ok && m.topic == topic {
 			out = append(out, m)
 		}
@@ -280,10 +136,10 @@ func (w *watcher) heard(topic string) []message {
 func (b *broker) kept(t *testing.T) map[string]string {
 	t.Helper()
 	w := b.watch(t)
-	defer w.end(t, syscall.SIGTERM)
+	defer w.End(t, syscall.SIGTERM)
 	got := map[string]string{}
 	w.next(t, "heartbeat", "the first one", func(message) bool { return true })
-	for _, l := range w.printed() {
+	for _, l := range w.Printed() {
 		if m, ok := parse(l); ok && m.retained {
 			got[m.topic] = m.payload
 		}
@@ -294,7 +150,7 @@ func (b *broker) kept(t *testing.T) map[string]string {
 // publish sends one message with mosquitto_pub, and returns what went wrong.
 func (b *broker) publish(t *testing.T, topic, payload string, args ...string) error {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), peer.Patience)
 	defer cancel()
 	all := append([]string{"-h", "127.0.0.1", "-p", b.port, "-q", "1", "-t", base + topic, "-m", payload}, b.access...)
 	cmd := exec.CommandContext(ctx, program(t, "mosquitto_pub"), append(all, args...)...)
@@ -341,12 +197,12 @@ func siteFile(t *testing.T, mqtt string, sources ...string) string {
 		"  - {source: dso, priority: 3}",
 	}
 	lines = append(lines, sources...)
-	write(t, file, append(lines, fmt.Sprintf("storage: {dir: %q}", filepath.Join(dir, "data")), `http: {listen: "127.0.0.1:`+freePort(t)+`"}`)...)
+	peer.Write(t, file, append(lines, fmt.Sprintf("storage: {dir: %q}", filepath.Join(dir, "data")), `http: {listen: "127.0.0.1:`+peer.FreePort(t)+`"}`)...)
 	return file
 }
 
 // runSite starts voltyard.
-func runSite(t *testing.T, file string) *child {
+func runSite(t *testing.T, file string) *peer.Process {
 	t.Helper()
-	return spawn(t, voltyard(t), "run", "-c", file)
+	return peer.Start(t, product, "run", "-c", file)
 }

@@ -123,7 +123,7 @@ func TestSiteShowsItself(t *testing.T) {
 		}
 	}
 
-	site.end(t, syscall.SIGTERM)
+	site.End(t, syscall.SIGTERM)
 	w.value(t, "$state", "disconnected")
 }
 
@@ -204,7 +204,7 @@ func TestKilledSiteLeavesItsWill(t *testing.T) {
 	b.mustPublish(t, "limit/bems/set", set("stays", time.Now(), `"import_w":5000`), "-r")
 	w.taken(t, "bems", "stays")
 
-	site.end(t, syscall.SIGKILL)
+	site.End(t, syscall.SIGKILL)
 	w.value(t, "$state", "lost")
 	if m := b.watch(t).value(t, "$state", "lost"); !m.retained {
 		t.Error("the will is not retained")
@@ -226,10 +226,10 @@ func TestSiteComesBackToRestartedBroker(t *testing.T) {
 	if before["node/root/limit_power"] != "5000" {
 		t.Errorf("before the restart: %v", before)
 	}
-	w.end(t, syscall.SIGTERM)
+	w.End(t, syscall.SIGTERM)
 
 	for range 2 {
-		b.end(t, syscall.SIGTERM)
+		b.End(t, syscall.SIGTERM)
 		b.start(t)
 		w = b.watch(t)
 		w.ready(t)
@@ -249,6 +249,6 @@ func TestSiteComesBackToRestartedBroker(t *testing.T) {
 		w.taken(t, "dso", "again")
 		b.mustPublish(t, "limit/dso/set", set("again", time.Now(), `"release":true`))
 		w.taken(t, "dso", "again")
-		w.end(t, syscall.SIGTERM)
+		w.End(t, syscall.SIGTERM)
 	}
 }
