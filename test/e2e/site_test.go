@@ -13,6 +13,7 @@ import (
 	"github.com/voltyard/voltyard/actors/kit"
 	"github.com/voltyard/voltyard/actors/kit/kittest"
 	"github.com/voltyard/voltyard/actors/kit/network"
+	"github.com/voltyard/voltyard/actors/kit/ocppstat"
 	"github.com/voltyard/voltyard/actors/msg"
 	"github.com/voltyard/voltyard/actors/sim/ev"
 	"github.com/voltyard/voltyard/configs"
@@ -31,7 +32,8 @@ func (nowhere) Apply([]bolt.Op) error                  { return nil }
 func (nowhere) Scan(string, []byte) ([]bolt.KV, error) { return nil, nil }
 func (nowhere) Size() int64                            { return 0 }
 
-// site is a whole site in virtual time, without OCPP: a station role that accepts every token stands in for it.
+// site is a whole site in virtual time. Without a CSMS in its file it has no OCPP: a station role that accepts every token stands
+// in for it.
 type site struct {
 	t       *testing.T
 	env     *kit.Env
@@ -83,6 +85,9 @@ func runSiteWith(t *testing.T, text, dir string, change func(*ems.Parts), statio
 				parts.Meters[n.ID] = s.wires.Meter(n.ID)
 			}
 		}
+		if cfg.CSMS != nil {
+			parts.OCPP = ocppstat.New(env)
+		}
 		change(&parts)
 		children, err := ems.Assemble(env, cfg, parts)
 		if err != nil {
@@ -92,6 +97,9 @@ func runSiteWith(t *testing.T, text, dir string, change func(*ems.Parts), statio
 			_, station = granting(env, 0, 0)
 		}
 		for id := range roles {
+			if parts.OCPP != nil {
+				break
+			}
 			children = append(children, ems.Child{Kind: "station", Name: "station-" + id, Make: func() actor.Actor { return &kittest.Probe{Answer: station} }})
 		}
 		if s.pid, err = ems.Spawn(env, msg.EMS, children, func(failed bool) { s.ended = append(s.ended, failed) }); err != nil {

@@ -13,6 +13,7 @@ import (
 type pending struct {
 	action string
 	done   func(res rpc.Message, why string)
+	res    rpc.Message // the response is read into it; nil for the standard's type
 }
 
 // call sends a request to the CSMS; nothing is sent while disconnected.
@@ -28,7 +29,7 @@ func (s *Station) call(m rpc.Message, done func(res rpc.Message, why string)) {
 
 func (s *Station) submit(action string, payload []byte, done func(rpc.Message, string)) {
 	s.key++
-	s.calls[s.key] = pending{action, done}
+	s.calls[s.key] = pending{action: action, done: done}
 	s.stepRPC(rpc.Request{Key: s.key, ID: s.cfg.NewID(), Action: action, Payload: payload, Timeout: s.model.seconds("OCPPCommCtrlr", "MessageTimeout")})
 }
 
@@ -59,7 +60,10 @@ func (s *Station) stepRPC(ev rpc.Event) {
 }
 
 func (s *Station) result(d rpc.Done) {
-	res := v201.Actions[d.Action].Response()
+	res := s.calls[d.Key].res
+	if res == nil {
+		res = v201.Actions[d.Action].Response()
+	}
 	if err := res.UnmarshalJSON(d.Payload); err != nil {
 		s.note(true, "answer to %s: %v", d.Action, err)
 		s.finish(d.Key, nil, err.Error())

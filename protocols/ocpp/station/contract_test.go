@@ -199,6 +199,7 @@ func TestRequestsForCertificatesAreRelayedByteForByte(t *testing.T) {
 	}{
 		"installation":      {status: "Accepted", exi: "gJgCEf4A", want: response, sent: 1},
 		"update":            {update: true, status: "Accepted", exi: "gJgCEf4A", want: response, sent: 1},
+		"long response":     {status: "Accepted", exi: strings.Repeat("gJgC", 2500), want: strings.Repeat("\x80\x98\x02", 2500), sent: 1},
 		"refused":           {status: "Failed", exi: "gJgCEf4A", sent: 1},
 		"accepted, but why": {status: "Accepted", sent: 1},
 		"not base64":        {status: "Accepted", exi: "%", sent: 1},

@@ -6,6 +6,7 @@ import (
 
 	"github.com/voltyard/voltyard/protocols/ocpp/rpc"
 	"github.com/voltyard/voltyard/protocols/ocpp/v201"
+	"github.com/voltyard/voltyard/protocols/ocpp/v21"
 )
 
 // schemaV2 names ISO 15118-2 in Get15118EVCertificate.
@@ -49,19 +50,20 @@ func (s *Station) exchange(e *evse, m CertificateWanted) {
 	}
 	s.key++
 	e.exchange.key = s.key
-	s.calls[s.key] = pending{q.ActionName(), func(res rpc.Message, why string) { s.certificate(e, m.Token, res, why) }}
+	s.calls[s.key] = pending{action: q.ActionName(), done: func(res rpc.Message, why string) { s.certificate(e, m.Token, res, why) },
+		res: &v21.Get15118EVCertificateResponse{}} // the chains of the field are longer than OCPP 2.0.1 foresaw; 2.1 has room for them
 	s.stepRPC(rpc.Request{Key: s.key, ID: s.cfg.NewID(), Action: q.ActionName(), Payload: q.AppendJSON(nil), First: true, Replaces: old,
 		Timeout: s.model.seconds("OCPPCommCtrlr", "MessageTimeout")})
 }
 
 // certificate reads the answer of the CSMS; what it holds for the vehicle is passed on byte for byte.
 func (s *Station) certificate(e *evse, token uint64, res rpc.Message, why string) {
-	r, ok := res.(*v201.Get15118EVCertificateResponse)
+	r, ok := res.(*v21.Get15118EVCertificateResponse)
 	if !ok {
 		s.failed(e, token, why)
 		return
 	}
-	if r.Status != v201.Iso15118EVCertificateStatusAccepted {
+	if r.Status != v21.Iso15118EVCertificateStatusAccepted {
 		s.failed(e, token, "the CSMS has none")
 		return
 	}
