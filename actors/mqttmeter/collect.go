@@ -54,8 +54,9 @@ func (c *collector) topics() []string {
 func (c *collector) take(now time.Time, topic string, payload []byte) (failed error) {
 	var doc any
 	parsed := false
-	for v, s := range c.sources {
-		if s.Topic != topic {
+	for _, v := range metering.Names() {
+		s, ok := c.sources[v]
+		if !ok || s.Topic != topic {
 			continue
 		}
 		var x float64
@@ -78,7 +79,9 @@ func (c *collector) take(now time.Time, topic string, payload []byte) (failed er
 		if err != nil {
 			delete(c.at, v)
 			delete(c.have, v)
-			failed = fmt.Errorf("topic %s, %s: %w", topic, v, err)
+			if failed == nil {
+				failed = fmt.Errorf("topic %s, %s: %w", topic, v, err)
+			}
 			continue
 		}
 		c.have[v], c.at[v] = x, now
@@ -114,8 +117,8 @@ func field(doc any, path string) (float64, error) {
 // reading puts together what is there. Its age is that of the oldest value that control needs.
 func (c *collector) reading(now time.Time) (hal.MeterReading, error) {
 	oldest := now
-	for v := range c.sources {
-		if v.Slow() {
+	for _, v := range metering.Names() {
+		if !c.mapped(v) || v.Slow() {
 			continue
 		}
 		at, ok := c.at[v]

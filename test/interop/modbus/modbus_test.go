@@ -217,7 +217,9 @@ func TestMbpollReadsOurServer(t *testing.T) {
 		}
 	}
 	out, err := exec.CommandContext(t.Context(), mbpoll, "-m", "tcp", "-p", port, "-a", "3", "-0", "-t", "4", "-r", "101", "127.0.0.1", "77", "78").CombinedOutput()
-	if err != nil || u.Holding[101] != 77 || u.Holding[102] != 78 {
-		t.Errorf("mbpoll writes: %v, %d %d\n%s", err, u.Holding[101], u.Holding[102], out)
-	}
+	s.Do(func(map[byte]*modbustest.Unit) {
+		if err != nil || u.Holding[101] != 77 || u.Holding[102] != 78 {
+			t.Errorf("mbpoll writes: %v, %d %d\n%s", err, u.Holding[101], u.Holding[102], out)
+		}
+	})
 }
