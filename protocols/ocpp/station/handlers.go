@@ -31,6 +31,16 @@ func init() {
 		v201.ActionSetChargingProfile:      on(setChargingProfile),
 		v201.ActionSetVariables:            on(setVariables),
 		v201.ActionTriggerMessage:          on(triggerMessage),
+		v201.ActionClearDisplayMessage:     on(clearDisplayMessage),
+		v201.ActionClearVariableMonitoring: on(clearVariableMonitoring),
+		v201.ActionCustomerInformation:     on(customerInformation),
+		v201.ActionGetDisplayMessages:      on(getDisplayMessages),
+		v201.ActionGetLog:                  on(getLog),
+		v201.ActionGetMonitoringReport:     on(getMonitoringReport),
+		v201.ActionSetDisplayMessage:       on(setDisplayMessage),
+		v201.ActionSetMonitoringBase:       on(setMonitoringBase),
+		v201.ActionSetMonitoringLevel:      on(setMonitoringLevel),
+		v201.ActionSetVariableMonitoring:   on(setVariableMonitoring),
 		v201.ActionUnlockConnector:         on(unlockConnector),
 	}
 }
@@ -38,10 +48,4 @@ func init() {
 // dataTransfer knows no vendor (P01.FR.05).
 func dataTransfer(*Station, *v201.DataTransferRequest) (rpc.Message, error) {
 	return &v201.DataTransferResponse{Status: v201.DataTransferStatusUnknownVendorId}, nil
-}
-
-// costUpdated takes note of the running cost; there is no display to show it on (I02).
-func costUpdated(s *Station, q *v201.CostUpdatedRequest) (rpc.Message, error) {
-	s.note(false, "transaction %s costs %.2f so far", q.TransactionId, q.TotalCost)
-	return &v201.CostUpdatedResponse{}, nil
 }

@@ -40,7 +40,7 @@ type model struct {
 
 func newModel(cfg Config) *model {
 	m := &model{byName: map[string]*variable{}}
-	for _, line := range strings.Split(strings.TrimSpace(standardVariables), "\n") {
+	for _, line := range strings.Split(strings.TrimSpace(standardVariables+diagnosticVariables), "\n") {
 		m.add(parseVariable(line))
 	}
 	m.describe(cfg)
@@ -96,6 +96,7 @@ func (m *model) describe(cfg Config) {
 		m.add(v)
 		return v
 	}
+	ro("DisplayMessageCtrlr", 0, 0, "Available", strconv.FormatBool(cfg.Display), v201.DataBoolean, "")
 	text, num, yes := v201.DataString, v201.DataInteger, v201.DataBoolean
 	ro("ChargingStation", 0, 0, "Available", "true", yes, "")
 	ro("ChargingStation", 0, 0, "AvailabilityState", "Available", v201.DataOptionList, "")
@@ -122,6 +123,7 @@ func (m *model) describe(cfg Config) {
 		ro("EVSE", n, 0, "AvailabilityState", "Available", v201.DataOptionList, "")
 		ro("EVSE", n, 0, "SupplyPhases", phases, num, "")
 		ro("EVSE", n, 0, "AllowReset", "true", yes, "")
+		ro("EVSE", n, 0, "Problem", "false", yes, "")
 		p := ro("EVSE", n, 0, "Power", "0", v201.DataDecimal, "W")
 		p.hi = float64(e.Rating.Power)
 		if p.hi == 0 {

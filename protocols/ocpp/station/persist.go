@@ -134,6 +134,8 @@ type savedEVSE struct{ Operative bool }
 // restore puts back what was saved.
 func (s *Station) restore(saved map[string][]byte) error {
 	var items []txqueue.Item
+	var mons []monitor
+	s.disp = display{byID: map[int]v201.MessageInfo{}, shown: map[int][]int{}}
 	for key, value := range saved {
 		var err error
 		rest := func(prefix string) (string, bool) { return strings.CutPrefix(key, prefix) }
@@ -166,6 +168,14 @@ func (s *Station) restore(saved map[string][]byte) error {
 				err = json.Unmarshal(value, &v)
 				e.operative = v.Operative
 			}
+		} else if _, ok := rest(keyMonitor); ok {
+			var m monitor
+			err = json.Unmarshal(value, &m)
+			mons = append(mons, m)
+		} else if _, ok := rest(keyMessage); ok {
+			var m v201.MessageInfo
+			err = json.Unmarshal(value, &m)
+			s.disp.byID[m.Id] = m
 		} else if key == keyList {
 			err = json.Unmarshal(value, &s.list)
 		} else if r, ok := rest(keyCache); ok {
@@ -182,6 +192,7 @@ func (s *Station) restore(saved map[string][]byte) error {
 			return fmt.Errorf("stored record %q: %w", key, err)
 		}
 	}
+	s.restoreMonitors(mons)
 	s.queue = txqueue.New(txqueue.Config{Attempts: s.model.number("OCPPCommCtrlr", "MessageAttempts"),
 		Interval: s.model.seconds("OCPPCommCtrlr", "MessageAttemptInterval")}, items)
 	return nil

@@ -292,7 +292,7 @@ func triggerMessage(s *Station, q *v201.TriggerMessageRequest) (rpc.Message, err
 			s.call(&v201.FirmwareStatusNotificationRequest{Status: v201.FirmwareStatusIdle}, nil) // F06.FR.16 via L01.FR.25
 		})
 	case v201.MessageTriggerLogStatusNotification:
-		s.then(func() { s.call(&v201.LogStatusNotificationRequest{Status: v201.UploadLogStatusIdle}, nil) })
+		s.then(func() { s.call(s.logs.status(), nil) })
 	default:
 		return status(v201.TriggerMessageStatusNotImplemented) // F06.FR.08
 	}

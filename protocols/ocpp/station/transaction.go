@@ -144,7 +144,7 @@ func (s *Station) endTx(e *evse, why v201.TriggerReasonEnum, reason v201.ReasonE
 		s.saves.put(keyProfile+itoa(id), nil)
 	}
 	s.saves.put(keyTx+itoa(e.n), nil)
-	e.tx = nil
+	e.lastTx, e.tx = e.tx.ID, nil
 	s.statusChanged(e)
 	s.idle(e)
 }
@@ -216,7 +216,10 @@ func (s *Station) delivered(d txqueue.Delivered) {
 		return
 	}
 	var res v201.TransactionEventResponse
-	if res.UnmarshalJSON(d.Response) != nil || res.IdTokenInfo == nil {
+	if res.UnmarshalJSON(d.Response) != nil {
+		return
+	}
+	if s.priced(d.Item, &res); res.IdTokenInfo == nil {
 		return
 	}
 	var req v201.TransactionEventRequest

@@ -22,6 +22,12 @@ func (s *Station) current(v *variable) string {
 		if e := s.evse(v.evse); e != nil {
 			return string(e.status())
 		}
+	case "evse.problem":
+		if e := s.evse(v.evse); e != nil {
+			return strconv.FormatBool(e.faulted != "")
+		}
+	case "displaymessagectrlr.displaymessages":
+		return itoa(len(s.disp.byID))
 	case "evse.power":
 		if e := s.evse(v.evse); e != nil && e.hasLast {
 			return strconv.FormatFloat(round(float64(e.last.Power), 10), 'f', -1, 64)

@@ -1,0 +1,51 @@
+package station
+
+import (
+	"github.com/voltyard/voltyard/protocols/ocpp/rpc"
+	"github.com/voltyard/voltyard/protocols/ocpp/txqueue"
+	"github.com/voltyard/voltyard/protocols/ocpp/v201"
+)
+
+// Cost is what a transaction costs so far, or in all, to be shown to the driver (I02, I03).
+type Cost struct {
+	EVSE  int
+	Tx    string
+	Total float64 // in TariffCostCtrlr.Currency
+	Final bool
+}
+
+// Personal is a message for the driver at an EVSE: a new tariff, for instance (I06).
+type Personal struct {
+	EVSE    int
+	Message v201.MessageContent
+}
+
+func (Cost) effect()     {}
+func (Personal) effect() {}
+
+func costUpdated(s *Station, q *v201.CostUpdatedRequest) (rpc.Message, error) {
+	for _, e := range s.evses {
+		if e.tx != nil && e.tx.ID == q.TransactionId { // I02.FR.03
+			s.emit(Cost{EVSE: e.n, Tx: e.tx.ID, Total: q.TotalCost})
+		}
+	}
+	s.note(false, "transaction %s costs %.2f so far", q.TransactionId, q.TotalCost)
+	return &v201.CostUpdatedResponse{}, nil
+}
+
+// priced passes on what the answer to a transaction event says about money.
+func (s *Station) priced(it txqueue.Item, res *v201.TransactionEventResponse) {
+	for _, e := range s.evses {
+		running := e.tx != nil && e.tx.ID == it.Tx
+		if !running && e.lastTx != it.Tx {
+			continue
+		}
+		if res.TotalCost != nil && (running || it.Kind == txqueue.End) { // I02.FR.04, I03.FR.03
+			s.emit(Cost{EVSE: e.n, Tx: it.Tx, Total: *res.TotalCost, Final: it.Kind == txqueue.End})
+		}
+		if res.UpdatedPersonalMessage != nil && running { // I06.FR.03
+			s.emit(Personal{EVSE: e.n, Message: *res.UpdatedPersonalMessage})
+		}
+		return
+	}
+}

@@ -1,0 +1,20 @@
+package station
+
+// diagnosticVariables are those of monitoring, display and cost, as in standardVariables.
+const diagnosticVariables = `DisplayMessageCtrlr|DisplayMessages|ro|integer|0|0..64
+DisplayMessageCtrlr|Enabled|rw|boolean|true
+DisplayMessageCtrlr|SupportedFormats|ro|MemberList|ASCII,UTF8
+DisplayMessageCtrlr|SupportedPriorities|ro|MemberList|AlwaysFront,InFront,NormalCycle
+MonitoringCtrlr|ActiveMonitoringBase|ro|OptionList|All
+MonitoringCtrlr|ActiveMonitoringLevel|ro|integer|9|0..9
+MonitoringCtrlr|Available|ro|boolean|true
+MonitoringCtrlr|BytesPerMessage/ClearVariableMonitoring|ro|integer|65000
+MonitoringCtrlr|BytesPerMessage/SetVariableMonitoring|ro|integer|65000
+MonitoringCtrlr|Enabled|rw|boolean|true
+MonitoringCtrlr|ItemsPerMessage/ClearVariableMonitoring|ro|integer|50
+MonitoringCtrlr|ItemsPerMessage/SetVariableMonitoring|ro|integer|50
+MonitoringCtrlr|OfflineQueuingSeverity|rw|integer|4|0..9
+TariffCostCtrlr|Currency|rw|string|EUR|1..3
+TariffCostCtrlr|TariffFallbackMessage|rw|string||0..255
+TariffCostCtrlr|TotalCostFallbackMessage|rw|string||0..255
+`
