@@ -28,19 +28,20 @@ import (
 
 // Config describes the controller.
 type Config struct {
-	Listen    string         // host:port for third-party stations under security profile 1; "" for none
-	Listeners []Listener     // more listeners
-	Opened    func(net.Addr) // told where it listens, nil for nobody
-	Path      string         // before the identity, "/ocpp"
-	CSMS      *CSMS          // nil for a site without a cloud: the controller answers for it
-	Stay      bool           // answer the stations while the CSMS is gone, instead of closing their connections
-	Stations  []Station      // the listed ones
-	Others    *Station       // how stations are treated that are not listed; nil to refuse them
-	Most      int            // of stations that are not listed
-	Own       []string       // identities of the site's own stations, the controller's own among them
-	Volts     si.Volts       // nominal
-	Answer    time.Duration  // how long a call may take; 0 for 30 s
-	NewID     func() string  // source of message ids
+	Listen    string                                  // host:port for third-party stations under security profile 1; "" for none
+	Listeners []Listener                              // more listeners
+	Opened    func(net.Addr)                          // told where it listens, nil for nobody
+	Bind      func(addr string) (net.Listener, error) // nil for the system's TCP
+	Path      string                                  // before the identity, "/ocpp"
+	CSMS      *CSMS                                   // nil for a site without a cloud: the controller answers for it
+	Stay      bool                                    // answer the stations while the CSMS is gone, instead of closing their connections
+	Stations  []Station                               // the listed ones
+	Others    *Station                                // how stations are treated that are not listed; nil to refuse them
+	Most      int                                     // of stations that are not listed
+	Own       []string                                // identities of the site's own stations, the controller's own among them
+	Volts     si.Volts                                // nominal
+	Answer    time.Duration                           // how long a call may take; 0 for 30 s
+	NewID     func() string                           // source of message ids
 	Stats     *ocppstat.Stats
 	Backoff   kit.Backoff // of connections to the CSMS; the zero value waits 1 s to 30 s
 	Deflate   bool        // permessage-deflate where the other side offers it
@@ -95,6 +96,9 @@ func New(env *kit.Env, cfg Config) func() actor.Actor {
 	}
 	if cfg.Listen != "" {
 		cfg.Listeners = append([]Listener{{Addr: cfg.Listen, Profile: ProfileBasic}}, cfg.Listeners...)
+	}
+	if cfg.Bind == nil {
+		cfg.Bind = func(addr string) (net.Listener, error) { return net.Listen("tcp", addr) }
 	}
 	return func() actor.Actor {
 		c := &Controller{env: env, cfg: cfg, log: env.Log.With().Str("actor", "controller").Logger(), listed: map[string]Station{}, others: map[string]bool{},
@@ -206,7 +210,7 @@ func (c *Controller) link(ctx actor.Context, s Station) *actor.PID {
 // listen opens a listener, and tries again later when the port is still taken.
 func (c *Controller) listen(ctx actor.Context, i int) {
 	at := c.cfg.Listeners[i]
-	l, err := net.Listen("tcp", at.Addr)
+	l, err := c.cfg.Bind(at.Addr)
 	if err != nil {
 		c.log.Error().Err(err).Str("listen", at.Addr).Msg("cannot listen for stations; is another program on this port? It is tried again")
 		c.timers.Set("listen-"+strconv.Itoa(i), 2*time.Second)

@@ -8,6 +8,7 @@
 //   - ClearChargingProfile is carried out in parts where it would remove the controller's own limit, and answered as one;
 //   - GetTransactionStatus is answered with messagesInQueue when the controller holds messages of the transaction;
 //   - transaction events that were taken while the CSMS was gone are delivered with the offline mark, under new ids;
+//   - a transaction event that the station repeats, because it heard no answer, goes out as it did or will the first time;
 //   - the missed BootNotification and the last state of each connector are delivered again after that.
 //
 // Frames that are no OCPP at all pass unchanged, too, and are counted. Answers to calls of our own never reach the CSMS.

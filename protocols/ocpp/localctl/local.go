@@ -1,6 +1,7 @@
 package localctl
 
 import (
+	"bytes"
 	"errors"
 	"maps"
 	"slices"
@@ -18,6 +19,7 @@ type local struct {
 	cache   map[string]v201.IdTokenInfo
 	waiting map[uint64]func() // by token of txqueue.Put
 	token   uint64
+	last    lastEvent // of the station, as long as it may come again
 }
 
 const maxCache = 2000
@@ -51,6 +53,7 @@ func (r *Relay) answerLocally(f rpc.Frame, sent bool) {
 	switch f.Action {
 	case v201.ActionBootNotification:
 		r.local.boot = append([]byte(nil), f.Payload...)
+		r.saves.put(keyBoot, r.local.boot)
 		r.reply(f.ID, &v201.BootNotificationResponse{CurrentTime: r.now, Interval: 300, Status: v201.RegistrationStatusAccepted})
 		r.accepted()
 	case v201.ActionHeartbeat:
@@ -62,9 +65,7 @@ func (r *Relay) answerLocally(f rpc.Frame, sent bool) {
 	case v201.ActionStatusNotification:
 		var q v201.StatusNotificationRequest
 		_ = q.UnmarshalJSON(f.Payload)
-		if len(r.local.status) < 1000 {
-			r.local.status[[2]int{q.EvseId, q.ConnectorId}] = string(f.Payload)
-		}
+		r.missedStatus([2]int{q.EvseId, q.ConnectorId}, f.Payload)
 		r.reply(f.ID, &v201.StatusNotificationResponse{})
 	case v201.ActionTransactionEvent, v201.ActionTransactionEvent + "-Signed":
 		r.keepEvent(f, sent)
@@ -105,18 +106,27 @@ func (r *Relay) keepEvent(f rpc.Frame, sent bool) {
 			q.Offline = new(true) // E11.FR.07: the station does not know that it is offline
 			put.Payload = q.AppendJSON(nil)
 		}
-		if q.IdToken != nil && q.IdToken.Type != v201.IdTokenNoAuthorization {
-			i := r.known(*q.IdToken)
-			if i.Status == v201.AuthorizationStatusUnknown { // the station let it charge; the CSMS decides later
-				i.Status = v201.AuthorizationStatusAccepted
-			}
-			res.IdTokenInfo = &i
-		}
+		res = r.eventAnswer(&q)
 	}
-	r.keep(put, func() { r.reply(f.ID, res) })
+	r.local.last.payload = put.Payload
+	r.local.last.token = r.keep(put, func() { r.reply(f.ID, res) })
+	r.saveLast()
 }
 
-func (r *Relay) keep(put txqueue.Put, then func()) {
+// eventAnswer answers a transaction event in the CSMS's place.
+func (r *Relay) eventAnswer(q *v201.TransactionEventRequest) *v201.TransactionEventResponse {
+	res := &v201.TransactionEventResponse{}
+	if q.IdToken != nil && q.IdToken.Type != v201.IdTokenNoAuthorization {
+		i := r.known(*q.IdToken)
+		if i.Status == v201.AuthorizationStatusUnknown { // the station let it charge; the CSMS decides later
+			i.Status = v201.AuthorizationStatusAccepted
+		}
+		res.IdTokenInfo = &i
+	}
+	return res
+}
+
+func (r *Relay) keep(put txqueue.Put, then func()) uint64 {
 	r.local.token++
 	put.Token = r.local.token
 	if r.local.waiting == nil {
@@ -125,6 +135,7 @@ func (r *Relay) keep(put txqueue.Put, then func()) {
 	r.local.waiting[put.Token] = then
 	r.replay = r.csms.up
 	r.queueStep(put)
+	return put.Token
 }
 
 func tokenKey(t v201.IdToken) string { return string(t.Type) + "/" + strings.ToLower(t.IdToken) }
@@ -138,18 +149,27 @@ func (r *Relay) known(t v201.IdToken) v201.IdTokenInfo {
 }
 
 func (r *Relay) learn(t v201.IdToken, i v201.IdTokenInfo) {
-	if len(r.local.cache) >= maxCache {
+	key := tokenKey(t)
+	old, again := r.local.cache[key]
+	if !again && len(r.local.cache) >= maxCache {
 		for _, k := range slices.Sorted(maps.Keys(r.local.cache))[:maxCache/10] {
 			delete(r.local.cache, k)
+			if r.cfg.Stay {
+				r.saves.put(keyToken+k, nil)
+			}
 		}
 	}
 	i.PersonalMessage = nil // C10.FR.09
 	i.ChargingPriority = nil
-	r.local.cache[tokenKey(t)] = i
+	r.local.cache[key] = i
+	if b := i.AppendJSON(nil); r.cfg.Stay && !(again && bytes.Equal(b, old.AppendJSON(nil))) {
+		r.saves.put(keyToken+key, b)
+	}
 }
 
 // resume delivers what was missed: the boot first, then the queue in order, then the state of the connectors.
 func (r *Relay) resume() {
+	r.replay = r.queue.Len() > 0 // also while the boot is not accepted: what comes now is newer
 	if r.local.boot == nil {
 		r.resumeQueue()
 		return
@@ -166,6 +186,7 @@ func (r *Relay) resume() {
 			return
 		}
 		r.local.boot = nil
+		r.saves.put(keyBoot, nil)
 		r.resumeQueue()
 	})
 }
@@ -174,9 +195,23 @@ func (r *Relay) resumeQueue() {
 	r.replay = r.queue.Len() > 0
 	r.queueStep(txqueue.Online{})
 	for _, k := range slices.SortedFunc(maps.Keys(r.local.status), func(a, b [2]int) int { return slices.Compare(a[:], b[:]) }) {
-		r.ask(&r.csms, "", false, v201.ActionStatusNotification, []byte(r.local.status[k]), nil)
-		delete(r.local.status, k)
+		payload := r.local.status[k]
+		r.ask(&r.csms, "", false, v201.ActionStatusNotification, []byte(payload), func(a answer) {
+			if (a.ok() || a.code != "") && r.local.status[k] == payload {
+				delete(r.local.status, k)
+				r.saves.put(statusKey(k), nil)
+			}
+		})
 	}
+}
+
+// missedStatus remembers the last state of a connector.
+func (r *Relay) missedStatus(k [2]int, payload []byte) {
+	if _, known := r.local.status[k]; !known && len(r.local.status) >= 1000 {
+		return
+	}
+	r.local.status[k] = string(payload)
+	r.saves.put(statusKey(k), append([]byte(nil), payload...))
 }
 
 func (r *Relay) queueStep(ev txqueue.Event) {

@@ -3,6 +3,7 @@ package localctl
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -15,7 +16,12 @@ import (
 const (
 	keyQueue  = "queue/"
 	keyTheirs = "csms-profile/"
+	keyBoot   = "boot"    // BootNotification that the CSMS has not seen
+	keyStatus = "status/" // likewise StatusNotification, by EVSE and connector
+	keyToken  = "token/"  // what the CSMS said of a token
 )
+
+func statusKey(k [2]int) string { return fmt.Sprintf("%s%d/%d", keyStatus, k[0], k[1]) }
 
 func queueKey(seq uint64) string { return fmt.Sprintf("%s%016x", keyQueue, seq) }
 
@@ -30,9 +36,13 @@ type saver struct {
 	batch
 	last  uint64
 	open  map[uint64]batch
+	newer map[string]uint64 // the last Save of a key, while any is under way
 	retry time.Time
 	again []uint64
 }
+
+// put writes a key, or deletes it when the value is nil.
+func (s *saver) put(key string, value []byte) { s.ops = append(s.ops, Op{key, value}) }
 
 func (r *Relay) flush() {
 	v := &r.saves
@@ -41,6 +51,12 @@ func (r *Relay) flush() {
 	}
 	v.last++
 	v.open[v.last] = v.batch
+	if v.newer == nil {
+		v.newer = map[string]uint64{}
+	}
+	for _, op := range v.ops {
+		v.newer[op.Key] = v.last
+	}
 	r.emit(Save{Ops: v.ops, Token: v.last})
 	v.batch = batch{}
 }
@@ -59,6 +75,9 @@ func (r *Relay) stored(ev Stored) {
 		return
 	}
 	delete(r.saves.open, ev.Token)
+	if len(r.saves.open) == 0 {
+		clear(r.saves.newer)
+	}
 	for _, seq := range b.seqs {
 		r.queueStep(txqueue.Stored{Seq: seq})
 	}
@@ -74,7 +93,8 @@ func (r *Relay) savesDue() {
 	r.saves.retry = time.Time{}
 	for _, token := range r.saves.again {
 		if b, ok := r.saves.open[token]; ok {
-			r.emit(Save{Ops: b.ops, Token: token})
+			ops := slices.DeleteFunc(slices.Clone(b.ops), func(op Op) bool { return r.saves.newer[op.Key] > token }) // or it would undo that one
+			r.emit(Save{Ops: ops, Token: token})
 		}
 	}
 	r.saves.again = nil
@@ -95,6 +115,20 @@ func (r *Relay) restore(saved map[string][]byte) error {
 			var p v201.ChargingProfile
 			if err = json.Unmarshal(value, &p); err == nil {
 				r.theirs.Restore(profile.From201(0, &p))
+			}
+		} else if key == keyLast {
+			err = r.restoreLast(value)
+		} else if key == keyBoot {
+			r.local.boot = value
+		} else if _, ok := strings.CutPrefix(key, keyStatus); ok {
+			var q v201.StatusNotificationRequest
+			if err = q.UnmarshalJSON(value); err == nil {
+				r.local.status[[2]int{q.EvseId, q.ConnectorId}] = string(value)
+			}
+		} else if k, ok := strings.CutPrefix(key, keyToken); ok {
+			var i v201.IdTokenInfo
+			if err = json.Unmarshal(value, &i); err == nil {
+				r.local.cache[k] = i
 			}
 		}
 		if err != nil {

@@ -1,6 +1,7 @@
 package localctl
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"time"
@@ -114,9 +115,14 @@ func (r *Relay) fromStation(raw []byte) {
 	case rpc.Call:
 		r.emit(Counted{Action: f.Action})
 		r.observe(f)
+		again := r.again(&f)
+		if again && !bytes.Equal(r.local.last.original, f.Payload) {
+			raw = rpc.AppendCall(nil, f.ID, f.Action, f.Payload)
+		}
 		switch {
+		case again && r.holds(f):
 		case r.absorbs(f):
-			r.answerLocally(f, false)
+			r.answerLocally(f, again)
 		case !r.csms.submit(r.now, &call{id: f.ID, action: f.Action, payload: f.Payload, raw: raw}, false):
 			r.emit(ToStation{rpc.AppendError(nil, r.cfg.Version, f.ID, rpc.InternalError, "no connection to the CSMS")})
 		}

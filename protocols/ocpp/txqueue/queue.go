@@ -1,6 +1,7 @@
 package txqueue
 
 import (
+	"bytes"
 	"slices"
 	"time"
 )
@@ -157,6 +158,16 @@ func (q *Queue) Len() int { return len(q.list) }
 // Has reports whether messages of a transaction wait (E14.FR.04); "" asks for any transaction (E14.FR.07).
 func (q *Queue) Has(tx string) bool {
 	return slices.ContainsFunc(q.list, func(e *entry) bool { return e.Kind != Other && (tx == "" || e.Tx == tx) })
+}
+
+// Holds reports whether a message with this payload waits.
+func (q *Queue) Holds(payload []byte) bool {
+	for _, e := range slices.Backward(q.list) {
+		if bytes.Equal(e.Payload, payload) {
+			return true
+		}
+	}
+	return false
 }
 
 // Step takes one event and appends what has to be done to out.
