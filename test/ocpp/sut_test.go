@@ -331,6 +331,6 @@ func runCases(t *testing.T, cases []testCase) {
 			t.Fatalf("%s is there twice", c.id)
 		}
 		seen = append(seen, c.id)
-		t.Run(c.id, c.run)
+		results[c.id] = t.Run(c.id, c.run)
 	}
 }
