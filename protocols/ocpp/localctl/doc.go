@@ -6,6 +6,8 @@
 // What does not pass unchanged, and nothing else:
 //   - SetNetworkProfile is refused, unless allowed: it would lead the station away from the controller;
 //   - ClearChargingProfile is carried out in parts where it would remove the controller's own limit, and answered as one;
+//   - the controller's own profiles are taken out of ReportChargingProfiles; GetChargingProfiles is answered NoProfiles when
+//     the station has no others;
 //   - GetTransactionStatus is answered with messagesInQueue when the controller holds messages of the transaction;
 //   - transaction events that were taken while the CSMS was gone are delivered with the offline mark, under new ids;
 //   - a transaction event that the station repeats, because it heard no answer, goes out as it did or will the first time;

@@ -73,7 +73,8 @@ func (r *Relay) observeResponse(c *call, f rpc.Frame) {
 	}
 }
 
-// observeAnswer reads the station's answer to a call of the CSMS and returns what is passed on in its place.
+// observeAnswer reads the station's answer to a call of the CSMS and returns what is passed on in its place, nil for nothing
+// yet.
 func (r *Relay) observeAnswer(c *call, f rpc.Frame, raw []byte) []byte {
 	if f.Type != rpc.CallResult {
 		return raw
@@ -86,6 +87,10 @@ func (r *Relay) observeAnswer(c *call, f rpc.Frame, raw []byte) []byte {
 	case "ClearChargingProfile":
 		if accepted(f.Payload) {
 			r.theirClear(c)
+		}
+	case v201.ActionGetChargingProfiles:
+		if r.profilesAsked(c, f, raw) {
+			return nil
 		}
 	case v201.ActionGetTransactionStatus: // E14: the controller's queue counts, too
 		var q v201.GetTransactionStatusRequest

@@ -28,9 +28,10 @@ type Relay struct {
 	seen     seen
 	theirs   profile.Store // the CSMS's own limits for the whole station
 	saves    saver
-	ready    bool      // the station was accepted and takes calls of ours
-	replay   bool      // messages taken meanwhile go to the CSMS before new ones
-	queueDue time.Time // of the queue
+	asked    map[int]*asked // by request id: reports of charging profiles under way
+	ready    bool           // the station was accepted and takes calls of ours
+	replay   bool           // messages taken meanwhile go to the CSMS before new ones
+	queueDue time.Time      // of the queue
 	dead     time.Time
 }
 
@@ -120,6 +121,7 @@ func (r *Relay) fromStation(raw []byte) {
 			raw = rpc.AppendCall(nil, f.ID, f.Action, f.Payload)
 		}
 		switch {
+		case r.reports(&f, &raw):
 		case again && r.holds(f):
 		case r.absorbs(f):
 			r.answerLocally(f, again)
@@ -137,7 +139,9 @@ func (r *Relay) fromStation(raw []byte) {
 			if c != nil {
 				raw = r.observeAnswer(c, f, raw)
 			}
-			r.pass(&r.csms, raw)
+			if raw != nil {
+				r.pass(&r.csms, raw)
+			}
 		}
 		r.station.pump(r.now)
 	default:
@@ -213,6 +217,7 @@ func (r *Relay) finish(c *call, f rpc.Frame) {
 
 func (r *Relay) stationDown() {
 	sent, waiting := r.station.cut()
+	clear(r.asked)
 	r.ready, r.limit.stage = false, idle
 	for _, c := range append(sent, waiting...) {
 		switch {
@@ -233,6 +238,7 @@ func (r *Relay) csmsDown() {
 		return
 	}
 	sent, waiting := r.csms.cut()
+	clear(r.asked)
 	r.queueStep(txqueue.Offline{})
 	r.replay = false
 	for i, c := range append(sent, waiting...) {
@@ -268,13 +274,14 @@ func (r *Relay) tick() {
 		r.queueDue = time.Time{}
 		r.queueStep(txqueue.Tick{})
 	}
+	r.askedDue()
 	r.limitDue()
 	r.savesDue()
 }
 
 func (r *Relay) deadline() {
 	var at time.Time
-	for _, t := range []time.Time{r.station.next(), r.csms.next(), r.queueDue, r.limit.next(), r.saves.retry} {
+	for _, t := range []time.Time{r.station.next(), r.csms.next(), r.queueDue, r.limit.next(), r.saves.retry, r.askedNext()} {
 		if !t.IsZero() && (at.IsZero() || t.Before(at)) {
 			at = t
 		}
