@@ -93,7 +93,7 @@ func ocppActors(env *kit.Env, s *configs.Site, p Parts) ([]Child, error) {
 		children = append(children, Child{"station", "station-" + id, station.New(env, sc)})
 	}
 	if s.CSMS != nil {
-		own := station.Config{Cloud: true, Stats: stats, Role: role.Config{Identity: s.CSMS.Identity, Vendor: vendor, Model: "Local Controller",
+		own := station.Config{Cloud: true, Stats: stats, Site: p.View, Role: role.Config{Identity: s.CSMS.Identity, Vendor: vendor, Model: "Local Controller",
 			Serial: cut(s.CSMS.Identity, 25), Firmware: cut(firmware, 50), Reason: v201.BootReasonPowerUp, NewID: rand.Text, Control: true,
 			Chain: append(chain, ids...), Rating: profile.Rating{Volts: volts}}}
 		children = append(children, Child{"station", "station-" + s.CSMS.Identity, station.New(env, own)})

@@ -27,6 +27,7 @@ type Config struct {
 	EVSEs []string    // ids of the site's EVSEs; EVSE n of OCPP is the n-th
 	Cloud bool        // there is a CSMS; without one every token is decided by the offline rules
 	Stats *ocppstat.Stats
+	Site  *kit.Cell[msg.SiteView] // to tell the CSMS of limits from outside; nil for all but the controller's own identity
 }
 
 // bucket of the database; keys are the identity, a slash, and the key of the machine.
@@ -100,6 +101,8 @@ func (s *Station) Receive(ctx actor.Context) {
 			s.late(ctx)
 		case "flow":
 			s.flows(ctx)
+		case "outside":
+			s.lookOutside(ctx)
 		}
 		return
 	case msg.ControllerUp:
@@ -192,6 +195,7 @@ func (s *Station) restore(ctx actor.Context, m msg.Loaded) {
 	if !s.begin(ctx) {
 		return
 	}
+	s.lookOutside(ctx)
 	for _, h := range s.held {
 		s.handle(ctx, h)
 	}

@@ -72,6 +72,7 @@ SmartChargingCtrlr|Available|ro|boolean|true
 SmartChargingCtrlr|Enabled|rw|boolean|true
 SmartChargingCtrlr|Entries/ChargingProfiles|ro|integer|0|0..64
 SmartChargingCtrlr|LimitChangeSignificance|rw|decimal|5|Percent|0..100
+SmartChargingCtrlr|NotifyChargingLimitWithSchedules|rw|boolean|false
 SmartChargingCtrlr|PeriodsPerSchedule|ro|integer|1024
 SmartChargingCtrlr|ProfileStackLevel|ro|integer|20
 SmartChargingCtrlr|RateUnit|ro|MemberList|A,W

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/voltyard/voltyard/hal/si"
 	"github.com/voltyard/voltyard/protocols/ocpp/profile"
 	"github.com/voltyard/voltyard/protocols/ocpp/rpc"
 	"github.com/voltyard/voltyard/protocols/ocpp/txqueue"
@@ -42,7 +43,8 @@ type Station struct {
 	queueDead    time.Time
 	limitDead    time.Time
 	stationLimit profile.Limit
-	resetting    *v201.ResetRequest // waits for transactions to end
+	told         map[v201.ChargingLimitSourceEnum]si.Watts // limits from outside that the CSMS knows
+	resetting    *v201.ResetRequest                        // waits for transactions to end
 }
 
 type connection struct {
@@ -112,6 +114,8 @@ func (s *Station) Step(now time.Time, ev Event, out []Effect) []Effect {
 		s.with(ev.EVSE, func(s *Station, e *evse) { s.fault(e, ev.Code) })
 	case Unlocked:
 		s.with(ev.EVSE, func(s *Station, e *evse) { s.unlocked(e, ev.OK) })
+	case Outside:
+		s.outside(ev)
 	case Uploaded:
 		s.uploaded(ev)
 	}
