@@ -31,7 +31,9 @@ type Config struct {
 	Control   bool              // it is a local controller
 	Logs      bool              // whoever drives it carries out Upload
 	Display   bool              // its EVSEs have displays, which carry out Show
-	NewID     func() string     // source of message and transaction ids, at most 36 characters, never twice the same
+	// Certificates says that whoever drives it makes keys and uses certificates: it carries out MakeKey, UseCertificate and Roots.
+	Certificates bool
+	NewID        func() string // source of message and transaction ids, at most 36 characters, never twice the same
 }
 
 // EVSEConfig describes an EVSE with one connector; EVSEs are numbered from 1 in the order of the list.
@@ -83,6 +85,14 @@ type (
 		Update bool
 		EXI    []byte
 	}
+	// KeyMade answers MakeKey. CSR is the request for its certificate (PKCS #10, PEM), Key the name of the key.
+	KeyMade struct {
+		Use      v201.CertificateSigningUseEnum
+		CSR, Key string
+		Err      error
+	}
+	// SecurityEvent is a critical security event outside of the machine, by its name in the standard's list.
+	SecurityEvent struct{ Type, Info string }
 	// Flow says what the energy transfer does: Charging, SuspendedEV, SuspendedEVSE or EVConnected.
 	Flow struct {
 		EVSE   int
@@ -123,6 +133,8 @@ func (Unplugged) event()         {}
 func (Presented) event()         {}
 func (ContractShown) event()     {}
 func (CertificateWanted) event() {}
+func (KeyMade) event()           {}
+func (SecurityEvent) event()     {}
 func (Flow) event()              {}
 func (Reading) event()           {}
 func (StoppedByEV) event()       {}
@@ -158,6 +170,23 @@ type (
 		Token   v201.IdToken
 		Remote  bool
 		Refusal v201.AuthorizeCertificateStatusEnum // why a contract is refused; empty when it is only not accepted here
+	}
+	// MakeKey asks for a new private key and a request for its certificate; KeyMade must follow. Use is empty for a key that
+	// serves towards CSMS and vehicles.
+	MakeKey struct {
+		Use v201.CertificateSigningUseEnum
+	}
+	// UseCertificate has a new certificate of the station's own used from then on, with the key of this name. Use is
+	// ChargingStationCertificate or V2GCertificateChain; PEM is the chain from the leaf on.
+	UseCertificate struct {
+		Use      v201.GetCertificateIdUseEnum
+		Key, PEM string
+		From     time.Time
+	}
+	// Roots are the roots of a use that count from now on, newest first.
+	Roots struct {
+		Use v201.GetCertificateIdUseEnum
+		PEM []string
 	}
 	// CertificateIs answers CertificateWanted with the whole response for the vehicle; EXI is nil when there is none.
 	CertificateIs struct {
@@ -207,19 +236,22 @@ type (
 	}
 )
 
-func (Write) effect()         {}
-func (Hangup) effect()        {}
-func (Deadline) effect()      {}
-func (Save) effect()          {}
-func (Permit) effect()        {}
-func (CertificateIs) effect() {}
-func (Limit) effect()         {}
-func (StationLimit) effect()  {}
-func (Stop) effect()          {}
-func (Unlock) effect()        {}
-func (Operative) effect()     {}
-func (Reboot) effect()        {}
-func (Password) effect()      {}
-func (Started) effect()       {}
-func (Ended) effect()         {}
-func (Note) effect()          {}
+func (Write) effect()          {}
+func (Hangup) effect()         {}
+func (Deadline) effect()       {}
+func (Save) effect()           {}
+func (Permit) effect()         {}
+func (MakeKey) effect()        {}
+func (UseCertificate) effect() {}
+func (Roots) effect()          {}
+func (CertificateIs) effect()  {}
+func (Limit) effect()          {}
+func (StationLimit) effect()   {}
+func (Stop) effect()           {}
+func (Unlock) effect()         {}
+func (Operative) effect()      {}
+func (Reboot) effect()         {}
+func (Password) effect()       {}
+func (Started) effect()        {}
+func (Ended) effect()          {}
+func (Note) effect()           {}

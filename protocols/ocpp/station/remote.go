@@ -242,6 +242,10 @@ func triggerMessage(s *Station, q *v201.TriggerMessageRequest) (rpc.Message, err
 		}
 		targets = []*evse{e}
 	}
+	if use, ok := signingUse(q.RequestedMessage); ok && s.cfg.Certificates { // A02
+		s.then(func() { s.emit(MakeKey{use}) })
+		return status(v201.TriggerMessageStatusAccepted)
+	}
 	switch q.RequestedMessage {
 	case v201.MessageTriggerBootNotification:
 		if s.boot.status == v201.RegistrationStatusAccepted { // F06.FR.17

@@ -64,8 +64,12 @@ SampledDataCtrlr|TxEndedMeasurands|rw|MemberList|Energy.Active.Import.Register|{
 SampledDataCtrlr|TxStartedMeasurands|rw|MemberList|Energy.Active.Import.Register|{Current.Import,Current.Export,Energy.Active.Import.Register,Energy.Active.Export.Register,Power.Active.Import,Power.Active.Export,Voltage,SoC,Current.Offered,Power.Offered}
 SampledDataCtrlr|TxUpdatedInterval|rw|integer|60|s|0..86400
 SampledDataCtrlr|TxUpdatedMeasurands|rw|MemberList|Energy.Active.Import.Register,Power.Active.Import,Current.Import,SoC|{Current.Import,Current.Export,Energy.Active.Import.Register,Energy.Active.Export.Register,Power.Active.Import,Power.Active.Export,Voltage,SoC,Current.Offered,Power.Offered}
+SecurityCtrlr|AdditionalRootCertificateCheck|ro|boolean|false
 SecurityCtrlr|BasicAuthPassword|wo|string||16..40
 SecurityCtrlr|CertificateEntries|ro|integer|0|0..32
+SecurityCtrlr|CertSigningRepeatTimes|rw|integer|3|0..20
+SecurityCtrlr|CertSigningWaitMinimum|rw|integer|60|s|1..86400
+SecurityCtrlr|MaxCertificateChainSize|ro|integer|10000|0..10000
 SecurityCtrlr|OrganizationName|rw|string|Voltyard|1..50
 SecurityCtrlr|SecurityProfile|ro|integer|1
 SmartChargingCtrlr|Available|ro|boolean|true

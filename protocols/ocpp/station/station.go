@@ -26,6 +26,7 @@ type Station struct {
 	list  localList
 	cache map[string]cached
 	resv  map[int]reservation
+	certs []*installed
 	conns connection
 	calls map[uint64]pending
 	saves saver
@@ -35,6 +36,7 @@ type Station struct {
 	mon          monitors
 	disp         display
 	after        []func() // follows the answer being written
+	signing      *signing // nil when no certificate is on its way
 	incoming     string   // id of the request being answered
 	beat         time.Time
 	aligned      time.Time
@@ -74,7 +76,11 @@ func New(cfg Config, saved map[string][]byte, now time.Time) (*Station, error) {
 	for i, c := range cfg.EVSEs {
 		s.evses = append(s.evses, &evse{n: i + 1, cfg: c, operative: true})
 	}
-	if err := s.restore(saved); err != nil {
+	err := s.restore(saved)
+	if err == nil {
+		err = s.restoreCertificates(saved)
+	}
+	if err != nil {
 		return nil, fmt.Errorf("station %s: %w", cfg.Identity, err)
 	}
 	return s, nil
@@ -102,6 +108,10 @@ func (s *Station) Step(now time.Time, ev Event, out []Effect) []Effect {
 		s.with(ev.EVSE, func(s *Station, e *evse) { s.presented(e, ev.Token) })
 	case ContractShown:
 		s.with(ev.EVSE, func(s *Station, e *evse) { s.contractShown(e, ev.Token, ev.Contract) })
+	case KeyMade:
+		s.keyMade(ev)
+	case SecurityEvent:
+		s.securityEvent(ev.Type, ev.Info)
 	case CertificateWanted:
 		s.with(ev.EVSE, func(s *Station, e *evse) { s.exchange(e, ev) })
 	case Flow:
@@ -159,6 +169,7 @@ func (s *Station) tick() {
 	s.reservationsDue()
 	s.savesDue()
 	s.exchangesDue()
+	s.signingDue()
 }
 
 // deadline asks for the next Tick when it changed.
@@ -176,6 +187,9 @@ func (s *Station) deadline() {
 	sooner(s.beat)
 	sooner(s.aligned)
 	sooner(s.saves.retry)
+	if s.signing != nil {
+		sooner(s.signing.next)
+	}
 	sooner(s.mon.due())
 	sooner(s.disp.due(s.now))
 	for _, e := range s.evses {

@@ -1,0 +1,215 @@
+package station
+
+import (
+	"crypto"
+	"crypto/x509"
+	"encoding/json"
+	"encoding/pem"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/voltyard/voltyard/protocols/iso15118/pki"
+	"github.com/voltyard/voltyard/protocols/ocpp/rpc"
+	"github.com/voltyard/voltyard/protocols/ocpp/v201"
+)
+
+// keyCert is the prefix of what is saved about certificates.
+const keyCert = "certificate/"
+
+// useStation marks the station's own certificate towards the CSMS, which has no name among the uses that can be asked for.
+const useStation v201.GetCertificateIdUseEnum = "ChargingStationCertificate"
+
+// installed is a certificate that the station keeps: a root, or the chain of one of its own.
+type installed struct {
+	Use      v201.GetCertificateIdUseEnum
+	PEM      string // a root, or a chain from the leaf on
+	Hash     v201.CertificateHashData
+	Children []v201.CertificateHashData // of a chain: its sub-CAs
+	Key      string                     // of a chain: the name of its private key
+	From     time.Time                  // begin of validity
+}
+
+func (c *installed) id() string {
+	return string(c.Use) + "/" + c.Hash.SerialNumber + "/" + c.Hash.IssuerKeyHash
+}
+
+// restoreCertificates puts back what was saved.
+func (s *Station) restoreCertificates(saved map[string][]byte) error {
+	for key, value := range saved {
+		if !strings.HasPrefix(key, keyCert) {
+			continue
+		}
+		c := new(installed)
+		if err := json.Unmarshal(value, c); err != nil {
+			return fmt.Errorf("stored record %q: %w", key, err)
+		}
+		s.certs = append(s.certs, c)
+	}
+	slices.SortFunc(s.certs, func(a, b *installed) int { return strings.Compare(a.id(), b.id()) })
+	s.countCertificates()
+	return nil
+}
+
+func (s *Station) countCertificates() {
+	s.model.set("SecurityCtrlr", "CertificateEntries", itoa(len(s.certs)))
+}
+
+// keepCertificate stores a certificate in the place of the same one (M05.FR.17).
+func (s *Station) keepCertificate(c *installed) {
+	s.certs = slices.DeleteFunc(s.certs, func(o *installed) bool { return o.id() == c.id() })
+	s.certs = append(s.certs, c)
+	s.save(keyCert+c.id(), c)
+	s.countCertificates()
+}
+
+func (s *Station) discardCertificate(c *installed) {
+	s.certs = slices.DeleteFunc(s.certs, func(o *installed) bool { return o == c })
+	s.saves.put(keyCert+c.id(), nil)
+	s.countCertificates()
+}
+
+// of lists the certificates of one use, the newest first (A02.FR.09, A02.FR.15).
+func (s *Station) of(use v201.GetCertificateIdUseEnum) []*installed {
+	var out []*installed
+	for _, c := range s.certs {
+		if c.Use == use {
+			out = append(out, c)
+		}
+	}
+	slices.SortStableFunc(out, func(a, b *installed) int { return b.From.Compare(a.From) })
+	return out
+}
+
+// roots tells whoever drives the machine which roots of a use count now.
+func (s *Station) roots(use v201.GetCertificateIdUseEnum) {
+	r := Roots{Use: use}
+	for _, c := range s.of(use) {
+		r.PEM = append(r.PEM, c.PEM)
+	}
+	s.emit(r)
+}
+
+// parseChain reads PEM certificates; anything else in the text is an error.
+func parseChain(text string) ([]*x509.Certificate, error) {
+	var out []*x509.Certificate
+	rest := []byte(strings.TrimSpace(text))
+	for len(rest) > 0 {
+		b, more := pem.Decode(rest)
+		if b == nil || b.Type != "CERTIFICATE" {
+			return nil, fmt.Errorf("no PEM certificate")
+		}
+		c, err := x509.ParseCertificate(b.Bytes)
+		if err != nil {
+			return nil, err
+		}
+		out, rest = append(out, c), []byte(strings.TrimSpace(string(more)))
+	}
+	if len(out) == 0 {
+		return nil, fmt.Errorf("no certificate")
+	}
+	return out, nil
+}
+
+// hashOf names a certificate; ok is false for an issuer whose key cannot be named.
+func hashOf(c, issuer *x509.Certificate) (v201.CertificateHashData, bool) {
+	h, err := pki.HashDataOf(c, issuer, crypto.SHA256)
+	return v201.CertificateHashData{HashAlgorithm: v201.HashAlgorithmEnum(h.Algorithm), IssuerNameHash: h.IssuerNameHash,
+		IssuerKeyHash: h.IssuerKeyHash, SerialNumber: h.SerialNumber}, err == nil && len(h.SerialNumber) <= 40
+}
+
+func sameHash(a, b v201.CertificateHashData) bool {
+	return a.HashAlgorithm == b.HashAlgorithm && strings.EqualFold(a.IssuerNameHash, b.IssuerNameHash) && strings.EqualFold(a.IssuerKeyHash, b.IssuerKeyHash) &&
+		strings.EqualFold(strings.TrimLeft(a.SerialNumber, "0"), strings.TrimLeft(b.SerialNumber, "0"))
+}
+
+func installCertificate(s *Station, q *v201.InstallCertificateRequest) (rpc.Message, error) {
+	refuse := func(code string) (rpc.Message, error) {
+		return &v201.InstallCertificateResponse{Status: v201.InstallCertificateStatusRejected, StatusInfo: info(code)}, nil
+	}
+	if !s.cfg.Certificates {
+		return nil, noCertificates()
+	}
+	chain, err := parseChain(q.Certificate)
+	if err != nil || len(chain) != 1 { // M05.FR.07
+		return refuse("InvalidCertificate")
+	}
+	c, issuer := chain[0], chain[0]
+	if !c.BasicConstraintsValid || !c.IsCA || s.now.After(c.NotAfter) {
+		return refuse("InvalidCertificate")
+	}
+	use := v201.GetCertificateIdUseEnum(q.CertificateType)
+	old := s.of(use)
+	if use == v201.GetCertificateIdUseCSMSRootCertificate && s.model.flag("SecurityCtrlr", "AdditionalRootCertificateCheck") && len(old) > 0 {
+		if issuer = s.signer(c, old); issuer == nil { // M05.FR.11
+			return refuse("InvalidCertificate")
+		}
+	} else if c.CheckSignatureFrom(c) != nil { // a sub-CA could never be told apart from a root again
+		return refuse("InvalidCertificate")
+	}
+	hash, ok := hashOf(c, issuer)
+	if !ok {
+		return refuse("InvalidCertificate")
+	}
+	n := &installed{Use: use, PEM: q.Certificate, Hash: hash, From: c.NotBefore}
+	most := s.model.byName[fullName("SecurityCtrlr", "CertificateEntries")].hi
+	if !slices.ContainsFunc(old, func(o *installed) bool { return o.id() == n.id() }) && float64(len(s.certs)) >= most { // M05.FR.06
+		return refuse("TooManyElements")
+	}
+	if issuer != c {
+		for _, o := range old[1:] { // M05.FR.09: the new one, and the one before as fallback
+			s.discardCertificate(o)
+		}
+	}
+	s.keepCertificate(n)
+	s.then(func() { s.roots(use) })
+	return &v201.InstallCertificateResponse{Status: v201.InstallCertificateStatusAccepted}, nil
+}
+
+// signer is the newest of the certificates, if it signed c (M05.FR.10).
+func (s *Station) signer(c *x509.Certificate, old []*installed) *x509.Certificate {
+	chain, err := parseChain(old[0].PEM)
+	if err != nil || c.CheckSignatureFrom(chain[0]) != nil {
+		return nil
+	}
+	return chain[0]
+}
+
+func noCertificates() error {
+	return &rpc.Error{Code: rpc.NotSupported, What: "this station's certificates are managed locally"}
+}
+
+func getInstalledCertificateIds(s *Station, q *v201.GetInstalledCertificateIdsRequest) (rpc.Message, error) {
+	if !s.cfg.Certificates {
+		return nil, noCertificates()
+	}
+	res := &v201.GetInstalledCertificateIdsResponse{Status: v201.GetInstalledCertificateStatusNotFound} // M03.FR.02
+	for _, c := range s.certs {
+		if c.Use == useStation || len(q.CertificateType) > 0 && !slices.Contains(q.CertificateType, c.Use) {
+			continue
+		}
+		res.Status = v201.GetInstalledCertificateStatusAccepted
+		res.CertificateHashDataChain = append(res.CertificateHashDataChain, v201.CertificateHashDataChain{CertificateHashData: c.Hash, CertificateType: c.Use,
+			ChildCertificateHashData: c.Children}) // M03.FR.05
+	}
+	return res, nil
+}
+
+func deleteCertificate(s *Station, q *v201.DeleteCertificateRequest) (rpc.Message, error) {
+	if !s.cfg.Certificates {
+		return nil, noCertificates()
+	}
+	for _, c := range s.certs {
+		if !sameHash(c.Hash, q.CertificateHashData) {
+			continue
+		}
+		if c.Key != "" { // M04.FR.06, and M04.FR.03 for the one towards vehicles
+			return &v201.DeleteCertificateResponse{Status: v201.DeleteCertificateStatusFailed, StatusInfo: info("InUse")}, nil
+		}
+		s.discardCertificate(c)
+		s.then(func() { s.roots(c.Use) })
+		return &v201.DeleteCertificateResponse{Status: v201.DeleteCertificateStatusAccepted}, nil
+	}
+	return &v201.DeleteCertificateResponse{Status: v201.DeleteCertificateStatusNotFound}, nil // M04.FR.04
+}

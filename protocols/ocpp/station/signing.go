@@ -1,0 +1,179 @@
+package station
+
+import (
+	"bytes"
+	"crypto/x509"
+	"encoding/pem"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/voltyard/voltyard/protocols/ocpp/rpc"
+	"github.com/voltyard/voltyard/protocols/ocpp/txqueue"
+	"github.com/voltyard/voltyard/protocols/ocpp/v201"
+)
+
+// signing is a certificate of the station's own on its way (A02, A03).
+type signing struct {
+	use  v201.CertificateSigningUseEnum // empty for one that serves both sides
+	csr  string
+	key  string
+	wait time.Duration // until the request is sent again
+	left int           // times that it is sent again
+	next time.Time
+}
+
+// signingUse is what a trigger asks for; ok is false for another trigger.
+func signingUse(m v201.MessageTriggerEnum) (use v201.CertificateSigningUseEnum, ok bool) {
+	switch m {
+	case v201.MessageTriggerSignChargingStationCertificate:
+		return v201.CertificateSigningUseChargingStationCertificate, true
+	case v201.MessageTriggerSignV2GCertificate:
+		return v201.CertificateSigningUseV2GCertificate, true
+	case v201.MessageTriggerSignCombinedCertificate:
+		return "", true
+	}
+	return "", false
+}
+
+// keyMade sends the request for a certificate of a new key (A02.FR.02, A02.FR.03).
+func (s *Station) keyMade(ev KeyMade) {
+	if ev.Err != nil {
+		s.note(true, "no new key could be made: %v", ev.Err)
+		return
+	}
+	s.signing = &signing{use: ev.Use, csr: ev.CSR, key: ev.Key, wait: s.model.seconds("SecurityCtrlr", "CertSigningWaitMinimum"),
+		left: s.model.number("SecurityCtrlr", "CertSigningRepeatTimes")}
+	s.sendCSR()
+}
+
+func (s *Station) sendCSR() {
+	g := s.signing
+	g.next = s.now.Add(g.wait)
+	s.call(&v201.SignCertificateRequest{Csr: g.csr, CertificateType: g.use}, func(res rpc.Message, _ string) {
+		if r, ok := res.(*v201.SignCertificateResponse); ok && r.Status != v201.GenericStatusAccepted && s.signing == g {
+			s.note(true, "the CSMS signs no certificate")
+			s.signing = nil // until the CSMS asks for one again
+		}
+	})
+}
+
+// signingDue sends the request again, after twice as long each time (A02.FR.17 to FR.19).
+func (s *Station) signingDue() {
+	g := s.signing
+	if g == nil || g.next.IsZero() || s.now.Before(g.next) {
+		return
+	}
+	if g.left <= 0 {
+		g.next = time.Time{}
+		s.note(true, "no certificate came for the request; it is not repeated any more")
+		return
+	}
+	g.left--
+	g.wait *= 2
+	s.sendCSR()
+}
+
+func certificateSigned(s *Station, q *v201.CertificateSignedRequest) (rpc.Message, error) {
+	if !s.cfg.Certificates {
+		return nil, noCertificates()
+	}
+	refuse := func(code string, err error) (rpc.Message, error) {
+		s.note(true, "the signed certificate is refused: %v", err)
+		text := err.Error()
+		s.then(func() { s.securityEvent("InvalidChargingStationCertificate", text) }) // A02.FR.07
+		return &v201.CertificateSignedResponse{Status: v201.CertificateSignedStatusRejected, StatusInfo: info(code)}, nil
+	}
+	g := s.signing
+	if g == nil || q.CertificateType != "" && g.use != "" && q.CertificateType != g.use {
+		return refuse("InvalidCSR", fmt.Errorf("no certificate was asked for"))
+	}
+	if most := s.model.number("SecurityCtrlr", "MaxCertificateChainSize"); most > 0 && len(q.CertificateChain) > most { // A02.FR.16
+		return refuse("TooLargeElement", fmt.Errorf("the chain is longer than %d characters", most))
+	}
+	chain, err := parseChain(q.CertificateChain)
+	if err != nil {
+		return refuse("InvalidCertificate", err)
+	}
+	uses := map[v201.CertificateSigningUseEnum][]v201.GetCertificateIdUseEnum{
+		v201.CertificateSigningUseChargingStationCertificate: {useStation},
+		v201.CertificateSigningUseV2GCertificate:             {v201.GetCertificateIdUseV2GCertificateChain},
+		"":                                                   {useStation, v201.GetCertificateIdUseV2GCertificateChain},
+	}[g.use]
+	root := v201.GetCertificateIdUseCSMSRootCertificate
+	if g.use == v201.CertificateSigningUseV2GCertificate {
+		root = v201.GetCertificateIdUseV2GRootCertificate
+	}
+	path, err := s.verified(chain, g, root)
+	if err != nil {
+		return refuse("InvalidCertificate", err)
+	}
+	own := installed{PEM: q.CertificateChain, Key: g.key, From: chain[0].NotBefore}
+	for i, c := range path[:len(path)-1] {
+		h, ok := hashOf(c, path[i+1])
+		if !ok {
+			return refuse("InvalidCertificate", fmt.Errorf("certificate %d cannot be named", i))
+		}
+		if i == 0 {
+			own.Hash = h
+		} else if len(own.Children) < 4 {
+			own.Children = append(own.Children, h)
+		}
+	}
+	s.signing = nil
+	for _, use := range uses {
+		c := own
+		c.Use = use
+		s.keepCertificate(&c)
+		for _, old := range s.of(use)[min(2, len(s.of(use))):] { // A02.FR.10: the one before stays as fallback
+			s.discardCertificate(old)
+		}
+		s.then(func() { s.emit(UseCertificate{Use: use, Key: c.Key, PEM: c.PEM, From: c.From}) }) // A02.FR.08
+	}
+	return &v201.CertificateSignedResponse{Status: v201.CertificateSignedStatusAccepted}, nil
+}
+
+// verified checks a chain from the leaf on against the request and the installed roots of a use (A02.FR.06), and returns it
+// with its root.
+func (s *Station) verified(chain []*x509.Certificate, g *signing, root v201.GetCertificateIdUseEnum) ([]*x509.Certificate, error) {
+	leaf := chain[0]
+	b, _ := pem.Decode([]byte(g.csr))
+	if b == nil {
+		return nil, fmt.Errorf("the request cannot be read")
+	}
+	csr, err := x509.ParseCertificateRequest(b.Bytes)
+	if err != nil {
+		return nil, fmt.Errorf("the request cannot be read: %w", err)
+	}
+	switch {
+	case !bytes.Equal(csr.RawSubjectPublicKeyInfo, leaf.RawSubjectPublicKeyInfo):
+		return nil, fmt.Errorf("the certificate is of another key")
+	case leaf.Subject.CommonName != csr.Subject.CommonName:
+		return nil, fmt.Errorf("the certificate is for %q", leaf.Subject.CommonName)
+	case leaf.IsCA || leaf.KeyUsage != 0 && leaf.KeyUsage&x509.KeyUsageDigitalSignature == 0:
+		return nil, fmt.Errorf("the certificate is not for digital signatures")
+	}
+	at := s.now
+	if leaf.NotBefore.After(at) { // it counts from then on
+		at = leaf.NotBefore
+	}
+	o := x509.VerifyOptions{CurrentTime: at, Roots: x509.NewCertPool(), Intermediates: x509.NewCertPool(), KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny}}
+	for _, c := range s.of(root) {
+		o.Roots.AppendCertsFromPEM([]byte(c.PEM))
+	}
+	for _, c := range chain[1:] {
+		o.Intermediates.AddCert(c)
+	}
+	paths, err := leaf.Verify(o)
+	if err != nil {
+		return nil, err
+	}
+	return paths[0], nil
+}
+
+// securityEvent reports a critical security event; it reaches the CSMS even if that is away now (A04).
+func (s *Station) securityEvent(kind, text string) {
+	q := &v201.SecurityEventNotificationRequest{Type: kind, Timestamp: s.now, TechInfo: strings.ToValidUTF8(text[:min(len(text), 255)], "")}
+	payload := q.AppendJSON(nil)
+	s.stepQueue(txqueue.Put{Kind: txqueue.Start, Action: q.ActionName(), Payload: payload, Offline: payload})
+}
