@@ -142,6 +142,13 @@ func (s *Station) decide(t v201.IdToken, done func(v201.IdTokenInfo)) {
 			done(v201.IdTokenInfo{Status: v201.AuthorizationStatusAccepted})
 			return
 		}
+		if s.final(t, known, accepted) {
+			if !known {
+				local = v201.IdTokenInfo{Status: v201.AuthorizationStatusUnknown}
+			}
+			done(local)
+			return
+		}
 		s.call(&v201.AuthorizeRequest{IdToken: t}, func(res rpc.Message, why string) {
 			if r, ok := res.(*v201.AuthorizeResponse); ok {
 				s.learn(t, r.IdTokenInfo)

@@ -37,7 +37,7 @@ type evse struct {
 	unlockID  string
 	exchange  exchange
 	lastTx    string // the transaction that ended last
-	departed  bool // the vehicle ended the session; it must leave before another one starts
+	departed  bool   // the vehicle ended the session; it must leave before another one starts
 }
 
 // status is the connector's state as StatusNotification has it.
@@ -100,6 +100,8 @@ func (s *Station) unplugged(e *evse) {
 		}
 		if s.model.flag("TxCtrlr", "StopTxOnEVSideDisconnect") {
 			e.auth = false // E09.FR.01
+		} else if d := s.model.seconds("TxCtrlr", "EVConnectionTimeOut"); d > 0 && e.auth { // E10.FR.02
+			e.plugBy = s.now.Add(d)
 		}
 		s.evaluate(e, v201.TriggerReasonEVCommunicationLost)
 	}
@@ -118,6 +120,9 @@ func (s *Station) flow(e *evse, f Flow) {
 		return
 	}
 	e.flow = f.State
+	if s.endsByFlow(e) {
+		return
+	}
 	s.evaluate(e, v201.TriggerReasonChargingStateChanged)
 }
 

@@ -19,7 +19,7 @@ func requestStart(s *Station, q *v201.RequestStartTransactionRequest) (rpc.Messa
 	if e == nil {
 		return refuse("UnknownEvse")
 	}
-	if q.ChargingProfile != nil {
+	if q.ChargingProfile != nil && s.model.flag("SmartChargingCtrlr", "Enabled") { // F01.FR.12
 		p := profile.From201(e.n, q.ChargingProfile)
 		if p.Purpose != profile.Tx || q.EvseId == nil { // K05.FR.02, F01.FR.11
 			return refuse("InvalidProfile")
@@ -171,6 +171,9 @@ func (s *Station) setOperative(e *evse, on bool) {
 	e.operative = on
 	s.saveOperative(e, on)
 	s.emit(Operative{e.n, on})
+	if !on {
+		s.unreserve(e)
+	}
 	if !on && e.auth {
 		s.deauthorise(e)
 	}

@@ -1,10 +1,13 @@
 package station
 
-// diagnosticVariables are those of monitoring, display and cost, as in standardVariables.
-const diagnosticVariables = `DisplayMessageCtrlr|DisplayMessages|ro|integer|0|0..64
+// diagnosticVariables are those of monitoring, display, cost, and of when the CSMS is asked, as in standardVariables.
+const diagnosticVariables = `AuthCacheCtrlr|DisablePostAuthorize|rw|boolean|false
+AuthCtrlr|DisableRemoteAuthorization|rw|boolean|false
+DisplayMessageCtrlr|DisplayMessages|ro|integer|0|0..64
 DisplayMessageCtrlr|Enabled|rw|boolean|true
 DisplayMessageCtrlr|SupportedFormats|ro|MemberList|ASCII,UTF8
 DisplayMessageCtrlr|SupportedPriorities|ro|MemberList|AlwaysFront,InFront,NormalCycle
+LocalAuthListCtrlr|DisablePostAuthorize|rw|boolean|false
 MonitoringCtrlr|ActiveMonitoringBase|ro|OptionList|All
 MonitoringCtrlr|ActiveMonitoringLevel|ro|integer|9|0..9
 MonitoringCtrlr|Available|ro|boolean|true
