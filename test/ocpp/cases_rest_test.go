@@ -1,10 +1,12 @@
 package ocpp
 
 import (
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/voltyard/voltyard/protocols/ocpp/rpc"
+	"github.com/voltyard/voltyard/protocols/ocpp/station"
 	"github.com/voltyard/voltyard/protocols/ocpp/v201"
 )
 
@@ -31,6 +33,22 @@ func (s *sut) cachedAs(id string, status v201.AuthorizationStatusEnum, group str
 	next[*v201.AuthorizeRequest](s)
 	s.unplug(2)
 	s.read = len(s.got)
+}
+
+func (s *sut) stopped(n int) bool {
+	return slices.ContainsFunc(s.effects, func(e station.Effect) bool { v, ok := e.(station.Stop); return ok && v.EVSE == n })
+}
+
+// suspended expects that EVSE 1 gets no more energy while its transaction goes on.
+func (s *sut) suspended() {
+	s.Helper()
+	for {
+		e := s.event(v201.TransactionEventUpdated, v201.TriggerReasonChargingStateChanged)
+		if e.TransactionInfo.ChargingState == v201.ChargingStateSuspendedEVSE {
+			break
+		}
+	}
+	s.want("energy stopped, the transaction not", s.stopped(1) && s.st.Transaction(1) != "")
 }
 
 func TestCasesLocalDecisions(t *testing.T) {
@@ -97,6 +115,37 @@ func TestCasesLocalDecisions(t *testing.T) {
 			e := s.event(v201.TransactionEventEnded, v201.TriggerReasonDeauthorized)
 			s.want("reason", e.TransactionInfo.StoppedReason == v201.ReasonDeAuthorized, e)
 			none[*v201.AuthorizeRequest](s)
+		}},
+		{"TC_C_18_CS", func(t *testing.T) { // E05.FR.10: no energy is left to it
+			s := pre(t, "TxCtrlr.StopTxOnInvalidId", "true", "TxCtrlr.MaxEnergyOnInvalidId", "500")
+			s.cachedAs("TAG", accepted, "")
+			authorizes(s, invalid, "")
+			s.plug(1)
+			s.card(1, "TAG")
+			s.event(v201.TransactionEventEnded, v201.TriggerReasonDeauthorized)
+		}},
+		{"TC_C_17_CS", func(t *testing.T) { // E05.FR.02
+			s := pre(t, "TxCtrlr.StopTxOnInvalidId", "false")
+			s.cachedAs("TAG", accepted, "")
+			authorizes(s, invalid, "")
+			s.effects = nil
+			s.plug(1)
+			s.card(1, "TAG")
+			s.suspended()
+		}},
+		{"TC_C_15_CS", func(t *testing.T) { // E05.FR.03
+			s := pre(t, "TxCtrlr.StopTxOnInvalidId", "false", "TxCtrlr.MaxEnergyOnInvalidId", "500")
+			s.cachedAs("TAG", accepted, "")
+			authorizes(s, invalid, "")
+			s.effects = nil
+			s.begin(1)
+			s.meter(1, 1499)
+			s.want("may draw it", !s.stopped(1))
+			s.meter(1, 1500)
+			s.suspended()
+			s.effects = nil
+			s.meter(1, 1501)
+			s.want("once", !s.stopped(1))
 		}},
 		{"TC_C_57_CS", func(t *testing.T) {
 			s := pre(t, "AuthCacheCtrlr.DisablePostAuthorize", "true")

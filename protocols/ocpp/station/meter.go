@@ -20,6 +20,7 @@ func (s *Station) reading(e *evse, r Reading) {
 		t.Last = r.Energy
 	}
 	e.last, e.hasLast = r, true
+	s.holdDue(e)
 }
 
 func (s *Station) nextSample() time.Time {

@@ -4,6 +4,7 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/voltyard/voltyard/hal/si"
 	"github.com/voltyard/voltyard/protocols/ocpp/v201"
 )
 
@@ -31,6 +32,31 @@ func (s *Station) endsByFlow(e *evse) bool {
 	s.endTx(e, v201.TriggerReasonChargingStateChanged, v201.ReasonStoppedByEV)
 	s.deauthorise(e)
 	return true
+}
+
+// refused stops the energy of a transaction whose token the CSMS does not accept, at once or when
+// MaxEnergyOnInvalidId has been drawn; the transaction goes on (E05.FR.02, E05.FR.03).
+func (s *Station) refused(e *evse) {
+	if most := s.model.number("TxCtrlr", "MaxEnergyOnInvalidId"); most > 0 {
+		e.tx.HoldAt = e.tx.First + si.WattHours(most)
+		s.save(keyTx+itoa(e.n), e.tx)
+	} else {
+		s.hold(e)
+	}
+}
+
+// holdDue ends the energy that was left to a refused token.
+func (s *Station) holdDue(e *evse) {
+	if e.tx != nil && e.tx.HoldAt > 0 && e.hasLast && e.last.Energy >= e.tx.HoldAt {
+		s.hold(e)
+	}
+}
+
+func (s *Station) hold(e *evse) {
+	e.tx.HoldAt = 0
+	s.emit(Stop{e.n, "the token was refused"})
+	e.flow = v201.ChargingStateSuspendedEVSE
+	s.update(e, v201.TriggerReasonChargingStateChanged, nil)
 }
 
 // unreserve ends the reservations of an EVSE that goes out of service (H01.FR.17).

@@ -29,6 +29,7 @@ type transaction struct {
 	Phases     int
 	First      si.WattHours // register at the begin
 	Last       si.WattHours // register reported last
+	HoldAt     si.WattHours // register at which energy ends because the token was refused, 0 for never
 	Offset     si.WattHours // added to the meter's register, so that a meter that begins anew does not run backwards
 
 	restored bool // by a restart; the EVSE has not said yet whether the vehicle is still there
@@ -236,6 +237,7 @@ func (s *Station) delivered(d txqueue.Delivered) {
 		if res.IdTokenInfo.Status != v201.AuthorizationStatusAccepted && e.auth { // E05, C15.FR.03
 			s.note(false, "transaction %s: the CSMS says %s to the token", e.tx.ID, res.IdTokenInfo.Status)
 			if !s.model.flag("TxCtrlr", "StopTxOnInvalidId") {
+				s.refused(e)
 				continue
 			}
 			e.tx.Reason = v201.ReasonDeAuthorized
