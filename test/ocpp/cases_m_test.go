@@ -95,6 +95,19 @@ func relays(update bool, status v201.Iso15118EVCertificateStatusEnum) func(*test
 	}
 }
 
+// v2gChain gives the station a certificate towards vehicles, with one sub-CA.
+func v2gChain(s *sut) (leaf, sub, root *authority) {
+	s.Helper()
+	acceptsCSR(s, v201.GenericStatusAccepted)
+	root = newAuthority(s.T, "root", nil)
+	sub = newAuthority(s.T, "sub", root)
+	s.want("the root", s.install(v2gRoot, root.pem()) == v201.InstallCertificateStatusAccepted)
+	csr := s.sign(v201.MessageTriggerSignV2GCertificate, v201.CertificateSigningUseV2GCertificate)
+	leaf = certify(s.T, "CS1", csr.PublicKey, nil, sub, false, start.Add(-time.Minute), start.AddDate(1, 0, 0))
+	s.want("the chain", s.signed(v201.CertificateSigningUseV2GCertificate, leaf.pem()+sub.pem()) == v201.CertificateSignedStatusAccepted)
+	return leaf, sub, root
+}
+
 func TestCasesM(t *testing.T) {
 	runCases(t, []testCase{
 		{"TC_M_01_CS", installs(csmsRoot)},
@@ -193,6 +206,35 @@ func TestCasesM(t *testing.T) {
 			s.want("hash data", err == nil)
 			s.want("failed", s.remove(v201.CertificateHashData{HashAlgorithm: v201.HashAlgorithmEnum(h.Algorithm), IssuerNameHash: h.IssuerNameHash,
 				IssuerKeyHash: h.IssuerKeyHash, SerialNumber: h.SerialNumber}) == v201.DeleteCertificateStatusFailed)
+		}},
+		{"TC_M_24_CS", func(t *testing.T) { // M06.FR.06, FR.07, FR.10
+			s := newSecure(t)
+			s.reply["GetCertificateStatus"] = answerWith(&v201.GetCertificateStatusResponse{Status: v201.GetCertificateStatusAccepted, OcspResult: "AQID"})
+			leaf, sub, ca := v2gChain(s)
+			for range 2 { // at once, and within a week again
+				for _, c := range [][2]*authority{{leaf, sub}, {sub, ca}} {
+					d := next[*v201.GetCertificateStatusRequest](s).OcspRequestData
+					s.want("responder", d.ResponderURL == "http://ocsp.invalid", d)
+					s.names(v201.CertificateHashData{HashAlgorithm: d.HashAlgorithm, IssuerNameHash: d.IssuerNameHash, IssuerKeyHash: d.IssuerKeyHash, SerialNumber: d.SerialNumber}, c[0], c[1])
+				}
+				none[*v201.GetCertificateStatusRequest](s)
+				e, ok := effect[station.Staple](s)
+				s.want("it is kept for vehicles", ok && string(e.OCSP) == "\x01\x02\x03", e)
+				s.wait(7 * 24 * time.Hour)
+			}
+		}},
+		{"TC_M_25_CS", func(t *testing.T) { // M06.FR.04
+			s := newSecure(t)
+			s.reply["GetCertificateStatus"] = answerWith(&v201.GetCertificateStatusResponse{Status: v201.GetCertificateStatusFailed})
+			v2gChain(s)
+			next[*v201.GetCertificateStatusRequest](s)
+			next[*v201.GetCertificateStatusRequest](s)
+			_, ok := effect[station.Staple](s)
+			s.want("nothing to keep", !ok)
+			s.wait(30 * time.Minute)
+			none[*v201.GetCertificateStatusRequest](s)
+			s.wait(time.Hour)
+			next[*v201.GetCertificateStatusRequest](s)
 		}},
 		{"TC_M_26_CS", relays(false, v201.Iso15118EVCertificateStatusAccepted)},
 		{"TC_M_27_CS", relays(false, v201.Iso15118EVCertificateStatusFailed)},

@@ -33,7 +33,7 @@ func certify(t *testing.T, name string, pub any, key *ecdsa.PrivateKey, by *auth
 		t.Fatal(err)
 	}
 	tmpl := &x509.Certificate{SerialNumber: serial, Subject: pkix.Name{CommonName: name, Organization: []string{"Voltyard"}}, NotBefore: from, NotAfter: until,
-		BasicConstraintsValid: true, IsCA: ca, KeyUsage: x509.KeyUsageDigitalSignature}
+		BasicConstraintsValid: true, IsCA: ca, KeyUsage: x509.KeyUsageDigitalSignature, OCSPServer: []string{"http://ocsp.invalid"}}
 	if ca {
 		tmpl.KeyUsage = x509.KeyUsageCertSign
 	}

@@ -49,6 +49,7 @@ func (s *Station) restoreCertificates(saved map[string][]byte) error {
 	}
 	slices.SortFunc(s.certs, func(a, b *installed) int { return strings.Compare(a.id(), b.id()) })
 	s.countCertificates()
+	s.ocspAt = s.now
 	return nil
 }
 

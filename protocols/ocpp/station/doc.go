@@ -31,7 +31,8 @@ type Config struct {
 	Control   bool              // it is a local controller
 	Logs      bool              // whoever drives it carries out Upload
 	Display   bool              // its EVSEs have displays, which carry out Show
-	// Certificates says that whoever drives it makes keys and uses certificates: it carries out MakeKey, UseCertificate and Roots.
+	// Certificates says that whoever drives it makes keys and uses certificates: it carries out MakeKey, UseCertificate, Roots and
+	// Staple.
 	Certificates bool
 	NewID        func() string // source of message and transaction ids, at most 36 characters, never twice the same
 }
@@ -183,6 +184,11 @@ type (
 		Key, PEM string
 		From     time.Time
 	}
+	// Staple is the status of a certificate of the station's own (OCSP response in DER), to be shown to vehicles.
+	Staple struct {
+		Certificate v201.CertificateHashData
+		OCSP        []byte
+	}
 	// Roots are the roots of a use that count from now on, newest first.
 	Roots struct {
 		Use v201.GetCertificateIdUseEnum
@@ -243,6 +249,7 @@ func (Save) effect()           {}
 func (Permit) effect()         {}
 func (MakeKey) effect()        {}
 func (UseCertificate) effect() {}
+func (Staple) effect()         {}
 func (Roots) effect()          {}
 func (CertificateIs) effect()  {}
 func (Limit) effect()          {}

@@ -121,6 +121,7 @@ func certificateSigned(s *Station, q *v201.CertificateSignedRequest) (rpc.Messag
 		}
 	}
 	s.signing = nil
+	s.then(func() { s.ocspAt = s.now; s.ocspDue() }) // M06.FR.07
 	for _, use := range uses {
 		c := own
 		c.Use = use

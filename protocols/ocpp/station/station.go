@@ -35,9 +35,10 @@ type Station struct {
 	logs         logs
 	mon          monitors
 	disp         display
-	after        []func() // follows the answer being written
-	signing      *signing // nil when no certificate is on its way
-	incoming     string   // id of the request being answered
+	after        []func()  // follows the answer being written
+	ocspAt       time.Time // when the status of our certificates is asked for
+	signing      *signing  // nil when no certificate is on its way
+	incoming     string    // id of the request being answered
 	beat         time.Time
 	aligned      time.Time
 	dead         time.Time // deadline last asked for
@@ -170,6 +171,7 @@ func (s *Station) tick() {
 	s.savesDue()
 	s.exchangesDue()
 	s.signingDue()
+	s.ocspDue()
 }
 
 // deadline asks for the next Tick when it changed.
@@ -187,6 +189,7 @@ func (s *Station) deadline() {
 	sooner(s.beat)
 	sooner(s.aligned)
 	sooner(s.saves.retry)
+	sooner(s.ocspAt)
 	if s.signing != nil {
 		sooner(s.signing.next)
 	}
