@@ -82,7 +82,7 @@ func (m *monitor) arm(now time.Time) {
 		m.next = now.Add(period)
 	case v201.MonitorPeriodicClockAligned: // N08.FR.07
 		day := now.UTC().Truncate(24 * time.Hour)
-		m.next = day.Add((now.Sub(day)/period + 1) * period)
+		m.next = day.Add(now.Sub(day).Truncate(period) + period)
 	default:
 		m.next = time.Time{}
 	}
