@@ -175,8 +175,10 @@ func (s *Station) stepQueue(ev txqueue.Event) {
 		case txqueue.Send:
 			s.deliver(e.Item)
 		case txqueue.Delivered:
+			s.left(e.Item.Action)
 			s.delivered(e)
 		case txqueue.Dropped:
+			s.left(e.Item.Action)
 			s.note(true, "%s of transaction %s was dropped: %s", e.Item.Action, e.Item.Tx, e.Why)
 		case txqueue.Deadline:
 			s.queueDead = e.At

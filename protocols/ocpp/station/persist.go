@@ -196,6 +196,9 @@ func (s *Station) restore(saved map[string][]byte) error {
 		}
 	}
 	s.restoreMonitors(mons)
+	if err := s.restoreSecurity(saved, items); err != nil {
+		return err
+	}
 	s.queue = txqueue.New(txqueue.Config{Attempts: s.model.number("OCPPCommCtrlr", "MessageAttempts"),
 		Interval: s.model.seconds("OCPPCommCtrlr", "MessageAttemptInterval")}, items)
 	return nil

@@ -5,11 +5,9 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/voltyard/voltyard/protocols/ocpp/rpc"
-	"github.com/voltyard/voltyard/protocols/ocpp/txqueue"
 	"github.com/voltyard/voltyard/protocols/ocpp/v201"
 )
 
@@ -170,11 +168,4 @@ func (s *Station) verified(chain []*x509.Certificate, g *signing, root v201.GetC
 		return nil, err
 	}
 	return paths[0], nil
-}
-
-// securityEvent reports a critical security event; it reaches the CSMS even if that is away now (A04).
-func (s *Station) securityEvent(kind, text string) {
-	q := &v201.SecurityEventNotificationRequest{Type: kind, Timestamp: s.now, TechInfo: strings.ToValidUTF8(text[:min(len(text), 255)], "")}
-	payload := q.AppendJSON(nil)
-	s.stepQueue(txqueue.Put{Kind: txqueue.Start, Action: q.ActionName(), Payload: payload, Offline: payload})
 }

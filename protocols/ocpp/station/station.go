@@ -32,6 +32,7 @@ type Station struct {
 	saves saver
 	key   uint64 // last key of a call
 
+	sec          security
 	logs         logs
 	mon          monitors
 	disp         display
