@@ -45,6 +45,14 @@ type Config struct {
 	Stats     *ocppstat.Stats
 	Backoff   kit.Backoff // of connections to the CSMS; the zero value waits 1 s to 30 s
 	Deflate   bool        // permessage-deflate where the other side offers it
+	Wire      ws.Options  // bounds and times of the third-party stations' connections, on both sides; zero values are the defaults
+}
+
+// wire are the options of a third-party station's connections.
+func (c *Config) wire() ws.Options {
+	o := c.Wire
+	o.Deflate = c.Deflate
+	return o
 }
 
 // Listener is where third-party stations connect, with one security profile (OCPP 2.0.1 part 2, A00.FR.006).
@@ -220,7 +228,7 @@ func (c *Controller) listen(ctx actor.Context, i int) {
 		c.cfg.Opened(l.Addr())
 	}
 	root, self, alive, door := ctx.ActorSystem().Root, ctx.Self(), c.alive, c.door
-	server := &ws.Server{Path: c.cfg.Path, TLS: at.TLS, Options: ws.Options{Deflate: c.cfg.Deflate}, Failed: door.failed,
+	server := &ws.Server{Path: c.cfg.Path, TLS: at.TLS, Options: c.cfg.wire(), Failed: door.failed,
 		Judge: func(rc context.Context, v ws.Visitor) ws.Verdict {
 			if status := door.check(rc, at.Profile, v); status != 0 {
 				return ws.Verdict{Status: status}

@@ -277,7 +277,7 @@ func (l *link) dial(subprotocols []string) {
 	l.dialGen++
 	l.cancel = cancel
 	t := ws.Target{URL: l.cfg.CSMS.URL, Identity: l.st.ID, Subprotocols: subprotocols, Authorization: l.visitor.Authorization, TLS: l.cfg.CSMS.TLS,
-		DialContext: l.cfg.CSMS.Dial, Options: ws.Options{Deflate: l.cfg.Deflate}}
+		DialContext: l.cfg.CSMS.Dial, Options: l.cfg.wire()}
 	root, self, gen := l.root, l.self, l.dialGen
 	go func() {
 		defer cancel()

@@ -1,5 +1,6 @@
 // Package outage cuts the way to the operator's cloud while vehicles charge at third-party stations, and looks at what the
-// cloud has in the end: everything, in order, and no repeat that differs. It runs in virtual time.
+// cloud has in the end: everything, in order, and no repeat that differs. It does so in virtual time, over loopback, over IP
+// that loses, delays and repeats packets, and with a controller that is killed.
 package outage
 
 import (
@@ -15,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/asynkron/protoactor-go/actor"
 	"github.com/rs/zerolog"
 
 	"github.com/voltyard/voltyard/actors/controller"
@@ -80,6 +82,18 @@ func (d *disk) Scan(bucket string, prefix []byte) ([]bolt.KV, error) {
 
 func (d *disk) Size() int64 { return 0 }
 
+// waiting is the key of a message that was not delivered, "" for none.
+func (d *disk) waiting() string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for key := range d.data {
+		if strings.Contains(key, "/queue/") {
+			return key
+		}
+	}
+	return ""
+}
+
 func (d *disk) fill(full bool) {
 	d.mu.Lock()
 	d.full = full
@@ -96,6 +110,37 @@ type yard struct {
 	draws  [stations]atomic.Int64 // mA
 	ended  atomic.Int64
 	log    logged
+	pace   pace
+}
+
+// pace is how fast things go: virtual time costs nothing.
+type pace struct {
+	beat     time.Duration // between two looks
+	come     time.Duration // until the vehicles come
+	interval string        // of the stations' readings, s
+	real     bool
+	wire     ws.Options
+	backoff  kit.Backoff
+}
+
+var (
+	virtual   = pace{beat: time.Second, come: 20 * time.Second, interval: "10"}
+	wallClock = pace{beat: 20 * time.Millisecond, come: time.Second, interval: "1", real: true,
+		wire:    ws.Options{Ping: 300 * time.Millisecond, Write: 500 * time.Millisecond},
+		backoff: kit.Backoff{Min: 50 * time.Millisecond, Max: 500 * time.Millisecond}}
+)
+
+func (y *yard) spawn(name string, make func() actor.Actor) {
+	y.t.Helper()
+	if !y.pace.real {
+		kittest.Spawn(y.t, y.env, name, make)
+		return
+	}
+	pid, err := y.env.System.Root.SpawnNamed(y.env.Props(name, make), name)
+	if err != nil {
+		y.t.Fatal(err)
+	}
+	y.t.Cleanup(func() { _ = y.env.System.Root.PoisonFuture(pid).Wait() })
 }
 
 // logged keeps what the controller's side says.
@@ -116,6 +161,13 @@ func (l *logged) has(s string) bool {
 	return strings.Contains(l.text.String(), s)
 }
 
+func (l *logged) tail(n int) string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	lines := strings.Split(l.text.String(), "\n")
+	return strings.Join(lines[max(0, len(lines)-n):], "\n")
+}
+
 func id(i int) string { return fmt.Sprintf("CS-%02d", i) }
 
 type setup struct {
@@ -125,6 +177,45 @@ type setup struct {
 	faults  []fault
 	count   int
 	gap     int
+	land    *land // nil for the network in memory
+}
+
+// land is the network that a yard is built on.
+type land struct {
+	pace  pace
+	north net.Listener // of the cloud
+	dial  func(context.Context, string, string) (net.Conn, error)
+	wire  *wire // nil when faults come from elsewhere
+	south func() (net.Listener, error)
+	visit func(ctx context.Context, to net.Addr) (net.Conn, error)
+}
+
+func inMemory(t *testing.T, s setup) *land {
+	t.Helper()
+	mem := network.NewMemory()
+	north, err := mem.ListenSECC(context.Background(), cloud)
+	if err != nil {
+		t.Fatal(err)
+	}
+	to := north.Addr().(*net.TCPAddr).AddrPort()
+	w := newWire(s.seed, s.faults...)
+	w.far = func(ctx context.Context) (net.Conn, error) { return mem.DialSECC(ctx, cloud, to) }
+	w.pair = func(ctx context.Context) (near, out net.Conn, err error) {
+		l, err := mem.ListenSECC(ctx, "wire")
+		if err != nil {
+			return nil, nil, err
+		}
+		defer l.Close()
+		if out, err = mem.DialSECC(ctx, "wire", l.Addr().(*net.TCPAddr).AddrPort()); err == nil {
+			near, err = l.Accept()
+		}
+		return near, out, err
+	}
+	return &land{pace: virtual, north: north, dial: w.dial, wire: w,
+		south: func() (net.Listener, error) { return mem.ListenSECC(context.Background(), site) },
+		visit: func(ctx context.Context, to net.Addr) (net.Conn, error) {
+			return mem.DialSECC(ctx, site, to.(*net.TCPAddr).AddrPort())
+		}}
 }
 
 // tlsPair is what both ends of the northern connection use.
@@ -161,59 +252,71 @@ func tlsPair(t *testing.T, p controller.Profile) (server, client *tls.Config) {
 
 func newYard(t *testing.T, env *kit.Env, s setup) *yard {
 	t.Helper()
-	y := &yard{t: t, env: env, disk: &disk{data: map[string][]byte{}}, record: csms.NewRecord(1<<20, nil)}
+	at := s.land
+	if at == nil {
+		at = inMemory(t, s)
+	}
+	y := &yard{t: t, env: env, disk: &disk{data: map[string][]byte{}}, record: csms.NewRecord(1<<20, nil), wire: at.wire, pace: at.pace}
 	env.Log = zerolog.New(&y.log).Level(zerolog.WarnLevel)
-	mem := network.NewMemory()
 	around := *env
 	around.Log = zerolog.Nop()
-	north, err := mem.ListenSECC(context.Background(), cloud)
-	if err != nil {
-		t.Fatal(err)
-	}
 	server, client := tlsPair(t, s.profile)
 	scheme := "ws://localhost/ocpp"
 	if client != nil {
 		scheme = "wss://localhost/ocpp"
 	}
-	kittest.Spawn(t, env, "csms", csms.New(&around, csms.Config{Listener: north, Path: "/ocpp", Record: y.record, TLS: server}))
-	y.wire = newWire(mem, north.Addr().(*net.TCPAddr).AddrPort(), s.seed, s.faults...)
+	y.spawn("csms", csms.New(&around, csms.Config{Listener: at.north, Path: "/ocpp", Record: y.record, TLS: server, Wire: y.pace.wire}))
 	if s.gap > 0 {
 		y.wire.gap = s.gap
 	}
-	kittest.NewProbe(t, env, msg.Balancer, nil)
-	kittest.Spawn(t, env, msg.Recorder, recorder.New(env, y.disk))
-	south := make(chan *net.TCPAddr, 1)
+	y.spawn(msg.Balancer, func() actor.Actor { return &kittest.Probe{} })
+	y.spawn(msg.Recorder, recorder.New(env, y.disk))
+	south := make(chan net.Addr, 1)
 	var listed []controller.Station
 	for i := range stations {
 		listed = append(listed, controller.Station{ID: id(i), Fallback: 6, MaxAmps: 32, Phases: 3})
 	}
-	kittest.Spawn(t, env, msg.Controller, controller.New(env, controller.Config{Listen: "stations", Path: "/ocpp", Stay: s.stay, Stations: listed, Volts: 230,
-		CSMS: &controller.CSMS{URL: scheme, Dial: y.wire.dial, TLS: client}, NewID: ws.NewID, Stats: ocppstat.New(env),
+	y.spawn(msg.Controller, controller.New(env, controller.Config{Listen: "stations", Path: "/ocpp", Stay: s.stay, Stations: listed, Volts: 230,
+		CSMS: &controller.CSMS{URL: scheme, Dial: at.dial, TLS: client}, NewID: ws.NewID, Stats: ocppstat.New(env), Wire: y.pace.wire, Backoff: y.pace.backoff,
 		Bind: func(string) (net.Listener, error) {
-			l, err := mem.ListenSECC(context.Background(), site)
+			l, err := at.south()
 			if err == nil {
-				south <- l.Addr().(*net.TCPAddr)
+				south <- l.Addr()
 			}
 			return l, err
 		}}))
-	at := (<-south).AddrPort()
+	to := <-south
 	for i := range stations {
-		kittest.Spawn(t, env, id(i), station.New(&around, station.Config{URL: "ws://site/ocpp", Identity: id(i), MaxAmps: 32, NewID: ws.NewID,
-			Variables: map[string]string{"SampledDataCtrlr.TxUpdatedInterval": "10"},
-			Dial:      func(ctx context.Context, _, _ string) (net.Conn, error) { return mem.DialSECC(ctx, site, at) },
-			Load:      func(p si.Phases) { y.draws[i].Store(int64(1000 * p.Highest())) },
-			Ended:     func(si.WattHours) { y.ended.Add(1) },
-			Visits:    []station.Visit{{After: 20 * time.Second, EVSE: 1, Token: "04D5E6F7", Car: station.Car{MaxAmps: 16, Phases: 3}}}}))
+		y.spawn(id(i), y.station(&around, i, func(ctx context.Context, _, _ string) (net.Conn, error) { return at.visit(ctx, to) }, "ws://site/ocpp"))
 	}
 	y.until("all charging at once", time.Hour, y.allCharging)
-	y.wire.begin(s.count)
+	if y.wire != nil {
+		y.wire.begin(s.count)
+	}
 	return y
 }
 
-// until lets virtual time pass until something comes true.
+// station makes a station with one vehicle that stays until it is told to leave.
+func (y *yard) station(env *kit.Env, i int, dial func(ctx context.Context, network, addr string) (net.Conn, error), url string) func() actor.Actor {
+	return station.New(env, station.Config{URL: url, Identity: id(i), MaxAmps: 32, NewID: ws.NewID, Dial: dial,
+		Variables: map[string]string{"SampledDataCtrlr.TxUpdatedInterval": y.pace.interval},
+		Load:      func(p si.Phases) { y.draws[i].Store(int64(1000 * p.Highest())) },
+		Ended:     func(si.WattHours) { y.ended.Add(1) },
+		Visits:    []station.Visit{{After: y.pace.come, EVSE: 1, Token: "04D5E6F7", Car: station.Car{MaxAmps: 16, Phases: 3}}}})
+}
+
+// limit is how long something may take: on the wall clock a minute.
+func (p pace) limit(d time.Duration) time.Duration {
+	if p.real {
+		return min(d, time.Minute)
+	}
+	return d
+}
+
+// until lets time pass until something comes true.
 func (y *yard) until(what string, most time.Duration, ok func() bool) {
 	y.t.Helper()
-	for end := time.Now().Add(most); !ok(); time.Sleep(time.Second) {
+	for end := time.Now().Add(y.pace.limit(most)); !ok(); <-time.After(y.pace.beat) {
 		if time.Now().After(end) {
 			y.t.Fatalf("%s did not come true within %v", what, most)
 		}
@@ -236,7 +339,18 @@ func (y *yard) leave() {
 		y.env.Send(id(i), station.Leave{EVSE: 1})
 	}
 	y.until("the end of all transactions", time.Hour, func() bool { return y.ended.Load() == stations })
-	time.Sleep(30 * time.Minute)
+	if !y.pace.real {
+		time.Sleep(30 * time.Minute)
+		return
+	}
+	y.until("the delivery of all events", time.Hour, func() bool {
+		for i := range stations {
+			if len(y.record.CheckTransactions(id(i), true)) > 0 {
+				return false
+			}
+		}
+		return y.disk.waiting() == ""
+	})
 }
 
 // check compares what the cloud has with what happened.
@@ -256,16 +370,17 @@ func (y *yard) check() {
 	for _, f := range y.record.Faults() {
 		y.t.Error(f)
 	}
-	y.t.Logf("%d events, %d of them repeats; faults of the link (cut, drop, stall, half open): %v", events, repeats, y.wire.count)
+	y.t.Logf("%d events, %d of them repeats", events, repeats)
+	if y.wire != nil {
+		y.t.Logf("faults of the link (cut, drop, stall, half open): %v", y.wire.count)
+	}
 	if events < stations*10 {
 		y.t.Errorf("only %d events: nothing was tested", events)
 	}
-	for key := range y.disk.data {
-		if strings.Contains(key, "/queue/") {
-			y.t.Errorf("%q still waits on disk", key)
-		}
+	if key := y.disk.waiting(); key != "" {
+		y.t.Errorf("%q still waits on disk", key)
 	}
 	if y.t.Failed() {
-		y.t.Log(y.log.text.String())
+		y.t.Log(y.log.tail(60))
 	}
 }

@@ -5,11 +5,8 @@ import (
 	"errors"
 	"math/rand/v2"
 	"net"
-	"net/netip"
 	"sync"
 	"time"
-
-	"github.com/voltyard/voltyard/actors/kit/network"
 )
 
 // fault is what happens to the link to the cloud.
@@ -25,16 +22,18 @@ const (
 // wire forwards TCP from the controller to the cloud, and breaks it at random pieces of what crosses. A piece is what one
 // side wrote at once: a frame, the beginning of a long one, a part of a handshake.
 type wire struct {
-	mem *network.Memory
-	to  netip.AddrPort
+	far  func(context.Context) (net.Conn, error)               // to the cloud
+	pair func(context.Context) (near, out net.Conn, err error) // from the controller
 
 	mu     sync.Mutex
 	rng    *rand.Rand
-	faults []fault // that may come
-	left   int     // faults still to come
-	pieces int     // until the next
-	gap    int     // the most pieces between two
-	pause  time.Duration
+	faults []fault       // that may come
+	left   int           // faults still to come
+	pieces int           // until the next
+	gap    int           // the most pieces between two
+	pause  time.Duration // the longest after a cut
+	still  time.Duration // the longest stall
+	hard   bool          // half of the connections end by a reset
 	open   map[*joint]bool
 	until  time.Time // no connection before
 	count  map[fault]int
@@ -46,8 +45,8 @@ type joint struct {
 	deaf      bool // half open: what still comes is lost
 }
 
-func newWire(mem *network.Memory, to netip.AddrPort, seed uint64, faults ...fault) *wire {
-	return &wire{mem: mem, to: to, rng: rand.New(rand.NewPCG(seed, 7)), faults: faults, gap: 150, pause: 20 * time.Second,
+func newWire(seed uint64, faults ...fault) *wire {
+	return &wire{rng: rand.New(rand.NewPCG(seed, 7)), faults: faults, gap: 150, pause: 20 * time.Second, still: 2 * time.Minute,
 		open: map[*joint]bool{}, count: map[fault]int{}}
 }
 
@@ -55,28 +54,31 @@ var errDown = errors.New("the network is down")
 
 // dial gives the controller a connection.
 func (w *wire) dial(ctx context.Context, _, _ string) (net.Conn, error) {
-	w.mu.Lock()
-	down := time.Now().Before(w.until)
-	w.mu.Unlock()
-	if down {
+	if w.down() {
 		return nil, errDown
 	}
-	far, err := w.mem.DialSECC(ctx, cloud, w.to)
+	near, out, err := w.pair(ctx)
 	if err != nil {
 		return nil, err
 	}
-	l, err := w.mem.ListenSECC(ctx, "wire")
-	if err != nil {
+	if err := w.join(ctx, near); err != nil {
+		_, _ = near.Close(), out.Close()
 		return nil, err
 	}
-	defer l.Close()
-	out, err := w.mem.DialSECC(ctx, "wire", l.Addr().(*net.TCPAddr).AddrPort())
+	return out, nil
+}
+
+func (w *wire) down() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return time.Now().Before(w.until)
+}
+
+// join connects a connection of the controller with the cloud.
+func (w *wire) join(ctx context.Context, near net.Conn) error {
+	far, err := w.far(ctx)
 	if err != nil {
-		return nil, err
-	}
-	near, err := l.Accept()
-	if err != nil {
-		return nil, err
+		return err
 	}
 	j := &joint{near: near, far: far}
 	w.mu.Lock()
@@ -84,7 +86,7 @@ func (w *wire) dial(ctx context.Context, _, _ string) (net.Conn, error) {
 	w.mu.Unlock()
 	go w.carry(j, near, far)
 	go w.carry(j, far, near)
-	return out, nil
+	return nil
 }
 
 func (w *wire) carry(j *joint, from, to net.Conn) {
@@ -97,7 +99,7 @@ func (w *wire) carry(j *joint, from, to net.Conn) {
 		}
 		lost, wait := w.passes(j)
 		if wait > 0 {
-			time.Sleep(wait)
+			<-time.After(wait)
 		}
 		if lost {
 			continue
@@ -118,6 +120,11 @@ func (w *wire) end(j *joint) {
 }
 
 func (w *wire) close(j *joint) {
+	if w.hard && w.rng.IntN(2) == 0 {
+		for _, c := range []net.Conn{j.near, j.far} {
+			_ = c.(*net.TCPConn).SetLinger(0)
+		}
+	}
 	_ = j.near.Close()
 	_ = j.far.Close()
 	delete(w.open, j)
@@ -147,7 +154,7 @@ func (w *wire) passes(j *joint) (lost bool, wait time.Duration) {
 				if o != j || lost {
 					w.close(o)
 				} else {
-					go func() { time.Sleep(time.Millisecond); w.end(o) }()
+					go func() { <-time.After(time.Millisecond); w.end(o) }()
 				}
 			}
 		}()
@@ -155,7 +162,7 @@ func (w *wire) passes(j *joint) (lost bool, wait time.Duration) {
 		w.close(j)
 		lost = true
 	case stall:
-		wait = time.Duration(w.rng.Int64N(int64(2 * time.Minute)))
+		wait = time.Duration(w.rng.Int64N(int64(w.still)))
 	case half:
 		j.deaf = true
 		if w.rng.IntN(2) == 0 {

@@ -33,6 +33,7 @@ type Config struct {
 	Heartbeat int    // interval it tells stations, s; 300 when 0
 	Record    *Record
 	Deflate   bool
+	Wire      ws.Options // of its connections; zero values are the defaults
 	// Decide answers a station's request of OCPP 2.0.1 in another way than the CSMS would, in its turn; nil for what it would say.
 	Decide func(station string, q rpc.Message) rpc.Message
 }
@@ -147,8 +148,9 @@ func (c *CSMS) Receive(ctx actor.Context) {
 func (c *CSMS) begin(ctx actor.Context) {
 	c.timers = kit.NewTimers(ctx)
 	c.timers.Set("tick", time.Second)
-	root, self, password := ctx.ActorSystem().Root, ctx.Self(), c.cfg.Password
-	c.server = &ws.Server{Path: c.cfg.Path, TLS: c.cfg.TLS, Options: ws.Options{Deflate: c.cfg.Deflate},
+	root, self, password, wire := ctx.ActorSystem().Root, ctx.Self(), c.cfg.Password, c.cfg.Wire
+	wire.Deflate = c.cfg.Deflate
+	c.server = &ws.Server{Path: c.cfg.Path, TLS: c.cfg.TLS, Options: wire,
 		Judge: func(_ context.Context, v ws.Visitor) ws.Verdict {
 			if password != "" && (v.User != v.Identity || v.Pass != password) {
 				return ws.Verdict{Status: http.StatusUnauthorized}
