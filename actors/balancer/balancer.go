@@ -1,6 +1,7 @@
 package balancer
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"time"
@@ -415,6 +416,9 @@ func (b *Balancer) decide(ctx actor.Context, now time.Time) {
 			e.memory, e.explain, e.binding = a.Memory, b.why(b.tree.EVSE(i), e, a.Binding), a.Binding
 		} else if s := b.station[a.ID]; s != nil {
 			s.memory, s.explain = a.Memory, a.Binding.String()
+			if most := s.report.Most; a.Binding.Kind == allocate.Own && most != nil {
+				s.explain = fmt.Sprintf("the station itself: one stack level, no more than %.4g A", float64(*most))
+			}
 		}
 	}
 	b.reached(ctx, now, len(grants) > 0)
@@ -497,7 +501,7 @@ func (b *Balancer) snapshot(now time.Time) allocate.Snapshot {
 			st := b.station[t.ID]
 			x.Memory = st.memory
 			r := &st.report
-			x.Wants, x.Phases = r.Wants, r.Phases
+			x.Wants, x.Phases, x.Accepts = r.Wants, r.Phases, r.Most
 			if r.Current != nil && now.Sub(r.At) < staleStation {
 				x.Measured = r.Current
 			}

@@ -80,3 +80,43 @@ func TestDriversAreTold(t *testing.T) {
 		}
 	})
 }
+
+// A station that can hold its fallback at most is given that, and nothing that it would refuse, even when it waited at zero.
+func TestAStationThatHoldsItsFallbackOnlyGetsIt(t *testing.T) {
+	kittest.Run(t, func(t *testing.T, env *kit.Env) {
+		controller := kittest.NewProbe(t, env, msg.Controller, nil)
+		l := parking(t, env, 64, 0, func(_ *Config, s *topology.Site) {
+			s.EVSEs = append(s.EVSEs, topology.EVSE{ID: "s1", Node: "grid", Phases: 3, Max: 32, Station: &topology.Station{Fallback: 6, Levels: 2}})
+		})
+		six := si.Amps(6)
+		var last msg.StationGrant
+		hear := func(r msg.StationReport) {
+			r.Station, r.Connected, r.Phases, r.At = "s1", true, 3, time.Now()
+			for range 30 {
+				env.System.Root.Send(l.pid, r)
+				time.Sleep(time.Second)
+				for _, m := range controller.Take() {
+					if g, ok := m.(msg.StationGrant); ok && g.Grant.Seq > last.Grant.Seq {
+						last = g
+						env.System.Root.Send(l.pid, msg.GrantAck{EVSE: "s1", Seq: g.Grant.Seq})
+					}
+				}
+			}
+		}
+		hear(msg.StationReport{})
+		if got := last.Grant.Import.Highest(); got > 6 {
+			t.Errorf("nobody there: %v", got)
+		}
+		hear(msg.StationReport{Wants: true, Most: &six})
+		if got := last.Grant.Import.Highest(); got != 6 {
+			t.Errorf("with one level: %v, want its fallback", got)
+		}
+		if got, want := l.view.Load().Stations[0].LimitedBy, "the station itself: one stack level, no more than 6 A"; got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+		hear(msg.StationReport{Wants: true})
+		if got := last.Grant.Import.Highest(); got != 32 {
+			t.Errorf("described as it is: %v", got)
+		}
+	})
+}

@@ -87,5 +87,8 @@ func (l *link) report(ctx actor.Context) {
 		current := s.Amps
 		r.Current = &current
 	}
+	if s.Pinned {
+		r.Most = &l.st.Fallback
+	}
 	ctx.Send(l.env.At(msg.Balancer), r)
 }

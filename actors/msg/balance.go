@@ -55,6 +55,7 @@ type StationReport struct {
 	At        time.Time    // of the reading
 	State     string       // of its first connector, for display
 	EVs       int          // vehicles connected
+	Most      *si.Amps     // the most that it can be given, per phase; nil when that is its maximum
 }
 
 // StationHeld says what a third-party station may hold since an earlier run of the controller. Controller to balancer at

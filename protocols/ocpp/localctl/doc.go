@@ -161,4 +161,5 @@ type State struct {
 	At       time.Time    // of the last reading
 	Status   string       // of the first connector
 	Over     bool         // draws more than the limit that it accepted
+	Pinned   bool         // can be given no more than the fallback: one stack level, and the site counts on two
 }

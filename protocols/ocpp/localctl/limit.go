@@ -141,6 +141,7 @@ func (r *Relay) setLevels(value string) {
 		r.note(false, "the station has one stack level and is not described so: it stays at its fallback; set levels: 1")
 	}
 	r.limit.levels = min(top, 1000) + 1
+	r.seen.report(r)
 	r.install()
 }
 

@@ -220,3 +220,22 @@ func TestStationNeverMayMoreThanIsReserved(t *testing.T) {
 		}
 	})
 }
+
+// A station with one stack level on which the site counts on two is told its fallback, refuses more, and says that it will.
+func TestOneLevelWhereTwoAreCountedOn(t *testing.T) {
+	for _, said := range []string{"0", "nonsense"} {
+		w := newWorld(t, func(c *Config) { c.Levels, c.Fallback = 0, 6 })
+		w.csms, w.station = accept, func(f rpc.Frame) string {
+			if f.Action == "GetVariables" {
+				return `{"getVariableResult":[{"attributeStatus":"Accepted","attributeValue":"` + said + `","component":{"name":"SmartChargingCtrlr"},"variable":{"name":"ProfileStackLevel"}}]}`
+			}
+			return `{"status":"Accepted"}`
+		}
+		w.do(CSMSUp{})
+		w.do(StationUp{})
+		w.do(FromStation{[]byte(bootFrame)})
+		if !w.state.Pinned {
+			t.Errorf("%s: %+v does not say that no more than the fallback can be given", said, w.state)
+		}
+	}
+}

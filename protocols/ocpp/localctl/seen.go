@@ -230,7 +230,7 @@ func (s *seen) highest() si.Amps { return s.last.Amps.Highest() }
 
 // report emits the sum of all EVSEs when it changed.
 func (s *seen) report(r *Relay) {
-	st := State{Ready: r.ready && r.station.up, At: s.at, Over: !r.limit.overAt.IsZero()}
+	st := State{Ready: r.ready && r.station.up, At: s.at, Over: !r.limit.overAt.IsZero(), Pinned: r.ready && r.pinned()}
 	for _, n := range slices.Sorted(maps.Keys(s.evses)) {
 		e := s.evses[n]
 		if st.Status == "" {
