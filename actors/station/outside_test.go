@@ -77,7 +77,7 @@ func TestTheOwnIdentityTellsLimits(t *testing.T) {
 		site.Store(&msg.SiteView{})
 		time.Sleep(10 * time.Second)
 		synctest.Wait()
-		if got := strings.Join(told, " "); got != "NotifyChargingLimit ClearedChargingLimit" {
+		if got := strings.Join(told, " "); got != "SecurityEventNotification NotifyChargingLimit ClearedChargingLimit" {
 			t.Errorf("told %q", got)
 		}
 	})

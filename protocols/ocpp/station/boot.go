@@ -31,6 +31,8 @@ func (s *Station) disconnected() {
 	}
 	s.stepRPC(rpc.Closed{})
 	s.conns.up, s.conns.lostAt = false, s.now
+	s.net.begin(true)
+	s.dial()
 	s.stepQueue(txqueue.Offline{})
 	s.beat, s.boot.next, s.boot.waiting = time.Time{}, time.Time{}, false
 }

@@ -55,6 +55,7 @@ func (s *Station) stepRPC(ev rpc.Event) {
 			}
 		case rpc.Fault:
 			s.note(true, "%s", e.What)
+			s.securityEvent("InvalidMessages", e.What)
 		}
 	}
 }

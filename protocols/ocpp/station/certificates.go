@@ -18,6 +18,9 @@ import (
 // keyCert is the prefix of what is saved about certificates.
 const keyCert = "certificate/"
 
+// keyAway is the prefix of what is saved about roots of the configuration that the CSMS has deleted.
+const keyAway = "certificate-away/"
+
 // useStation marks the station's own certificate towards the CSMS, which has no name among the uses that can be asked for.
 const useStation v201.GetCertificateIdUseEnum = "ChargingStationCertificate"
 
@@ -29,6 +32,9 @@ type installed struct {
 	Children []v201.CertificateHashData // of a chain: its sub-CAs
 	Key      string                     // of a chain: the name of its private key
 	From     time.Time                  // begin of validity
+	OCSP     []byte                     `json:",omitempty"` // of a chain: the last status of its leaf
+	Local    bool                       `json:",omitempty"` // of a root: the station is configured with it
+	used     bool
 }
 
 func (c *installed) id() string {
@@ -48,9 +54,89 @@ func (s *Station) restoreCertificates(saved map[string][]byte) error {
 		s.certs = append(s.certs, c)
 	}
 	slices.SortFunc(s.certs, func(a, b *installed) int { return strings.Compare(a.id(), b.id()) })
+	s.configured(saved)
 	s.countCertificates()
 	s.ocspAt = s.now
-	return nil
+	return s.restoreSigning(saved[keySigning])
+}
+
+// configured brings the roots of the configuration in, and those out that it has no more.
+func (s *Station) configured(saved map[string][]byte) {
+	want := map[string]bool{}
+	for _, r := range s.cfg.Installed {
+		chain, err := parseChain(r.PEM)
+		if err != nil || len(chain) != 1 {
+			continue
+		}
+		hash, ok := hashOf(chain[0], chain[0])
+		if !ok {
+			continue
+		}
+		c := &installed{Use: r.Use, PEM: r.PEM, Hash: hash, From: chain[0].NotBefore, Local: true}
+		want[c.id()] = true
+		there := slices.ContainsFunc(s.certs, func(o *installed) bool { return o.id() == c.id() })
+		if _, away := saved[keyAway+c.id()]; !away && !there {
+			s.keepCertificate(c)
+		}
+	}
+	for _, c := range slices.Clone(s.certs) {
+		if c.Local && !want[c.id()] {
+			c.Local = false // so that it may come again
+			s.discardCertificate(c)
+		}
+	}
+	for key := range saved {
+		if id, ok := strings.CutPrefix(key, keyAway); ok && !want[id] {
+			s.saves.put(key, nil)
+		}
+	}
+}
+
+// useDue has certificates of the station's own used whose validity has begun, the newest last (A02.FR.08).
+func (s *Station) useDue() {
+	s.useAt = time.Time{}
+	for _, use := range []v201.GetCertificateIdUseEnum{useStation, v201.GetCertificateIdUseV2GCertificateChain} {
+		list := s.of(use)
+		slices.Reverse(list)
+		for _, c := range list {
+			switch {
+			case c.used:
+			case c.From.After(s.now):
+				if s.useAt.IsZero() || c.From.Before(s.useAt) {
+					s.useAt = c.From
+				}
+			default:
+				c.used = true
+				s.emit(UseCertificate{Use: use, Key: c.Key, PEM: c.PEM, From: c.From})
+			}
+		}
+	}
+}
+
+// proven removes the CSMS root that was kept as fallback when the connection was made with the new one (M05.FR.13).
+func (s *Station) proven(root string) {
+	list := s.of(v201.GetCertificateIdUseCSMSRootCertificate)
+	if root == "" || len(list) < 2 || list[0].PEM != root || !s.model.flag("SecurityCtrlr", "AdditionalRootCertificateCheck") {
+		return
+	}
+	for _, old := range list[1:] {
+		s.discardCertificate(old)
+	}
+	s.roots(v201.GetCertificateIdUseCSMSRootCertificate)
+}
+
+// Keys are the names of the private keys that the station needs.
+func (s *Station) Keys() []string {
+	var out []string
+	if s.signing != nil {
+		out = append(out, s.signing.key)
+	}
+	for _, c := range s.certs {
+		if c.Key != "" {
+			out = append(out, c.Key)
+		}
+	}
+	return out
 }
 
 func (s *Station) countCertificates() {
@@ -68,6 +154,9 @@ func (s *Station) keepCertificate(c *installed) {
 func (s *Station) discardCertificate(c *installed) {
 	s.certs = slices.DeleteFunc(s.certs, func(o *installed) bool { return o == c })
 	s.saves.put(keyCert+c.id(), nil)
+	if c.Local {
+		s.saves.put(keyAway+c.id(), []byte("1"))
+	}
 	s.countCertificates()
 }
 
@@ -154,6 +243,9 @@ func installCertificate(s *Station, q *v201.InstallCertificateRequest) (rpc.Mess
 		return refuse("InvalidCertificate")
 	}
 	n := &installed{Use: use, PEM: q.Certificate, Hash: hash, From: c.NotBefore}
+	for _, o := range old { // the CSMS may delete it for good only when it has put it there itself
+		n.Local = n.Local || o.id() == n.id() && o.Local
+	}
 	most := s.model.byName[fullName("SecurityCtrlr", "CertificateEntries")].hi
 	if !slices.ContainsFunc(old, func(o *installed) bool { return o.id() == n.id() }) && float64(len(s.certs)) >= most { // M05.FR.06
 		return refuse("TooManyElements")
@@ -164,6 +256,7 @@ func installCertificate(s *Station, q *v201.InstallCertificateRequest) (rpc.Mess
 		}
 	}
 	s.keepCertificate(n)
+	s.securityEvent("ReconfigurationOfSecurityParameters", "installed a "+string(use))
 	s.then(func() { s.roots(use) })
 	return &v201.InstallCertificateResponse{Status: v201.InstallCertificateStatusAccepted}, nil
 }
@@ -209,6 +302,7 @@ func deleteCertificate(s *Station, q *v201.DeleteCertificateRequest) (rpc.Messag
 			return &v201.DeleteCertificateResponse{Status: v201.DeleteCertificateStatusFailed, StatusInfo: info("InUse")}, nil
 		}
 		s.discardCertificate(c)
+		s.securityEvent("ReconfigurationOfSecurityParameters", "deleted a "+string(c.Use))
 		s.then(func() { s.roots(c.Use) })
 		return &v201.DeleteCertificateResponse{Status: v201.DeleteCertificateStatusAccepted}, nil
 	}

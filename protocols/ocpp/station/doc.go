@@ -34,7 +34,20 @@ type Config struct {
 	// Certificates says that whoever drives it makes keys and uses certificates: it carries out MakeKey, UseCertificate, Roots and
 	// Staple.
 	Certificates bool
-	NewID        func() string // source of message and transaction ids, at most 36 characters, never twice the same
+	// Certified says that it has a certificate of its own towards the CSMS from elsewhere.
+	Certified bool
+	// Installed are the roots that it is configured with locally. One that the CSMS deletes stays away until the configuration has
+	// been without it.
+	Installed []Root
+	// Network is where it is configured locally to connect, slot 1 of the network profiles; nil when that is nothing to the machine.
+	Network *Network
+	NewID   func() string // source of message and transaction ids, at most 36 characters, never twice the same
+}
+
+// Root is a root certificate in PEM.
+type Root struct {
+	Use v201.GetCertificateIdUseEnum
+	PEM string
 }
 
 // EVSEConfig describes an EVSE with one connector; EVSEs are numbered from 1 in the order of the list.
@@ -50,7 +63,10 @@ type Event interface{ event() }
 
 type (
 	// Connected says that the websocket to the CSMS is open.
-	Connected struct{}
+	Connected struct {
+		ID   uint64 // of the Dial that led to it; 0 for the last one
+		Root string // installed CSMS root that its certificate chains to, in PEM; "" when that is not known
+	}
 	// Disconnected says that it is closed.
 	Disconnected struct{}
 	// Message is a text message from the CSMS; Raw belongs to the machine from then on.
@@ -173,12 +189,14 @@ type (
 		Refusal v201.AuthorizeCertificateStatusEnum // why a contract is refused; empty when it is only not accepted here
 	}
 	// MakeKey asks for a new private key and a request for its certificate; KeyMade must follow. Use is empty for a key that
-	// serves towards CSMS and vehicles.
+	// serves towards CSMS and vehicles. The request is for this name and organization.
 	MakeKey struct {
-		Use v201.CertificateSigningUseEnum
+		Use                v201.CertificateSigningUseEnum
+		Name, Organization string
 	}
-	// UseCertificate has a new certificate of the station's own used from then on, with the key of this name. Use is
-	// ChargingStationCertificate or V2GCertificateChain; PEM is the chain from the leaf on.
+	// UseCertificate has a certificate of the station's own used from now on, with the key of this name: a new one when its
+	// validity begins, the kept ones after a start, the newest last. Use is ChargingStationCertificate or V2GCertificateChain; PEM
+	// is the chain from the leaf on.
 	UseCertificate struct {
 		Use      v201.GetCertificateIdUseEnum
 		Key, PEM string
@@ -189,7 +207,7 @@ type (
 		Certificate v201.CertificateHashData
 		OCSP        []byte
 	}
-	// Roots are the roots of a use that count from now on, newest first.
+	// Roots are the roots of a use that count from now on, newest first; after a start those of every use that has some.
 	Roots struct {
 		Use v201.GetCertificateIdUseEnum
 		PEM []string

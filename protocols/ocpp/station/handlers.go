@@ -33,6 +33,7 @@ func init() {
 		v201.ActionReset:                      on(reset),
 		v201.ActionSendLocalList:              on(sendLocalList),
 		v201.ActionSetChargingProfile:         on(setChargingProfile),
+		v201.ActionSetNetworkProfile:          on(setNetworkProfile),
 		v201.ActionSetVariables:               on(setVariables),
 		v201.ActionTriggerMessage:             on(triggerMessage),
 		v201.ActionClearDisplayMessage:        on(clearDisplayMessage),

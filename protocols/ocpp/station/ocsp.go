@@ -47,6 +47,12 @@ func (s *Station) status(h v201.CertificateHashData, res rpc.Message, why string
 	if r, ok := res.(*v201.GetCertificateStatusResponse); ok {
 		der, err := base64.StdEncoding.DecodeString(r.OcspResult)
 		if r.Status == v201.GetCertificateStatusAccepted && err == nil && len(der) > 0 {
+			for _, c := range s.certs {
+				if c.Key != "" && sameHash(c.Hash, h) {
+					c.OCSP = der
+					s.save(keyCert+c.id(), c)
+				}
+			}
 			s.emit(Staple{Certificate: h, OCSP: der})
 			return
 		}

@@ -46,6 +46,8 @@ type saver struct {
 	open  map[uint64]batch
 	retry time.Time
 	again []uint64
+
+	failing bool // the last write did
 }
 
 func (v *saver) dirty() bool { return len(v.ops) > 0 }
@@ -93,6 +95,10 @@ func (s *Station) stored(ev Stored) {
 	}
 	if ev.Err != nil {
 		s.note(true, "cannot store: %v", ev.Err)
+		if !s.saves.failing {
+			s.saves.failing = true
+			s.securityEvent("MemoryExhaustion", "cannot store: "+ev.Err.Error())
+		}
 		for _, a := range b.answers {
 			s.reject(a.id, "InternalError", "cannot store: "+ev.Err.Error())
 		}
@@ -103,6 +109,7 @@ func (s *Station) stored(ev Stored) {
 		return
 	}
 	delete(s.saves.open, ev.Token)
+	s.saves.failing = false
 	for _, a := range b.answers {
 		a.finish()
 	}

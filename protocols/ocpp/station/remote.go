@@ -246,7 +246,9 @@ func triggerMessage(s *Station, q *v201.TriggerMessageRequest) (rpc.Message, err
 		targets = []*evse{e}
 	}
 	if use, ok := signingUse(q.RequestedMessage); ok && s.cfg.Certificates { // A02
-		s.then(func() { s.emit(MakeKey{use}) })
+		s.then(func() {
+			s.emit(MakeKey{Use: use, Name: s.cfg.Identity, Organization: s.model.value("SecurityCtrlr", "OrganizationName")})
+		})
 		return status(v201.TriggerMessageStatusAccepted)
 	}
 	switch q.RequestedMessage {

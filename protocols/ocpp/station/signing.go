@@ -3,6 +3,7 @@ package station
 import (
 	"bytes"
 	"crypto/x509"
+	"encoding/json"
 	"encoding/pem"
 	"fmt"
 	"time"
@@ -42,7 +43,37 @@ func (s *Station) keyMade(ev KeyMade) {
 	}
 	s.signing = &signing{use: ev.Use, csr: ev.CSR, key: ev.Key, wait: s.model.seconds("SecurityCtrlr", "CertSigningWaitMinimum"),
 		left: s.model.number("SecurityCtrlr", "CertSigningRepeatTimes")}
+	s.saveSigning()
 	s.sendCSR()
+}
+
+const keySigning = "signing"
+
+// savedSigning is a request that waits for its certificate over a restart.
+type savedSigning struct {
+	Use      v201.CertificateSigningUseEnum
+	CSR, Key string
+}
+
+func (s *Station) saveSigning() {
+	if s.signing == nil {
+		s.saves.put(keySigning, nil)
+		return
+	}
+	s.save(keySigning, savedSigning{s.signing.use, s.signing.csr, s.signing.key})
+}
+
+// restoreSigning goes on waiting for a certificate; the request is not sent again.
+func (s *Station) restoreSigning(saved []byte) error {
+	if saved == nil {
+		return nil
+	}
+	var v savedSigning
+	if err := json.Unmarshal(saved, &v); err != nil {
+		return fmt.Errorf("stored record %q: %w", keySigning, err)
+	}
+	s.signing = &signing{use: v.Use, csr: v.CSR, key: v.Key}
+	return nil
 }
 
 func (s *Station) sendCSR() {
@@ -52,6 +83,7 @@ func (s *Station) sendCSR() {
 		if r, ok := res.(*v201.SignCertificateResponse); ok && r.Status != v201.GenericStatusAccepted && s.signing == g {
 			s.note(true, "the CSMS signs no certificate")
 			s.signing = nil // until the CSMS asks for one again
+			s.saveSigning()
 		}
 	})
 }
@@ -119,6 +151,8 @@ func certificateSigned(s *Station, q *v201.CertificateSignedRequest) (rpc.Messag
 		}
 	}
 	s.signing = nil
+	s.saveSigning()
+	s.securityEvent("ReconfigurationOfSecurityParameters", "a certificate of the station's own")
 	s.then(func() { s.ocspAt = s.now; s.ocspDue() }) // M06.FR.07
 	for _, use := range uses {
 		c := own
@@ -127,8 +161,8 @@ func certificateSigned(s *Station, q *v201.CertificateSignedRequest) (rpc.Messag
 		for _, old := range s.of(use)[min(2, len(s.of(use))):] { // A02.FR.10: the one before stays as fallback
 			s.discardCertificate(old)
 		}
-		s.then(func() { s.emit(UseCertificate{Use: use, Key: c.Key, PEM: c.PEM, From: c.From}) }) // A02.FR.08
 	}
+	s.then(s.useDue)
 	return &v201.CertificateSignedResponse{Status: v201.CertificateSignedStatusAccepted}, nil
 }
 

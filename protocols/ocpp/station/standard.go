@@ -44,7 +44,8 @@ OCPPCommCtrlr|HeartbeatInterval|rw|integer|300|s|1..86400
 OCPPCommCtrlr|MessageAttemptInterval/TransactionEvent|rw|integer|10|s|1..86400
 OCPPCommCtrlr|MessageAttempts/TransactionEvent|rw|integer|5|1..100
 OCPPCommCtrlr|MessageTimeout/Default|ro|integer|30|s
-OCPPCommCtrlr|NetworkConfigurationPriority|rw|SequenceList|1
+OCPPCommCtrlr|ActiveNetworkProfile|ro|string|1
+OCPPCommCtrlr|NetworkConfigurationPriority|rw|SequenceList|1|{1,2,3,4}
 OCPPCommCtrlr|NetworkProfileConnectionAttempts|rw|integer|3|1..100
 OCPPCommCtrlr|OfflineThreshold|rw|integer|60|s|0..86400
 OCPPCommCtrlr|QueueAllMessages|ro|boolean|false

@@ -33,11 +33,14 @@ type Station struct {
 	key   uint64 // last key of a call
 
 	sec          security
+	net          network
+	announced    bool
 	logs         logs
 	mon          monitors
 	disp         display
 	after        []func()  // follows the answer being written
 	ocspAt       time.Time // when the status of our certificates is asked for
+	useAt        time.Time // when the next certificate of our own begins to be valid
 	signing      *signing  // nil when no certificate is on its way
 	incoming     string    // id of the request being answered
 	beat         time.Time
@@ -82,6 +85,9 @@ func New(cfg Config, saved map[string][]byte, now time.Time) (*Station, error) {
 	if err == nil {
 		err = s.restoreCertificates(saved)
 	}
+	if err == nil {
+		err = s.restoreNetwork(saved)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("station %s: %w", cfg.Identity, err)
 	}
@@ -91,9 +97,14 @@ func New(cfg Config, saved map[string][]byte, now time.Time) (*Station, error) {
 // Step takes one event and appends what has to be done to out.
 func (s *Station) Step(now time.Time, ev Event, out []Effect) []Effect {
 	s.now, s.out = now, out
+	s.announce()
 	switch ev := ev.(type) {
 	case Connected:
-		s.connected()
+		if s.reached(ev) {
+			s.connected()
+		}
+	case DialFailed:
+		s.dialFailed(ev)
 	case Disconnected:
 		s.disconnected()
 	case Message:
@@ -172,6 +183,7 @@ func (s *Station) tick() {
 	s.savesDue()
 	s.exchangesDue()
 	s.signingDue()
+	s.useDue()
 	s.ocspDue()
 }
 
@@ -191,6 +203,7 @@ func (s *Station) deadline() {
 	sooner(s.aligned)
 	sooner(s.saves.retry)
 	sooner(s.ocspAt)
+	sooner(s.useAt)
 	if s.signing != nil {
 		sooner(s.signing.next)
 	}
@@ -212,6 +225,33 @@ func (s *Station) deadline() {
 	if !at.Equal(s.dead) {
 		s.dead = at
 		s.emit(Deadline{at})
+	}
+}
+
+// announce tells after a start what counts: roots, certificates of its own, and where to connect.
+func (s *Station) announce() {
+	if s.announced {
+		return
+	}
+	s.announced = true
+	if s.cfg.Certificates {
+		for _, use := range v201.GetCertificateIdUseEnum("").Values() {
+			if use := v201.GetCertificateIdUseEnum(use); len(s.of(use)) > 0 && use != v201.GetCertificateIdUseV2GCertificateChain {
+				s.roots(use)
+			}
+		}
+		s.useDue()
+		for _, c := range s.certs {
+			if c.OCSP != nil {
+				s.emit(Staple{Certificate: c.Hash, OCSP: c.OCSP})
+			}
+		}
+	}
+	s.dial()
+	if s.cfg.Reason == v201.BootReasonPowerUp || s.cfg.Reason == v201.BootReasonWatchdog {
+		s.securityEvent("StartupOfTheDevice", "")
+	} else {
+		s.securityEvent("ResetOrReboot", string(s.cfg.Reason))
 	}
 }
 

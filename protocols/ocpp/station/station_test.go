@@ -253,14 +253,14 @@ func TestOneWholeTransaction(t *testing.T) {
 			kinds = append(kinds, q.ActionName())
 		}
 	}
-	if got := strings.Join(kinds, " "); got != "BootNotification StatusNotification StatusNotification StatusNotification Authorize StatusNotification" {
+	if got := strings.Join(kinds, " "); got != "BootNotification StatusNotification StatusNotification SecurityEventNotification StatusNotification Authorize StatusNotification" {
 		t.Errorf("also sent: %s", got)
 	}
 	last := w.lastEvent()
 	if last.MeterValue[0].SampledValue[0].Value != 1100 || last.MeterValue[0].SampledValue[0].Context != v201.ReadingContextTransactionEnd {
 		t.Errorf("last reading: %+v", last.MeterValue)
 	}
-	if w.s.Unacknowledged() != 0 || len(w.disk) != 1 { // the cache entry stays
+	if w.s.Unacknowledged() != 0 || len(w.disk) != 2 { // the cache entry and the security log stay
 		t.Errorf("%d unacknowledged, left on disk: %v", w.s.Unacknowledged(), w.disk)
 	}
 }
@@ -435,7 +435,7 @@ func TestBootIsRepeatedUntilAccepted(t *testing.T) {
 	}
 	status = v201.RegistrationStatusAccepted
 	w.wait(20 * time.Second)
-	if n := len(w.requests); n != 6 { // 4 boots, 2 states of connectors
+	if n := len(w.requests); n != 7 { // 4 boots, 2 states of connectors, the security event of the start
 		t.Errorf("%d requests", n)
 	}
 	w.wait(301 * time.Second)

@@ -101,7 +101,11 @@ func setVariables(s *Station, q *v201.SetVariablesRequest) (rpc.Message, error) 
 		case v.access == readOnly: // B05.FR.07
 			r.AttributeStatus, r.AttributeStatusInfo = v201.SetVariableStatusRejected, info("ReadOnly")
 		default:
-			if why := v.accepts(d.AttributeValue); why != "" {
+			why := v.accepts(d.AttributeValue)
+			if why == "" && v.name == "NetworkConfigurationPriority" {
+				why = s.checkPriority(d.AttributeValue)
+			}
+			if why != "" {
 				r.AttributeStatus, r.AttributeStatusInfo = v201.SetVariableStatusRejected, info(why)
 				break
 			}
@@ -124,6 +128,7 @@ func (s *Station) applied(v *variable) {
 	case "ocppcommctrlr.heartbeatinterval":
 		s.armHeartbeat()
 	case "securityctrlr.basicauthpassword": // A01: the connection is made anew with it
+		s.securityEvent("ReconfigurationOfSecurityParameters", "BasicAuthPassword") // A01.FR.11, without what it is (A01.FR.12)
 		s.emit(Password{v.value})
 	case "aligneddatactrlr.interval", "aligneddatactrlr.enabled":
 		s.armAligned()
