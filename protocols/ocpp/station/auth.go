@@ -49,7 +49,7 @@ func (s *Station) presented(e *evse, t v201.IdToken) {
 		})
 		return
 	}
-	if !e.operative || e.faulted != "" {
+	if !e.serves() || e.faulted != "" {
 		s.emit(Permit{EVSE: e.n, Token: t})
 		return
 	}

@@ -29,7 +29,7 @@ func (s *Station) contractShown(e *evse, t v201.IdToken, c Contract) {
 	case !s.model.flag("AuthCtrlr", "Enabled"):
 		s.authorise(e, t, "", nil)
 		return
-	case !s.model.flag("ISO15118Ctrlr", "PnCEnabled"), !e.operative, e.faulted != "":
+	case !s.model.flag("ISO15118Ctrlr", "PnCEnabled"), !e.serves(), e.faulted != "":
 		refuse("")
 		return
 	}

@@ -169,7 +169,7 @@ func (e *evse) messageState() v201.MessageStateEnum {
 	switch {
 	case e.faulted != "":
 		return v201.MessageStateFaulted
-	case !e.operative:
+	case !e.serves():
 		return v201.MessageStateUnavailable
 	case e.tx != nil:
 		return v201.MessageStateCharging

@@ -30,6 +30,8 @@ type Config struct {
 	Chain     []string          // identities of stations behind this one (component LocalController), when it is a controller
 	Control   bool              // it is a local controller
 	Logs      bool              // whoever drives it carries out Upload
+	Updates   *Updates          // whoever drives it carries out firmware updates; nil: none
+	Publishes bool              // whoever drives it carries out Publish and Unpublish; of a local controller
 	Display   bool              // its EVSEs have displays, which carry out Show
 	// Certificates says that whoever drives it makes keys and uses certificates: it carries out MakeKey, UseCertificate, Roots and
 	// Staple.

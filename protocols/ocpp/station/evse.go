@@ -16,6 +16,7 @@ type evse struct {
 	cfg       EVSEConfig
 	plugged   bool
 	operative bool
+	held      bool // out of service until firmware is installed
 	offAfter  bool // goes out of service when the transaction ends
 	faulted   string
 	flow      v201.ChargingStateEnum
@@ -40,12 +41,15 @@ type evse struct {
 	departed  bool   // the vehicle ended the session; it must leave before another one starts
 }
 
+// serves tells whether the EVSE is in service.
+func (e *evse) serves() bool { return e.operative && !e.held }
+
 // status is the connector's state as StatusNotification has it.
 func (e *evse) status() v201.ConnectorStatusEnum {
 	switch {
 	case e.faulted != "":
 		return v201.ConnectorStatusFaulted
-	case !e.operative:
+	case !e.serves():
 		return v201.ConnectorStatusUnavailable
 	case e.plugged || e.tx != nil:
 		return v201.ConnectorStatusOccupied

@@ -47,6 +47,9 @@ func init() {
 		v201.ActionSetMonitoringLevel:         on(setMonitoringLevel),
 		v201.ActionSetVariableMonitoring:      on(setVariableMonitoring),
 		v201.ActionUnlockConnector:            on(unlockConnector),
+		v201.ActionPublishFirmware:            on(publishFirmware),
+		v201.ActionUnpublishFirmware:          on(unpublishFirmware),
+		v201.ActionUpdateFirmware:             on(updateFirmware),
 	}
 }
 

@@ -119,7 +119,7 @@ func reserveNow(s *Station, q *v201.ReserveNowRequest) (rpc.Message, error) {
 		switch {
 		case e.faulted != "": // H01.FR.12
 			busy = v201.ReserveNowStatusFaulted
-		case !e.operative:
+		case !e.serves():
 		case e.plugged || e.tx != nil || other != 0 && other != q.Id: // H01.FR.11
 			busy = v201.ReserveNowStatusOccupied
 		case target == nil:

@@ -44,12 +44,7 @@ func getLog(s *Station, q *v201.GetLogRequest) (rpc.Message, error) {
 	if u.Security {
 		u.Name = "security-" + s.now.UTC().Format("20060102T150405Z") + ".log"
 	}
-	if q.Retries != nil {
-		u.Retries = min(max(*q.Retries, 0), 100)
-	}
-	if q.RetryInterval != nil {
-		u.Every = time.Duration(min(max(*q.RetryInterval, 0), 86400)) * time.Second
-	}
+	u.Retries, u.Every = bounded(q.Retries, q.RetryInterval)
 	res := &v201.GetLogResponse{Status: v201.LogStatusAccepted, Filename: u.Name}
 	old := s.logs.request
 	if old != nil { // N01.FR.12

@@ -61,7 +61,7 @@ func (s *Station) startable(q *v201.RequestStartTransactionRequest) *evse {
 	}
 	var free *evse
 	for _, e := range s.evses {
-		if q.EvseId != nil && *q.EvseId != e.n || e.auth || e.faulted != "" || !e.operative || e.departed {
+		if q.EvseId != nil && *q.EvseId != e.n || e.auth || e.faulted != "" || !e.serves() || e.departed {
 			continue
 		}
 		if id := s.reservedFor(e); id != 0 && !s.resv[id].fits(q.IdToken, group) { // F01.FR.21
@@ -168,8 +168,18 @@ func (s *Station) setOperative(e *evse, on bool) {
 	if e.operative == on {
 		return
 	}
+	was := e.serves()
 	e.operative = on
 	s.saveOperative(e, on)
+	s.served(e, was)
+}
+
+// served follows a change of whether the EVSE serves.
+func (s *Station) served(e *evse, was bool) {
+	on := e.serves()
+	if on == was {
+		return
+	}
 	s.emit(Operative{e.n, on})
 	if !on {
 		s.unreserve(e)
@@ -298,8 +308,13 @@ func triggerMessage(s *Station, q *v201.TriggerMessageRequest) (rpc.Message, err
 		})
 	case v201.MessageTriggerFirmwareStatusNotification:
 		s.then(func() {
-			s.call(&v201.FirmwareStatusNotificationRequest{Status: v201.FirmwareStatusIdle}, nil) // F06.FR.16 via L01.FR.25
+			s.call(s.updateStatus(), nil)
 		})
+	case v201.MessageTriggerPublishFirmwareStatusNotification:
+		if !s.cfg.Publishes {
+			return status(v201.TriggerMessageStatusNotImplemented)
+		}
+		s.then(func() { s.call(s.publishStatus(), nil) })
 	case v201.MessageTriggerLogStatusNotification:
 		s.then(func() { s.call(s.logs.status(), nil) })
 	default:

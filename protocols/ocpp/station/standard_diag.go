@@ -1,8 +1,9 @@
 package station
 
-// diagnosticVariables are those of monitoring, display, cost, and of when the CSMS is asked, as in standardVariables.
+// diagnosticVariables are those of monitoring, display, cost, firmware, and of when the CSMS is asked, as in standardVariables.
 const diagnosticVariables = `AuthCacheCtrlr|DisablePostAuthorize|rw|boolean|false
 AuthCtrlr|DisableRemoteAuthorization|rw|boolean|false
+ChargingStation|AllowNewSessionsPendingFirmwareUpdate|rw|boolean|false
 DisplayMessageCtrlr|DisplayMessages|ro|integer|0|0..64
 DisplayMessageCtrlr|Enabled|rw|boolean|true
 DisplayMessageCtrlr|SupportedFormats|ro|MemberList|ASCII,UTF8

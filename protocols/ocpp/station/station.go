@@ -36,6 +36,8 @@ type Station struct {
 	net          network
 	announced    bool
 	logs         logs
+	upd          update
+	pub          publishing
 	mon          monitors
 	disp         display
 	after        []func()  // follows the answer being written
@@ -87,6 +89,9 @@ func New(cfg Config, saved map[string][]byte, now time.Time) (*Station, error) {
 	}
 	if err == nil {
 		err = s.restoreNetwork(saved)
+	}
+	if err == nil {
+		err = s.restoreFirmware(saved)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("station %s: %w", cfg.Identity, err)
@@ -141,7 +146,25 @@ func (s *Station) Step(now time.Time, ev Event, out []Effect) []Effect {
 		s.outside(ev)
 	case Uploaded:
 		s.uploaded(ev)
+	case UpdateClaimed:
+		s.claimed(ev)
+	case ImageFetching:
+		s.imageFetching(ev)
+	case ImageFetched:
+		s.imageFetched(ev)
+	case ImageInstalled:
+		s.imageInstalled(ev)
+	case UpdateEnded:
+		s.updateEnded(ev)
+	case Restarting:
+		s.upd.others = ev.On
+	case Published:
+		s.published(ev)
+	case Unpublished:
+		s.unpublished(ev)
 	}
+	s.updateDue()
+	s.publishDue()
 	s.limits()
 	s.observe()
 	s.draw()
@@ -209,6 +232,9 @@ func (s *Station) deadline() {
 	}
 	sooner(s.mon.due())
 	sooner(s.disp.due(s.now))
+	sooner(s.upd.at)
+	sooner(s.upd.by)
+	sooner(s.pub.due())
 	for _, e := range s.evses {
 		sooner(e.plugBy)
 		sooner(e.exchange.by)

@@ -63,7 +63,7 @@ func (s *Station) stops(names ...string) bool {
 // evaluate starts, continues or ends the transaction after something changed.
 func (s *Station) evaluate(e *evse, why v201.TriggerReasonEnum) {
 	if e.tx == nil {
-		if e.faulted != "" || !e.operative || e.departed {
+		if e.faulted != "" || !e.serves() || e.departed {
 			return
 		}
 		if slices.ContainsFunc(s.points("TxStartPoint"), e.point) {
