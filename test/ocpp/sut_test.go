@@ -115,6 +115,8 @@ func (s *sut) effect(e station.Effect) {
 		s.limits[e.EVSE] = e.Limit
 	case station.Unlock:
 		s.do(station.Unlocked{EVSE: e.EVSE, OK: true})
+	case station.ClaimUpdate:
+		s.do(station.UpdateClaimed{Request: e.Request})
 	default:
 		s.effects = append(s.effects, e)
 	}

@@ -33,6 +33,7 @@ var notApplicable = map[string]string{
 	"TC_E_19_CS": "there is no detector of parking bays",
 	"TC_K_12_CS": "both charging rate units are supported",
 	"TC_K_42_CS": "both charging rate units are supported",
+	"TC_L_16_CS": "new firmware is activated by a restart, which waits for transactions",
 	"TC_N_04_CS": "every monitoring criterion of the standard is supported",
 	"TC_N_07_CS": "every monitoring base of the standard is supported",
 	"TC_N_63_CS": "nothing about customers is stored by certificate",
