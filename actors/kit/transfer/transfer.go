@@ -1,0 +1,128 @@
+// Package transfer moves files over HTTP and HTTPS for actors: downloads that go on where they broke off, and uploads. What it
+// reads and keeps is bounded, and no error shows the password of a URL.
+package transfer
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"time"
+)
+
+// Config says how to connect, and how much time and room a transfer has.
+type Config struct {
+	TLS   *tls.Config                                                       // roots of servers; nil for those of the system
+	Dial  func(ctx context.Context, network, addr string) (net.Conn, error) // nil for the system's
+	Max   int64                                                             // bytes of a file; 0 for 512 MiB
+	Idle  time.Duration                                                     // how long nothing may come or go; 0 for a minute
+	Total time.Duration                                                     // of all tries and pauses; 0 for a day
+	// Paused is told when a try has failed and another one follows after a pause, and when that one begins. It may be nil.
+	Paused func(paused bool, why error)
+}
+
+func (c Config) complete() Config {
+	if c.Max <= 0 {
+		c.Max = 512 << 20
+	}
+	if c.Idle <= 0 {
+		c.Idle = time.Minute
+	}
+	if c.Total <= 0 {
+		c.Total = 24 * time.Hour
+	}
+	if c.Paused == nil {
+		c.Paused = func(bool, error) {}
+	}
+	return c
+}
+
+// Final is an error that another try would meet again.
+type Final struct{ Err error }
+
+func (f *Final) Error() string { return f.Err.Error() }
+
+// Unwrap returns the cause.
+func (f *Final) Unwrap() error { return f.Err }
+
+// Status is an answer other than success.
+type Status struct {
+	Code int // of HTTP
+	What string
+}
+
+func (s *Status) Error() string { return s.What }
+
+// check reads a URL of a file. Only HTTP and HTTPS are supported.
+func check(text string) (*url.URL, error) {
+	u, err := url.Parse(text)
+	if err != nil {
+		return nil, &Final{errors.New("the URL cannot be read")} // the parser's own words could show a password
+	}
+	switch {
+	case u.Scheme == "ftp" || u.Scheme == "ftps" || u.Scheme == "sftp":
+		return nil, &Final{fmt.Errorf("%s: %s is not supported; offer the file by https", u.Redacted(), u.Scheme)}
+	case u.Scheme != "http" && u.Scheme != "https" || u.Host == "":
+		return nil, &Final{fmt.Errorf("%s: want http:// or https:// and a host", u.Redacted())}
+	}
+	return u, nil
+}
+
+// client makes a client for one transfer; close it with closeIdle.
+func (c Config) client() (_ *http.Client, closeIdle func()) {
+	t := &http.Transport{TLSClientConfig: c.TLS, DialContext: c.Dial, DisableCompression: true, TLSHandshakeTimeout: 30 * time.Second,
+		ResponseHeaderTimeout: c.Idle, MaxResponseHeaderBytes: 64 << 10, DisableKeepAlives: true, ForceAttemptHTTP2: true, Proxy: http.ProxyFromEnvironment}
+	if t.DialContext == nil {
+		t.DialContext = (&net.Dialer{Timeout: 30 * time.Second}).DialContext
+	}
+	return &http.Client{Transport: t, CheckRedirect: func(r *http.Request, via []*http.Request) error {
+		switch {
+		case len(via) >= 5:
+			return errors.New("more than 5 redirections")
+		case via[len(via)-1].URL.Scheme == "https" && r.URL.Scheme != "https":
+			return errors.New("redirected from https to " + r.URL.Scheme)
+		}
+		return nil
+	}}, t.CloseIdleConnections
+}
+
+// plain takes the URL out of the client's error: what leads to it is in ours already, and there without its password.
+func plain(err error) error {
+	var u *url.Error
+	if errors.As(err, &u) {
+		return u.Err
+	}
+	return err
+}
+
+// try runs f again until it succeeds, fails for good, or has failed retries times more.
+func (c Config) try(ctx context.Context, retries int, every time.Duration, f func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, c.Total)
+	defer cancel()
+	for n := 0; ; n++ {
+		err := f(ctx)
+		var final *Final
+		if err == nil || errors.As(err, &final) || n >= retries || ctx.Err() != nil {
+			return err
+		}
+		c.Paused(true, err)
+		t := time.NewTimer(every)
+		select {
+		case <-t.C:
+		case <-ctx.Done():
+			t.Stop()
+			return err
+		}
+		c.Paused(false, nil)
+	}
+}
+
+// watch ends a try in which nothing moves. Its moved is to be called whenever something does.
+func (c Config) watch(ctx context.Context) (_ context.Context, moved func(), stop func()) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	t := time.AfterFunc(c.Idle, func() { cancel(fmt.Errorf("nothing came for %v", c.Idle)) })
+	return ctx, func() { t.Reset(c.Idle) }, func() { t.Stop(); cancel(nil) }
+}
