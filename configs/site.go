@@ -116,6 +116,9 @@ type CSMS struct {
 	CAFile       string `yaml:"ca_file,omitempty" doc:"Roots that the CSMS's certificate must chain to. Default those of the system."`
 	CertFile     string `yaml:"cert_file,omitempty" doc:"Client certificate (security profile 3)."`
 	KeyFile      string `yaml:"key_file,omitempty" doc:"Key of the client certificate."`
+
+	KeyRing             string `yaml:"key_ring,omitempty" doc:"Where the private keys are whose certificates the CSMS renews: file:DIR, tpm:DEVICE?keys=DIR or pkcs11:MODULE?token=LABEL&pin-file=FILE. Default the folder keys in storage.dir."`
+	AdditionalRootCheck bool   `yaml:"additional_root_check,omitempty" doc:"A new root for the CSMS's certificate must be signed by the one before. Default false."`
 }
 
 // MQTT is the building's broker.

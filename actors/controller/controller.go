@@ -151,6 +151,8 @@ func (c *Controller) Receive(ctx actor.Context) {
 		} else if pid := c.PID(name); pid != nil {
 			ctx.Send(pid, m)
 		}
+	case msg.UplinkTarget:
+		c.toUplink(ctx, m.Station, m)
 	case msg.UplinkFrame:
 		c.toUplink(ctx, m.Station, m)
 	case msg.UplinkHangup:

@@ -28,6 +28,13 @@ type uplink struct {
 	timers  *kit.Timers
 }
 
+// uplinked is how an attempt to connect ended.
+type uplinked struct {
+	gen, target uint64
+	peer        *ws.Peer
+	err         error
+}
+
 func newUplink(env *kit.Env, cfg Config, open msg.UplinkOpen) func() actor.Actor {
 	return func() actor.Actor {
 		return &uplink{env: env, cfg: cfg, open: open, backoff: cfg.Backoff, log: env.Log.With().Str("station", open.Station).Logger()}
@@ -49,7 +56,9 @@ func (u *uplink) Receive(ctx actor.Context) {
 			return
 		}
 		ctx.Send(m.Reply, msg.UplinkIs{Station: m.Station, Gen: u.gen})
-	case dialled:
+	case msg.UplinkTarget:
+		u.open.Target = m
+	case uplinked:
 		u.dialled(ctx, m)
 	case msg.UplinkFrame:
 		if u.peer != nil && m.Gen == u.gen {
@@ -89,24 +98,31 @@ func (u *uplink) dial() {
 	ctx, cancel := context.WithCancel(context.Background())
 	u.gen++
 	u.cancel = cancel
+	to := u.open.Target
 	t := ws.Target{URL: u.cfg.CSMS.URL, Identity: u.open.Station, Subprotocols: []string{rpc.V201.Subprotocol()}, TLS: u.cfg.CSMS.TLS,
 		DialContext: u.cfg.CSMS.Dial, Options: ws.Options{Deflate: u.cfg.Deflate}}
 	password := u.open.Password
 	if password == "" {
 		password = u.cfg.CSMS.Password
 	}
-	if password != "" {
+	if to.URL != "" {
+		t.URL = to.URL
+	}
+	if to.TLS != nil {
+		t.TLS = to.TLS()
+	}
+	if password != "" && to.Profile != int(ProfileCertificate) {
 		t.Authorization = ws.Basic(u.open.Station, password)
 	}
 	root, self, gen := u.root, u.self, u.gen
 	go func() {
 		defer cancel()
 		p, err := ws.Dial(ctx, t)
-		root.Send(self, dialled{gen, p, err})
+		root.Send(self, uplinked{gen, to.ID, p, err})
 	}()
 }
 
-func (u *uplink) dialled(ctx actor.Context, d dialled) {
+func (u *uplink) dialled(ctx actor.Context, d uplinked) {
 	if d.gen != u.gen || u.peer != nil {
 		if d.peer != nil {
 			d.peer.Attach(u.root, u.self)
@@ -118,18 +134,28 @@ func (u *uplink) dialled(ctx actor.Context, d dialled) {
 		d.peer.Attach(u.root, u.self)
 		d.peer.Close(1002, "no common subprotocol")
 		u.log.Error().Msg("the CSMS does not speak OCPP 2.0.1; it is tried again")
-		u.timers.Set("dial", u.backoff.Next())
+		u.failed(ctx, d, "the CSMS does not speak OCPP 2.0.1")
 		return
 	}
 	if d.err != nil {
 		u.log.Warn().Err(d.err).Msg("the CSMS cannot be reached; it is tried again")
-		u.timers.Set("dial", u.backoff.Next())
+		u.failed(ctx, d, d.err.Error())
 		return
 	}
 	u.backoff.Reset()
 	u.peer = d.peer
-	ctx.Send(u.open.Reply, msg.UplinkIs{Station: u.open.Station, Gen: u.gen, Up: true})
+	ctx.Send(u.open.Reply, msg.UplinkIs{Station: u.open.Station, Gen: u.gen, Up: true, Target: d.target, Chain: d.peer.Chain()})
 	u.peer.Attach(u.root, u.self)
+}
+
+// failed tells the station of an attempt in vain, which may have it name another target before the next one.
+func (u *uplink) failed(ctx actor.Context, d uplinked, why string) {
+	f := msg.UplinkFailed{Station: u.open.Station, Target: d.target, Why: why}
+	if d.err != nil {
+		f.Event = ws.SecurityEvent(d.err)
+	}
+	ctx.Send(u.open.Reply, f)
+	u.timers.Set("dial", u.backoff.Next())
 }
 
 // drop closes the connection from our side.

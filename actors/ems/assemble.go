@@ -23,6 +23,7 @@ import (
 	"github.com/voltyard/voltyard/hal/si"
 	"github.com/voltyard/voltyard/site/allocate"
 	"github.com/voltyard/voltyard/site/topology"
+	"github.com/voltyard/voltyard/storage/keyring"
 )
 
 // Parts is what a site is made of besides its description.
@@ -39,6 +40,9 @@ type Parts struct {
 	OCPP  *ocppstat.Stats         // figures of OCPP; nil for a site without stations of its own or others (tests)
 	// DialCSMS connects to the operator's cloud; nil for the system's.
 	DialCSMS func(ctx context.Context, network, addr string) (net.Conn, error)
+	// Keys is where the private keys of the site's own stations are, which the CSMS has renewed; nil: their certificates are managed
+	// locally.
+	Keys keyring.Ring
 	// Firmware is the version that the site's own stations report.
 	Firmware string
 }
@@ -85,14 +89,18 @@ func Assemble(env *kit.Env, s *configs.Site, p Parts) ([]Child, error) {
 		return nil, err
 	}
 	children = append(children, others...)
+	var certs managed
 	if p.OCPP != nil {
-		ocpp, err := ocppActors(env, s, p)
+		if certs, err = manage(s, p.Keys); err != nil {
+			return nil, fmt.Errorf("csms: %w", err)
+		}
+		ocpp, err := ocppActors(env, s, p, certs)
 		if err != nil {
 			return nil, err
 		}
 		children = append(children, ocpp...)
 	}
-	comm := newVehicles(env, s, p)
+	comm := newVehicles(env, s, p, certs)
 	for _, e := range s.EVSEs {
 		hw, ok := p.Outlets[e.ID]
 		if !ok {
@@ -126,7 +134,9 @@ func makeEVSE(env *kit.Env, s *configs.Site, e configs.EVSE, hw hal.Outlet, n ne
 		cfg.DigitalOnly = e.Port.Vehicle != ""
 		cfg.LocalContracts = e.Port.Contract != nil && e.Port.Contract.Authorize == "local"
 		kids.Port = func(gen uint64, pid *actor.PID) func() actor.Actor { return port.New(env, n, pc, gen, pid) }
-		kids.Session = func(gen uint64, pid *actor.PID) func() actor.Actor { return comm.sessions.Make(sc, gen, pid) }
+		kids.Session = func(gen uint64, pid *actor.PID) func() actor.Actor {
+			return comm.sessions.Make(comm.current(e, sc), gen, pid)
+		}
 	}
 	return evse.New(env, cfg, hw, kids), nil
 }

@@ -26,7 +26,7 @@ const (
 
 // ocppActors are the local controller, one station role for each OCPP identity among the site's EVSEs, and the role of the
 // controller's own identity.
-func ocppActors(env *kit.Env, s *configs.Site, p Parts) ([]Child, error) {
+func ocppActors(env *kit.Env, s *configs.Site, p Parts, certs managed) ([]Child, error) {
 	stats, firmware := p.OCPP, p.Firmware
 	volts := si.Volts(s.Site.VoltageV)
 	var ids []string
@@ -43,7 +43,7 @@ func ocppActors(env *kit.Env, s *configs.Site, p Parts) ([]Child, error) {
 		if err != nil {
 			return nil, err
 		}
-		roots, err := tlsfile.CSMS(s.CSMS.CAFile, tlsfile.Pair{Cert: s.CSMS.CertFile, Key: s.CSMS.KeyFile})
+		roots, err := uplinkTLS(s.CSMS)
 		if err != nil {
 			return nil, fmt.Errorf("csms: %w", err)
 		}
@@ -90,12 +90,14 @@ func ocppActors(env *kit.Env, s *configs.Site, p Parts) ([]Child, error) {
 				sc.Role.Variables = map[string]string{"ISO15118Ctrlr.CentralContractValidationAllowed": "true"}
 			}
 		}
+		certs.into(&sc, s)
 		children = append(children, Child{"station", "station-" + id, station.New(env, sc)})
 	}
 	if s.CSMS != nil {
 		own := station.Config{Cloud: true, Stats: stats, Site: p.View, Role: role.Config{Identity: s.CSMS.Identity, Vendor: vendor, Model: "Local Controller",
 			Serial: cut(s.CSMS.Identity, 25), Firmware: cut(firmware, 50), Reason: v201.BootReasonPowerUp, NewID: rand.Text, Control: true,
 			Chain: append(chain, ids...), Rating: profile.Rating{Volts: volts}}}
+		certs.into(&own, s)
 		children = append(children, Child{"station", "station-" + s.CSMS.Identity, station.New(env, own)})
 	}
 	return children, nil

@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/voltyard/voltyard/actors/kit"
@@ -30,13 +32,14 @@ type vehicles struct {
 	bench    func(dir string) (session.Certificates, error)
 	servers  map[string]*v2gtls.Server
 	queue    *v2gtls.Queue
+	certs    managed
 
 	mu    sync.Mutex // certificates are read anew by many goroutines
 	rings map[string]keyring.Ring
 }
 
-func newVehicles(env *kit.Env, s *configs.Site, p Parts) *vehicles {
-	return &vehicles{env: env, volts: si.Volts(s.Site.VoltageV), sessions: session.NewFactory(env, p.Net), bench: p.Bench, servers: map[string]*v2gtls.Server{},
+func newVehicles(env *kit.Env, s *configs.Site, p Parts, certs managed) *vehicles {
+	return &vehicles{env: env, certs: certs, volts: si.Volts(s.Site.VoltageV), sessions: session.NewFactory(env, p.Net), bench: p.Bench, servers: map[string]*v2gtls.Server{},
 		queue: v2gtls.NewQueue(0, 0), rings: map[string]keyring.Ring{}}
 }
 
@@ -55,7 +58,7 @@ func (v *vehicles) config(e configs.EVSE) (session.Config, error) {
 		return c, nil
 	}
 	var err error
-	if c.TLS, err = v.server(p.TLS); err != nil {
+	if c.TLS, err = v.server(p.TLS, v.issued(e.Station)); err != nil {
 		return c, err
 	}
 	c.TLSOnly = p.TLS.Only
@@ -82,9 +85,31 @@ func (v *vehicles) config(e configs.EVSE) (session.Config, error) {
 	return c, nil
 }
 
-// server makes the TLS server for a set of identities, once.
-func (v *vehicles) server(t *configs.PortTLS) (*v2gtls.Server, error) {
-	key := fmt.Sprintf("%+v", *t)
+// current is the configuration of a session that begins now: roots that the CSMS has changed count.
+func (v *vehicles) current(e configs.EVSE, c session.Config) session.Config {
+	m := v.certs[e.Station]
+	if m == nil || m.Trust == nil || c.SECC.Contract == nil {
+		return c
+	}
+	if t := m.Trust.Load(); t != nil {
+		k := *c.SECC.Contract
+		k.Trust = t
+		c.SECC.Contract = &k
+	}
+	return c
+}
+
+// issued is the chain that the CSMS has issued to a station; nil where it issues none.
+func (v *vehicles) issued(station string) *v2gtls.Issued {
+	if m := v.certs[station]; m != nil {
+		return m.Vehicles
+	}
+	return nil
+}
+
+// server makes the TLS server for a set of identities and what the CSMS has issued, once.
+func (v *vehicles) server(t *configs.PortTLS, issued *v2gtls.Issued) (*v2gtls.Server, error) {
+	key := fmt.Sprintf("%+v %p", *t, issued)
 	if s := v.servers[key]; s != nil {
 		return s, nil
 	}
@@ -93,14 +118,25 @@ func (v *vehicles) server(t *configs.PortTLS) (*v2gtls.Server, error) {
 	if err != nil {
 		return nil, err
 	}
+	var seen atomic.Uint64 // of what is issued
 	cfg := v2gtls.Config{Identities: list, Queue: v.queue, Renew: func(set func([]v2gtls.Identity) error) {
-		if !watch.Changed() {
+		var own *v2gtls.Identity
+		var version uint64
+		if issued != nil {
+			own, version = issued.Get()
+		}
+		if changed := watch.Changed(); !changed && seen.Load() == version {
 			return
 		}
 		list, err := v.identities(t)
 		if err == nil {
-			err = set(list)
+			err = set(join(list, own))
+			if err != nil && own != nil && own.OCSP != nil { // a response that cannot be shown must not keep a certificate away
+				own.OCSP = nil
+				err = set(join(list, own))
+			}
 		}
+		seen.Store(version)
 		if err != nil { // half of the files may be new: it is tried again when the other half comes
 			v.env.Log.Error().Err(err).Msg("TLS towards vehicles keeps its old certificates")
 			return
@@ -127,6 +163,25 @@ func (v *vehicles) server(t *configs.PortTLS) (*v2gtls.Server, error) {
 	}
 	v.servers[key] = s
 	return s, nil
+}
+
+// join puts an issued chain before those of files, unless one of these is newer.
+func join(list []v2gtls.Identity, own *v2gtls.Identity) []v2gtls.Identity {
+	if own == nil {
+		return list
+	}
+	begins := func(id v2gtls.Identity) time.Time {
+		c, err := x509.ParseCertificate(id.Chain[0])
+		if err != nil || time.Now().After(c.NotAfter) {
+			return time.Time{}
+		}
+		return c.NotBefore
+	}
+	i := 0
+	for i < len(list) && begins(list[i]).After(begins(*own)) {
+		i++
+	}
+	return slices.Insert(slices.Clone(list), i, *own)
 }
 
 func files(t *configs.PortTLS) []string {

@@ -37,19 +37,19 @@ func TestKeysOfVehicleTLS(t *testing.T) {
 		t.Fatal(err)
 	}
 	cert, good, open := file("secc.pem", 0o644, secc.ChainPEM()), file("secc.key", 0o600, key), file("open.key", 0o644, key)
-	v := newVehicles(kit.NewEnv(zerolog.Nop()), &configs.Site{}, Parts{Net: network.NewMemory()})
+	v := newVehicles(kit.NewEnv(zerolog.Nop()), &configs.Site{}, Parts{Net: network.NewMemory()}, nil)
 	port := func(id configs.Identity) *configs.PortTLS {
 		id.CertFile = cert
 		return &configs.PortTLS{Identities: []configs.Identity{id}}
 	}
 	ring := configs.Identity{KeyRing: "file:" + dir, KeyName: "secc"}
 	for name, id := range map[string]configs.Identity{"file": {KeyFile: good}, "ring": ring} {
-		if _, err := v.server(port(id)); err != nil {
+		if _, err := v.server(port(id), nil); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	one, _ := v.server(port(ring))
-	if two, _ := v.server(port(ring)); one == nil || one != two {
+	one, _ := v.server(port(ring), nil)
+	if two, _ := v.server(port(ring), nil); one == nil || one != two {
 		t.Error("EVSEs with the same certificate have servers of their own")
 	}
 	for name, c := range map[string]struct {
@@ -59,11 +59,11 @@ func TestKeysOfVehicleTLS(t *testing.T) {
 		"key that others may read": {configs.Identity{KeyFile: open}, keyring.ErrPermission},
 		"missing key":              {configs.Identity{KeyRing: "file:" + dir, KeyName: "none"}, keyring.ErrNotFound},
 	} {
-		if _, err := v.server(port(c.id)); !errors.Is(err, c.want) {
+		if _, err := v.server(port(c.id), nil); !errors.Is(err, c.want) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if _, err := v.server(port(configs.Identity{KeyRing: "usb:x", KeyName: "secc"})); err == nil {
+	if _, err := v.server(port(configs.Identity{KeyRing: "usb:x", KeyName: "secc"}), nil); err == nil {
 		t.Error("an unknown kind of ring is opened")
 	}
 }

@@ -1,6 +1,7 @@
 package msg
 
 import (
+	"crypto/tls"
 	"log/slog"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -11,7 +12,27 @@ import (
 type UplinkOpen struct {
 	Station  string
 	Password string // of Basic authentication, "" for the site's; secret
+	Target   UplinkTarget
 	Reply    *actor.PID
+}
+
+// UplinkTarget says how to connect from the next attempt on. Station role to controller, whenever it changes; it closes no
+// connection. The zero value is what the site file says.
+type UplinkTarget struct {
+	Station string
+	ID      uint64 // comes back in UplinkIs and UplinkFailed
+	URL     string // "" for the site's
+	// Profile is the security profile: with the third no password is shown. 0: what the site file says.
+	Profile int
+	TLS     func() *tls.Config // asked before each attempt; nil for the site's
+}
+
+// UplinkFailed says that an attempt to connect has failed. It is repeated by itself. Controller to station role.
+type UplinkFailed struct {
+	Station string
+	Target  uint64
+	Event   string // by OCPP's list of security events, "" for none of them
+	Why     string
 }
 
 // LogValue hides the password.
@@ -23,6 +44,8 @@ type UplinkIs struct {
 	Station string
 	Gen     uint64
 	Up      bool
+	Target  uint64   // ID of the UplinkTarget it was made for
+	Chain   [][]byte // of the CSMS's certificates, leaf first, in DER; nil without TLS
 }
 
 // UplinkFrame is one OCPP-J message, in either direction. Raw belongs to the receiver.

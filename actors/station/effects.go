@@ -35,13 +35,23 @@ func (s *Station) carryOut(ctx actor.Context, e role.Effect) {
 	case role.Hangup:
 		ctx.Send(s.env.At(msg.Controller), msg.UplinkHangup{Station: s.cfg.Role.Identity, Gen: s.gen, Why: e.Why})
 	case role.Password:
-		ctx.Send(s.env.At(msg.Controller), msg.UplinkOpen{Station: s.cfg.Role.Identity, Password: e.New, Reply: ctx.Self()})
+		ctx.Send(s.env.At(msg.Controller), msg.UplinkOpen{Station: s.cfg.Role.Identity, Password: e.New, Target: s.target, Reply: ctx.Self()})
 	case role.Deadline:
 		s.timers.SetAt("tick", e.At)
 	case role.Save:
 		s.save(ctx, e)
 	case role.Permit:
 		s.permit(ctx, e)
+	case role.Dial:
+		s.dial(ctx, e)
+	case role.MakeKey:
+		s.makeKey(ctx, e)
+	case role.UseCertificate:
+		s.use(ctx, e)
+	case role.Staple:
+		s.staple(e)
+	case role.Roots:
+		s.takeRoots(e)
 	case role.CertificateIs:
 		s.send(ctx, e.EVSE, msg.ContractCertificateIs{EVSE: s.id(e.EVSE), Token: e.Token, EXI: e.EXI})
 	case role.Limit:

@@ -6,6 +6,7 @@
 package station
 
 import (
+	"crypto/x509"
 	"encoding/pem"
 	"slices"
 	"time"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/voltyard/voltyard/actors/kit"
 	"github.com/voltyard/voltyard/actors/kit/ocppstat"
+	"github.com/voltyard/voltyard/actors/kit/v2gtls"
 	"github.com/voltyard/voltyard/actors/msg"
 	"github.com/voltyard/voltyard/hal/si"
 	role "github.com/voltyard/voltyard/protocols/ocpp/station"
@@ -27,7 +29,9 @@ type Config struct {
 	EVSEs []string    // ids of the site's EVSEs; EVSE n of OCPP is the n-th
 	Cloud bool        // there is a CSMS; without one every token is decided by the offline rules
 	Stats *ocppstat.Stats
-	Site  *kit.Cell[msg.SiteView] // to tell the CSMS of limits from outside; nil for all but the controller's own identity
+	// Certificates is where they are used when the CSMS manages them (Role.Certificates); nil when it does not.
+	Certificates *Certificates
+	Site         *kit.Cell[msg.SiteView] // to tell the CSMS of limits from outside; nil for all but the controller's own identity
 }
 
 // bucket of the database; keys are the identity, a slash, and the key of the machine.
@@ -48,6 +52,12 @@ type Station struct {
 	waiting map[int]msg.Authorize // by EVSE: asked and not answered
 	born    time.Time
 	early   []msg.Authorize // came before the first connection
+
+	up     bool // the connection to the CSMS is
+	target msg.UplinkTarget
+	making []role.MakeKey // the first is being made
+	roots  map[v201.GetCertificateIdUseEnum][]*x509.Certificate
+	secc   v2gtls.Identity
 }
 
 // patience is how long a token waits after the start for the first connection to the cloud, before it is decided offline.
@@ -66,7 +76,8 @@ type evse struct {
 // New returns the producer of the actor.
 func New(env *kit.Env, cfg Config) func() actor.Actor {
 	return func() actor.Actor {
-		s := &Station{env: env, cfg: cfg, log: env.Log.With().Str("station", cfg.Role.Identity).Logger(), waiting: map[int]msg.Authorize{}}
+		s := &Station{env: env, cfg: cfg, log: env.Log.With().Str("station", cfg.Role.Identity).Logger(), waiting: map[int]msg.Authorize{},
+			roots: map[v201.GetCertificateIdUseEnum][]*x509.Certificate{}}
 		for range cfg.EVSEs {
 			s.evses = append(s.evses, &evse{})
 		}
@@ -108,6 +119,9 @@ func (s *Station) Receive(ctx actor.Context) {
 	case msg.ControllerUp:
 		s.uplink(ctx)
 		return
+	case made:
+		s.keyMade(ctx, m)
+		return
 	}
 	if s.role == nil {
 		if len(s.held) < 256 {
@@ -124,12 +138,17 @@ func (s *Station) handle(ctx actor.Context, message any) {
 		if m.Gen < s.gen {
 			return
 		}
-		s.gen = m.Gen
+		s.gen, s.up = m.Gen, m.Up
 		if m.Up {
-			s.step(ctx, role.Connected{})
+			s.step(ctx, role.Connected{ID: m.Target, Root: s.provenBy(m.Chain)})
 		} else {
 			s.step(ctx, role.Disconnected{})
 		}
+	case msg.UplinkFailed:
+		if c := s.cfg.Certificates; c != nil && m.Event == "FailedToAuthenticateAtCsms" {
+			c.Uplink.Refused()
+		}
+		s.step(ctx, role.DialFailed{ID: m.Target, Event: m.Event, Info: m.Why})
 	case msg.UplinkFrame:
 		if m.Gen == s.gen {
 			s.step(ctx, role.Message{Raw: m.Raw})
@@ -224,7 +243,7 @@ func (s *Station) begin(ctx actor.Context) bool {
 func (s *Station) uplink(ctx actor.Context) {
 	if s.cfg.Cloud && s.role != nil {
 		s.step(ctx, role.Disconnected{})
-		ctx.Send(s.env.At(msg.Controller), msg.UplinkOpen{Station: s.cfg.Role.Identity, Password: s.role.Password(), Reply: ctx.Self()})
+		ctx.Send(s.env.At(msg.Controller), msg.UplinkOpen{Station: s.cfg.Role.Identity, Password: s.role.Password(), Target: s.target, Reply: ctx.Self()})
 	}
 }
 

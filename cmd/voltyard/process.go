@@ -8,6 +8,7 @@ import (
 	"maps"
 	"net"
 	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -24,6 +25,7 @@ import (
 	"github.com/voltyard/voltyard/actors/sim/ev"
 	"github.com/voltyard/voltyard/configs"
 	"github.com/voltyard/voltyard/storage/bolt"
+	"github.com/voltyard/voltyard/storage/keyring"
 )
 
 // process is a running site: `run` and `demo` start it in the same way from a site file.
@@ -38,6 +40,7 @@ type process struct {
 	ended chan bool // whether /ems failed
 	ocpp  *ocppstat.Stats
 	buses []io.Closer // of Modbus
+	keys  keyring.Ring
 }
 
 // options are what a command adds to a site file.
@@ -77,7 +80,16 @@ func start(ctx context.Context, cfg *configs.Site, o options) (_ *process, err e
 	if err != nil {
 		return nil, err
 	}
-	children, err := ems.Assemble(p.env, cfg, ems.Parts{Net: links, Outlets: outlets, Meters: meters, Inputs: openInputs(cfg), Broker: broker, Store: p.store, View: p.view, OCPP: p.ocpp, Firmware: versionText(), Bench: loadBench})
+	if cfg.CSMS != nil {
+		place := cfg.CSMS.KeyRing
+		if place == "" {
+			place = "file:" + filepath.Join(cfg.Storage.Dir, "keys")
+		}
+		if p.keys, err = keyring.Open(place); err != nil {
+			return nil, fmt.Errorf("csms: %w", err)
+		}
+	}
+	children, err := ems.Assemble(p.env, cfg, ems.Parts{Keys: p.keys, Net: links, Outlets: outlets, Meters: meters, Inputs: openInputs(cfg), Broker: broker, Store: p.store, View: p.view, OCPP: p.ocpp, Firmware: versionText(), Bench: loadBench})
 	if err != nil {
 		return nil, err
 	}
@@ -166,6 +178,9 @@ func (p *process) release() {
 	}
 	for _, b := range p.buses {
 		_ = b.Close()
+	}
+	if p.keys != nil {
+		_ = p.keys.Close()
 	}
 	if p.store != nil {
 		_ = p.store.Close()

@@ -1,6 +1,7 @@
 package station
 
 import (
+	"bytes"
 	"crypto"
 	"crypto/x509"
 	"encoding/json"
@@ -116,13 +117,19 @@ func (s *Station) useDue() {
 // proven removes the CSMS root that was kept as fallback when the connection was made with the new one (M05.FR.13).
 func (s *Station) proven(root string) {
 	list := s.of(v201.GetCertificateIdUseCSMSRootCertificate)
-	if root == "" || len(list) < 2 || list[0].PEM != root || !s.model.flag("SecurityCtrlr", "AdditionalRootCertificateCheck") {
+	if root == "" || len(list) < 2 || !samePEM(list[0].PEM, root) || !s.model.flag("SecurityCtrlr", "AdditionalRootCertificateCheck") {
 		return
 	}
 	for _, old := range list[1:] {
 		s.discardCertificate(old)
 	}
 	s.roots(v201.GetCertificateIdUseCSMSRootCertificate)
+}
+
+func samePEM(a, b string) bool {
+	x, _ := pem.Decode([]byte(a))
+	y, _ := pem.Decode([]byte(b))
+	return x != nil && y != nil && bytes.Equal(x.Bytes, y.Bytes)
 }
 
 // Keys are the names of the private keys that the station needs.

@@ -155,8 +155,11 @@ func (s *Station) dial() {
 	}
 	w := n.round[n.at]
 	d := Dial{Slot: w.Slot, Network: w.Network, Newest: n.last.Slot > 0 && w != n.last && s.model.flag("SecurityCtrlr", "AdditionalRootCertificateCheck")}
-	if d.ID = n.id; n.id > 0 && d == n.said {
+	if d.ID = n.id; d == n.said {
 		return
+	}
+	if n.id == 0 { // what an earlier machine began must not be taken for ours
+		n.id = uint64(s.now.UnixNano())
 	}
 	n.id++
 	d.ID, n.said = n.id, d
