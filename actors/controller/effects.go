@@ -29,7 +29,11 @@ func (l *link) step(ctx actor.Context, ev localctl.Event) {
 				l.station.Close(l.code, l.text)
 			}
 		case localctl.CloseCSMS:
-			if l.csms != nil {
+			switch {
+			case l.csms == nil:
+			case l.station == nil:
+				l.csms.Close(l.code, l.text)
+			default:
 				l.csms.Close(1000, e.Why)
 			}
 		case localctl.Deadline:

@@ -212,7 +212,11 @@ func (l *link) fired(ctx actor.Context, key string) {
 	case "tick":
 		l.step(ctx, localctl.Tick{})
 	case "dial":
-		if l.station != nil && l.csms == nil {
+		if l.verdict != nil { // the station is at the door, and the CSMS is asked
+			l.timers.Set("dial", l.backoff.Next())
+			return
+		}
+		if l.csms == nil && (l.station != nil || l.owes()) {
 			l.dial([]string{l.version.Subprotocol()})
 		}
 	case "absent": // the station did not complete its handshake
@@ -322,7 +326,7 @@ func (l *link) dialled(ctx actor.Context, d dialled) {
 		l.timers.Set("dial", l.backoff.Next())
 		return
 	}
-	if l.station == nil || l.csms != nil {
+	if l.csms != nil || l.station == nil && !l.owes() {
 		d.peer.Attach(l.root, l.self)
 		d.peer.Close(1001, "")
 		return
@@ -330,8 +334,8 @@ func (l *link) dialled(ctx actor.Context, d dialled) {
 	l.backoff.Reset()
 	l.csms = d.peer
 	l.csms.Attach(l.root, l.self)
-	l.log.Info().Msg("the CSMS is back for the station")
-	l.step(ctx, localctl.CSMSUp{})
+	l.log.Info().Bool("station", l.station != nil).Msg("the CSMS is back for the station")
+	l.step(ctx, localctl.CSMSUp{WithoutStation: l.station == nil})
 }
 
 // arrived joins the station's connection and the one to the CSMS that was dialled for it.
@@ -342,6 +346,7 @@ func (l *link) arrived(ctx actor.Context, p *ws.Peer) {
 	if l.station != nil {
 		l.leave(ctx)
 	}
+	l.hangUp(ctx)
 	if !l.machine(v) {
 		p.Attach(l.root, l.self)
 		p.Close(1011, "")
@@ -367,10 +372,26 @@ func (l *link) arrived(ctx actor.Context, p *ws.Peer) {
 	l.report(ctx)
 }
 
-// leave ends what is left of the station's last connection.
+// leave says that the station's connection has ended. That to the CSMS ends once it has what the station left behind.
 func (l *link) leave(ctx actor.Context) {
 	l.station = nil
 	l.step(ctx, localctl.StationDown{})
+	if l.owes() {
+		if l.csms == nil {
+			l.timers.Set("dial", l.backoff.Next())
+		}
+		return
+	}
+	l.hangUp(ctx)
+}
+
+// owes tells that the CSMS lacks something of the station, and may be told without it. What the station shows to the CSMS is
+// known only if it was here since the start.
+func (l *link) owes() bool {
+	return l.relay != nil && l.cfg.CSMS != nil && l.visitor.Identity != "" && l.relay.Unacknowledged() > 0
+}
+
+func (l *link) hangUp(ctx actor.Context) {
 	if l.csms != nil {
 		l.csms.Close(l.code, l.text)
 		l.csms = nil
@@ -387,11 +408,15 @@ func (l *link) closed(ctx actor.Context, m ws.Closed) {
 		l.leave(ctx)
 		l.report(ctx)
 	case l.csms:
-		l.log.Warn().Int("code", m.Code).Str("why", m.Text).Msg("the CSMS has closed the station's connection")
+		if l.station == nil {
+			l.log.Info().Int("waiting", l.relay.Unacknowledged()).Msg("the connection that the station left behind is closed")
+		} else {
+			l.log.Warn().Int("code", m.Code).Str("why", m.Text).Msg("the CSMS has closed the station's connection")
+		}
 		l.code, l.text = m.Code, m.Text
 		l.csms = nil
 		l.step(ctx, localctl.CSMSDown{})
-		if l.station != nil {
+		if l.station != nil || l.owes() {
 			l.timers.Set("dial", l.backoff.Next())
 		}
 	}

@@ -48,8 +48,9 @@ type (
 	StationUp struct{}
 	// StationDown is the end of the station's connection.
 	StationDown struct{}
-	// CSMSUp says that the connection to the CSMS is open; CSMSDown that it is not any more.
-	CSMSUp struct{}
+	// CSMSUp says that the connection to the CSMS is open; CSMSDown that it is not any more. Without the station it is open to
+	// deliver what is queued, and closed with CloseCSMS afterwards.
+	CSMSUp struct{ WithoutStation bool }
 	// CSMSDown is the end of the connection to the CSMS.
 	CSMSDown struct{}
 	// FromStation is a message of the station; Raw belongs to the machine from then on.

@@ -31,6 +31,7 @@ type Relay struct {
 	asked    map[int]*asked // by request id: reports of charging profiles under way
 	ready    bool           // the station was accepted and takes calls of ours
 	replay   bool           // messages taken meanwhile go to the CSMS before new ones
+	parting  bool           // the connection to the CSMS ends when nothing is left to deliver
 	queueDue time.Time      // of the queue
 	dead     time.Time
 }
@@ -68,11 +69,11 @@ func (r *Relay) Step(now time.Time, ev Event, out []Effect) []Effect {
 	r.now, r.out = now, out
 	switch ev := ev.(type) {
 	case StationUp:
-		r.station.up, r.ready = true, false
+		r.station.up, r.ready, r.parting = true, false, false
 	case StationDown:
 		r.stationDown()
 	case CSMSUp:
-		r.csms.up = true
+		r.csms.up, r.parting = true, ev.WithoutStation
 		r.resume()
 	case CSMSDown:
 		r.csmsDown()
@@ -87,10 +88,20 @@ func (r *Relay) Step(now time.Time, ev Event, out []Effect) []Effect {
 	case Tick:
 		r.tick()
 	}
+	r.part()
 	r.flush()
 	r.deadline()
 	out, r.out = r.out, nil
 	return out
+}
+
+// part ends the connection to the CSMS after the station's (OCPP 2.0.1 part 4, 6.3), once what it has left is delivered: it
+// may never come back.
+func (r *Relay) part() {
+	if r.parting && r.csms.up && r.queue.Len() == 0 {
+		r.parting = false
+		r.emit(CloseCSMS{"the station is gone"})
+	}
 }
 
 func (r *Relay) emit(e Effect) { r.out = append(r.out, e) }
@@ -228,9 +239,7 @@ func (r *Relay) stationDown() {
 		}
 	}
 	r.seen.gone(r)
-	if r.csms.up { // OCPP 2.0.1 part 4, 6.3
-		r.emit(CloseCSMS{"the station is gone"})
-	}
+	r.parting = r.csms.up
 }
 
 func (r *Relay) csmsDown() {

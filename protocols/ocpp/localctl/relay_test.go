@@ -439,6 +439,31 @@ func TestOutageInTheModeThatStays(t *testing.T) {
 	}
 }
 
+// What a station left behind is delivered without it, and then the connection ends.
+func TestAStationLeavesBehindWhatTheCSMSLacks(t *testing.T) {
+	w := newWorld(t, func(c *Config) { c.Stay = true })
+	w.boot()
+	w.do(CSMSDown{})
+	w.do(FromStation{[]byte(event("e0", "t0", "Started", 0, ""))})
+	w.do(FromStation{[]byte(event("e1", "t0", "Ended", 1, ""))})
+	w.do(StationDown{})
+	n := len(w.toCSMS)
+	w.do(CSMSUp{WithoutStation: true})
+	if got := w.toCSMS[n:]; len(got) < 2 || w.r.Unacknowledged() != 0 {
+		t.Errorf("%d waiting after %v", w.r.Unacknowledged(), got)
+	}
+	if fmt.Sprint(w.closed) != "[csms]" {
+		t.Errorf("closed %v", w.closed)
+	}
+	w.closed = nil
+	w.do(CSMSDown{})
+	w.do(CSMSUp{})
+	w.do(StationUp{})
+	if len(w.closed) != 0 {
+		t.Errorf("the station is back; closed %v", w.closed)
+	}
+}
+
 func TestOutageInTheModeThatCloses(t *testing.T) {
 	w := newWorld(t, nil)
 	w.boot()
