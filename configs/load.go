@@ -144,6 +144,7 @@ func (s *Site) complete(dir string) {
 		def(&s.CSMS.Identity, s.Site.ID)
 		resolve(dir, &s.CSMS.PasswordFile, &s.CSMS.CAFile, &s.CSMS.CertFile, &s.CSMS.KeyFile)
 	}
+	s.completeFirmware(dir)
 	if s.MQTT != nil {
 		def(&s.MQTT.ClientID, "voltyard-"+s.Site.ID)
 		resolve(dir, &s.MQTT.PasswordFile, &s.MQTT.CAFile, &s.MQTT.CertFile, &s.MQTT.KeyFile)

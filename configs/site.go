@@ -9,6 +9,7 @@ type Site struct {
 	EVSEs    []EVSE        `yaml:"evses,omitempty" doc:"The site's own EVSEs."`
 	Stations *Stations     `yaml:"stations,omitempty" doc:"Third-party charging stations that connect to the local controller."`
 	CSMS     *CSMS         `yaml:"csms,omitempty" doc:"The operator's charging station management system."`
+	Firmware *Firmware     `yaml:"firmware,omitempty" doc:"Updates of this controller, and of stations through it, by the CSMS."`
 	MQTT     *MQTT         `yaml:"mqtt,omitempty" doc:"The building's message broker."`
 	Inputs   []Input       `yaml:"inputs,omitempty" doc:"Digital inputs of the controller."`
 	Tariff   *Tariff       `yaml:"tariff,omitempty" doc:"What energy and power cost; absent: the same at all times."`

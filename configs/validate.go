@@ -174,6 +174,7 @@ func (c *checker) files(s *Site) {
 			file(fmt.Sprintf("$.stations.list[%d].password_file", i), x.PasswordFile)
 		}
 	}
+	c.firmware(s, file)
 	file("$.http.token_file", s.HTTP.TokenFile)
 }
 

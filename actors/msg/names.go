@@ -8,6 +8,9 @@ const (
 	Planner    = EMS + "/planner"
 	Controller = EMS + "/controller"
 	Building   = EMS + "/building"
+	Firmware   = EMS + "/firmware"
+	Publisher  = EMS + "/publisher"
+	Logbook    = EMS + "/logbook"
 	API        = EMS + "/api"
 )
 

@@ -23,6 +23,22 @@ func (s *Station) step(ctx actor.Context, ev role.Event) {
 		s.late(ctx)
 	}
 	s.cfg.Stats.Waiting(s.cfg.Role.Identity, s.role.Unacknowledged())
+	s.state(ctx)
+}
+
+// state tells of a change of what an update of the controller waits for.
+func (s *Station) state(ctx actor.Context) {
+	if s.cfg.Role.Updates == nil {
+		return
+	}
+	now := msg.StationState{Station: s.cfg.Role.Identity, Accepted: s.role.Accepted(), Complete: true, Busy: s.role.Busy()}
+	for _, e := range s.evses {
+		now.Complete = now.Complete && e.seen
+	}
+	if now != s.told {
+		s.told = now
+		ctx.Send(s.env.At(msg.Firmware), now)
+	}
 }
 
 func (s *Station) carryOut(ctx actor.Context, e role.Effect) {
@@ -64,6 +80,12 @@ func (s *Station) carryOut(ctx actor.Context, e role.Effect) {
 		s.send(ctx, e.EVSE, msg.Operative{EVSE: s.id(e.EVSE), On: e.On})
 	case role.Reboot:
 		s.reboot(ctx, e.EVSE)
+	case role.ClaimUpdate, role.FetchImage, role.InstallImage, role.ActivateImage, role.CancelUpdate:
+		ctx.Send(s.env.At(msg.Firmware), msg.Chore{Station: s.cfg.Role.Identity, What: e, Reply: ctx.Self()})
+	case role.Publish, role.Unpublish:
+		ctx.Send(s.env.At(msg.Publisher), msg.Chore{Station: s.cfg.Role.Identity, What: e, Reply: ctx.Self()})
+	case role.Upload, role.CancelUpload:
+		ctx.Send(s.env.At(msg.Logbook), msg.Chore{Station: s.cfg.Role.Identity, What: e, Reply: ctx.Self()})
 	case role.Started:
 		s.log.Info().Str("evse", s.id(e.EVSE)).Str("tx", e.Tx).Msg("transaction started")
 	case role.Ended:

@@ -52,6 +52,7 @@ type Station struct {
 	waiting map[int]msg.Authorize // by EVSE: asked and not answered
 	born    time.Time
 	early   []msg.Authorize // came before the first connection
+	told    msg.StationState
 
 	up     bool // the connection to the CSMS is
 	target msg.UplinkTarget
@@ -172,6 +173,11 @@ func (s *Station) handle(ctx actor.Context, message any) {
 		if n := s.number(m.EVSE); n > 0 {
 			s.step(ctx, role.CertificateWanted{EVSE: n, Token: m.Token, Update: m.Update, EXI: m.EXI})
 		}
+	case msg.ChoreEvent:
+		s.step(ctx, m.What)
+	case msg.StationStates:
+		s.told = msg.StationState{}
+		s.state(ctx)
 	case msg.Unlocked:
 		if n := s.number(m.EVSE); n > 0 {
 			s.step(ctx, role.Unlocked{EVSE: n, OK: m.OK})

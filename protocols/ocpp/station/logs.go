@@ -33,7 +33,10 @@ type Uploaded struct {
 func (Uploaded) event() {}
 
 // logs is the upload under way, 0 or one.
-type logs struct{ request *int }
+type logs struct {
+	request *int
+	upload  *Upload // was asked for
+}
 
 func getLog(s *Station, q *v201.GetLogRequest) (rpc.Message, error) {
 	if !s.cfg.Logs { // N01.FR.05
@@ -51,12 +54,13 @@ func getLog(s *Station, q *v201.GetLogRequest) (rpc.Message, error) {
 		res.Status = v201.LogStatusAcceptedCanceled
 		s.emit(CancelUpload{*old})
 	}
-	s.logs.request = &u.Request
+	s.logs.request, s.logs.upload = &u.Request, nil
 	s.then(func() {
 		if old != nil { // N01.FR.20
 			s.call(&v201.LogStatusNotificationRequest{Status: v201.UploadLogStatusAcceptedCanceled, RequestId: old}, nil)
 		}
 		s.call(s.logs.status(), nil) // N01.FR.08
+		s.logs.upload = &u
 		s.emit(u)
 	})
 	return res, nil
@@ -75,6 +79,6 @@ func (s *Station) uploaded(ev Uploaded) {
 	if s.logs.request == nil || *s.logs.request != ev.Request {
 		return
 	}
-	s.logs.request = nil
+	s.logs.request, s.logs.upload = nil, nil
 	s.call(&v201.LogStatusNotificationRequest{Status: ev.Status, RequestId: &ev.Request}, nil)
 }

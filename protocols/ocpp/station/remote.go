@@ -198,6 +198,9 @@ func reset(s *Station, q *v201.ResetRequest) (rpc.Message, error) {
 	if q.EvseId != nil && (s.evse(*q.EvseId) == nil || !s.model.flag("EVSE", "AllowReset")) { // B11.FR.10
 		return status(v201.ResetStatusRejected)
 	}
+	if s.upd.Step == stepInstall || s.upd.Step == stepPlaced || s.upd.Step == stepReboot {
+		return &v201.ResetResponse{Status: v201.ResetStatusRejected, StatusInfo: info("FwUpdateInProgress")}, nil
+	}
 	busy := false
 	for _, e := range s.affected(q) {
 		busy = busy || e.tx != nil

@@ -156,6 +156,8 @@ func (s *Station) Step(now time.Time, ev Event, out []Effect) []Effect {
 		s.imageInstalled(ev)
 	case UpdateEnded:
 		s.updateEnded(ev)
+	case Forgotten:
+		s.forgotten()
 	case Restarting:
 		s.upd.others = ev.On
 	case Published:

@@ -75,6 +75,9 @@ type (
 		Request int
 		Err     error
 	}
+	// Forgotten says that whoever carries out updates, publishing and uploads has begun anew and knows nothing: what is under way is
+	// asked for again.
+	Forgotten struct{}
 	// Restarting says that all stations of this process wait to be restarted (or not any more): no EVSE takes a new session.
 	Restarting struct{ On bool }
 )
@@ -90,6 +93,7 @@ func (ImageFetching) event()  {}
 func (ImageFetched) event()   {}
 func (ImageInstalled) event() {}
 func (UpdateEnded) event()    {}
+func (Forgotten) event()      {}
 func (Restarting) event()     {}
 
 const (
@@ -99,6 +103,17 @@ const (
 	// rebootNotice is how long the CSMS has to hear that the station restarts.
 	rebootNotice = 2 * time.Second
 )
+
+// forgotten asks again for what is under way.
+func (s *Station) forgotten() {
+	if u := &s.upd; u.Step != stepWaiting {
+		u.asked = false
+	}
+	s.pub.asked = false
+	if u := s.logs.upload; u != nil {
+		s.emit(*u)
+	}
+}
 
 // step is how far an update is.
 type step string
