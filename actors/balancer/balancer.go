@@ -362,6 +362,14 @@ func (b *Balancer) heardStation(now time.Time, r msg.StationReport) {
 	if r.Connected && (!s.seen || !s.report.Connected) {
 		b.ledger.Found(id)
 	}
+	switch {
+	case r.Over && !s.report.Over:
+		b.ledger.Distrust(id)
+		b.tell(now, "station", r.Station, r.Station+" draws more than it accepted; its maximum is reserved")
+		b.log.Warn().Str("station", r.Station).Msg("station draws more than it accepted; its maximum is reserved until it follows")
+	case !r.Over && s.report.Over:
+		b.ledger.Found(id)
+	}
 	if !r.Connected && s.report.Connected {
 		b.ledger.Lost(id)
 		b.tell(now, "station", r.Station, r.Station+" cannot be reached; what it may still draw stays reserved")
@@ -505,7 +513,7 @@ func (b *Balancer) snapshot(now time.Time) allocate.Snapshot {
 			if r.Current != nil && now.Sub(r.At) < staleStation {
 				x.Measured = r.Current
 			}
-			if !r.Connected || late[t.ID] {
+			if !r.Connected || r.Over || late[t.ID] {
 				reserve(&x)
 			}
 		}

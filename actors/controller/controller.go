@@ -77,7 +77,10 @@ type Station struct {
 	Fallback si.Amps
 	MaxAmps  si.Amps
 	Phases   int
-	Levels   int // 1: a single stack level; else it is asked
+	Levels   int  // 1: a single stack level; else it is asked
+	Whole    bool // it takes whole amperes only
+	PerTx    bool // it honours limits of transactions only, none for the whole station
+	EVSEs    int  // with PerTx: how many it has
 }
 
 // versions that stations may speak, best first.

@@ -86,7 +86,7 @@ func (l *link) report(ctx actor.Context) {
 		phases = 1
 	}
 	r := msg.StationReport{Station: l.st.ID, Connected: s.Ready && l.station != nil, Wants: s.Wants, Phases: phases, Power: s.Power,
-		Energy: s.Energy, At: s.At, State: s.Status, EVs: s.EVs}
+		Energy: s.Energy, At: s.At, State: s.Status, EVs: s.EVs, Over: s.Over}
 	if s.Measured {
 		current := s.Amps
 		r.Current = &current

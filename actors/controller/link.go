@@ -190,7 +190,7 @@ func (l *link) machine(v rpc.Version) bool {
 		levels = 1
 	}
 	r, err := localctl.New(localctl.Config{Identity: l.st.ID, Version: v, Stay: l.cfg.Stay, Fallback: l.st.Fallback, Phases: l.st.Phases,
-		Volts: l.cfg.Volts, MaxAmps: l.st.MaxAmps, Levels: levels, Timeout: l.cfg.Answer, NewID: l.cfg.NewID}, saved, time.Now())
+		Volts: l.cfg.Volts, MaxAmps: l.st.MaxAmps, Levels: levels, Whole: l.st.Whole, Timeout: l.cfg.Answer, NewID: l.cfg.NewID}, saved, time.Now())
 	if err != nil {
 		l.log.Error().Err(err).Msg("cannot take up the station")
 		return false
@@ -429,11 +429,15 @@ func (l *link) install(ctx actor.Context) {
 	}
 	g := l.grant
 	hold, err := json.Marshal(g.Hold)
+	var after []byte
+	if err == nil {
+		after, err = json.Marshal(lease.Hold{Import: g.Import, Export: g.Export, Until: g.Until.Round(0)})
+	}
 	if err != nil {
 		l.log.Error().Err(err).Msg("cannot store what the station holds")
 		return
 	}
-	l.step(ctx, localctl.Grant{Seq: g.Seq, Amps: least(g.Import, l.st.Phases), Phases: g.Phases, Until: g.Until, Hold: hold})
+	l.step(ctx, localctl.Grant{Seq: g.Seq, Amps: least(g.Import, l.st.Phases), Phases: g.Phases, Until: g.Until, Hold: hold, After: after})
 }
 
 // least is the current that is granted on every phase that the station has: a profile knows only one for all, and which

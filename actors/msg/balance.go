@@ -55,6 +55,7 @@ type StationReport struct {
 	At        time.Time    // of the reading
 	State     string       // of its first connector, for display
 	EVs       int          // vehicles connected
+	Over      bool         // it was measured to draw more than it accepted, and still does
 	Most      *si.Amps     // the most that it can be given, per phase; nil when that is its maximum
 }
 

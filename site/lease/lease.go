@@ -171,6 +171,16 @@ func (l *Ledger) Reject(evse string, seq uint64) {
 	}
 }
 
+// Distrust says that a third-party station was found to draw more than it accepted: it counts as drawing its maximum until
+// it acknowledges a grant that is sent after this.
+func (l *Ledger) Distrust(evse string) {
+	if i, ok := l.tree.FindEVSE(evse); ok && l.tree.EVSE(i).Station != nil {
+		h, e := &l.held[i], l.tree.EVSE(i)
+		h.acked = claim{imports: l.tree.Own(i, e.Phases, e.Max), exprt: l.tree.Own(i, e.Phases, e.MaxExport)}
+		h.pending, h.settled, h.resend = nil, false, true
+	}
+}
+
 // Lost says that an EVSE or station cannot be reached. It gets no grants; what it may still draw stays reserved until its
 // leases lapse, for a station without end.
 func (l *Ledger) Lost(evse string) {

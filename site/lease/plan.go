@@ -40,7 +40,7 @@ func (l *Ledger) Plan(now time.Time, targets []Target, bounds Bounds) []Grant {
 			continue
 		}
 		w := &p.want[i]
-		if sent := &l.held[i].sent; sent.Seq != 0 {
+		if sent := &l.held[i].sent; sent.Seq != 0 || l.tree.EVSE(i).Station != nil {
 			w.Import = p.calm(&p.imports, i, w.Import, sent.Import, true)
 			w.Export = p.calm(&p.exports, i, w.Export, sent.Export, false)
 		}
@@ -188,7 +188,8 @@ func (p *plan) usable(i int, x si.Phases, imports bool) si.Phases {
 }
 
 // calm keeps an EVSE from going back up to what it may still hold, from before a lowering that it has not confirmed, while a
-// bound above it is exceeded by what all may still hold: others may not have followed yet.
+// bound above it is exceeded by what all may still hold: others may not have followed yet. Of a station that was granted
+// nothing yet it is only known what it holds at most, so any grant may be a raise: it waits at nothing until there is room.
 func (p *plan) calm(s *side, i int, x, sent si.Phases, imports bool) si.Phases {
 	if within(x, sent) {
 		return x

@@ -65,13 +65,14 @@ type (
 		Err   error
 	}
 	// Grant is the site's limit for the station: A per phase. Until zero means no end. Hold is what the station may hold once
-	// this was sent; it is stored first, under HoldKey.
+	// this was sent; it is stored first, under HoldKey. After is stored there once the grant is in force, if no other came.
 	Grant struct {
 		Seq    uint64
 		Amps   si.Amps
 		Phases int // that may be used; 0 for as many as there are
 		Until  time.Time
 		Hold   []byte
+		After  []byte
 	}
 )
 

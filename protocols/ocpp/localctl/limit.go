@@ -30,17 +30,29 @@ func OwnProfile(id int) bool {
 // level lower without one.
 type limiter struct {
 	levels   int    // stack levels of the station; 0 until known
+	held     bool   // the balancer counts with what was granted, no more with the station's maximum
 	fallback bool   // the fallback is installed
 	grant    *Grant // the last one; its Seq is the one to acknowledge
 	stage    stage
 	gen      uint64    // counts installations, so that a late answer to an earlier one is not taken for this one's
 	until    time.Time // of the profile that the grant became
 	at       time.Time // since when it is in this stage
-	inForce  si.Amps   // what the station has accepted
+	inForce  si.Amps   // what the station has accepted, or may have
+	high     si.Amps   // that may still be drawn from before, until due
+	due      time.Time // when the station has had its time to follow
 	hasLimit bool
-	refresh  time.Time // when folded limits of the CSMS run out of horizon
-	overAt   time.Time // since when the station draws too much
-	settle   time.Duration
+	refresh  time.Time     // when folded limits of the CSMS run out of horizon
+	overFrom time.Time     // since when readings are over the limit in force
+	overAt   time.Time     // since when the station is known not to follow; zero: it does
+	settle   time.Duration // how long the station may take to follow
+}
+
+// earlier returns the earlier of two instants, of which zero is never.
+func earlier(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
 }
 
 // stage is how far a grant has come.
@@ -64,9 +76,10 @@ const (
 func (l *limiter) next() time.Time {
 	at := l.refresh
 	if l.stage == settling {
-		if t := l.at.Add(l.settle); at.IsZero() || t.Before(at) {
-			at = t
-		}
+		at = earlier(at, l.due)
+	}
+	if !l.overFrom.IsZero() && l.stage == inForce {
+		at = earlier(at, l.overFrom.Add(l.settle))
 	}
 	return at
 }
@@ -150,11 +163,11 @@ func (r *Relay) install() {
 	if !r.ready || r.limit.levels == 0 {
 		return
 	}
-	if (r.limit.levels > 1 || r.pinned()) && !r.limit.fallback {
+	if (r.limit.levels > 1 || r.pinned() && !r.limit.held) && !r.limit.fallback {
 		p := r.profile(r.fallbackID(), max(r.limit.levels-2, 0), r.cfg.Fallback, time.Time{})
-		r.set("fallback", p, func(ok bool) {
-			r.limit.fallback = ok
-			if !ok {
+		r.set("fallback", p, func(o outcome) {
+			r.limit.fallback = o == taken
+			if o == refusal {
 				r.note(true, "the station did not take the fallback limit")
 			}
 		})
@@ -163,7 +176,7 @@ func (r *Relay) install() {
 }
 
 // pinned tells that the station has a single stack level though the site counts on two: a limit above the fallback could
-// not be given an end, so none is given.
+// not be given an end, so it gets the fallback, or less if it is granted less.
 func (r *Relay) pinned() bool { return r.limit.levels == 1 && r.cfg.Levels != 1 }
 
 func (r *Relay) leaseID() int {
@@ -224,10 +237,8 @@ func (r *Relay) installGrant() {
 		return // too old: the next one is on its way
 	}
 	amps, until := g.Amps, r.end(*g)
-	if r.pinned() && amps > r.cfg.Fallback {
-		l.stage, l.until, l.at = refused, until, r.now
-		r.emit(Ack{Seq: g.Seq, Refused: true})
-		return
+	if r.pinned() {
+		amps = min(amps, r.cfg.Fallback)
 	}
 	l.stage, l.until, l.at = sending, until, r.now
 	l.gen++
@@ -236,9 +247,10 @@ func (r *Relay) installGrant() {
 	r.hold(g.Hold, func() {
 		if current() {
 			p := r.profile(r.leaseID(), l.levels-1, amps, until)
-			r.set("lease", p, func(ok bool) {
+			r.set("lease", p, func(o outcome) {
+				r.follows(amps, o)
 				if current() {
-					r.granted(amps, ok)
+					r.granted(amps, o)
 				}
 			})
 		}
@@ -247,56 +259,112 @@ func (r *Relay) installGrant() {
 
 // hold makes durable what the station may hold, then goes on.
 func (r *Relay) hold(h []byte, then func()) {
+	r.limit.held = true
 	r.saves.ops = append(r.saves.ops, Op{HoldKey, h})
 	r.saves.then = append(r.saves.then, then)
 }
 
-func (r *Relay) granted(amps si.Amps, ok bool) {
+// follows notes what the station has now, whether that is still wanted or not. What vehicles draw is at most the highest limit
+// of late: a reading from before is no proof that they draw less, as it may have risen since.
+func (r *Relay) follows(amps si.Amps, o outcome) {
+	l := &r.limit
+	switch {
+	case o == refusal:
+		return
+	case o == unknown: // it may have it all the same
+		l.inForce = max(l.inForce, amps)
+		return
+	case !l.hasLimit:
+		l.high, l.due = r.cfg.MaxAmps, r.now.Add(l.settle)
+	case amps < l.inForce:
+		if !r.now.Before(l.due) {
+			l.high = 0
+		}
+		l.high, l.due = max(l.high, l.inForce), r.now.Add(l.settle)
+	}
+	l.inForce, l.hasLimit, l.overFrom = amps, true, time.Time{}
+}
+
+func (r *Relay) granted(amps si.Amps, o outcome) {
 	l := &r.limit
 	l.at = r.now
-	if !ok {
+	switch o {
+	case refusal:
+		l.stage = refused
+		r.emit(Ack{Seq: l.grant.Seq, Refused: true})
+		return
+	case unknown: // the balancer grants again, and counts with it until then
 		l.stage = idle
-		if r.station.up {
-			l.stage = refused
-			r.emit(Ack{Seq: l.grant.Seq, Refused: true})
-		}
 		return
 	}
-	lowered := !l.hasLimit || amps < l.inForce
-	l.inForce, l.hasLimit, l.overAt = amps, true, time.Time{}
-	if lowered && !(r.seen.measured() && r.seen.highest() <= amps) {
-		l.stage, l.settle = settling, r.cfg.Settle
+	if !l.overAt.IsZero() && r.over() { // it does not follow: accepting changes nothing
+		l.stage, l.high, l.due = settling, r.cfg.MaxAmps, r.now.Add(l.settle)
 		return
 	}
-	r.confirm()
+	l.overAt = time.Time{}
+	if r.now.Before(l.due) && amps < l.high {
+		l.stage = settling
+	} else {
+		r.confirm()
+	}
+	r.seen.report(r)
 }
 
 // confirm acknowledges the grant: the station draws no more than it says.
 func (r *Relay) confirm() {
 	r.limit.stage, r.limit.at = inForce, r.now
 	r.emit(Ack{Seq: r.limit.grant.Seq})
+	if after := r.limit.grant.After; after != nil {
+		r.saves.put(HoldKey, after)
+	}
 }
 
 // limitDue acknowledges a lowering once the station has had its time, and refreshes folded limits.
 func (r *Relay) limitDue() {
 	l := &r.limit
-	if l.stage == settling && !r.now.Before(l.at.Add(l.settle)) {
-		if r.seen.measured() && r.seen.highest() > l.inForce+1 && r.now.Sub(r.seen.at) < 2*r.cfg.Settle {
-			// It draws more than it accepted: not acknowledged, so the balancer keeps the old limit reserved.
-			l.at = r.now
-			if l.overAt.IsZero() {
-				l.overAt = r.now
-				r.note(true, "the station accepted %v and still draws %v", l.inForce, r.seen.highest())
-			}
+	if l.stage == settling && !r.now.Before(l.due) {
+		if r.over() && (!l.overAt.IsZero() || r.now.Sub(r.seen.heard) < 2*r.cfg.Settle) {
+			r.disobeys() // not acknowledged, so the balancer keeps the old limit reserved
 		} else {
 			l.overAt = time.Time{}
 			r.confirm()
 		}
 		r.seen.report(r)
 	}
+	if l.stage == inForce && !l.overFrom.IsZero() && !r.now.Before(l.overFrom.Add(l.settle)) {
+		l.stage = settling
+		r.disobeys()
+		r.seen.report(r)
+	}
 	if at := l.refresh; !at.IsZero() && !r.now.Before(at) {
 		l.refresh = time.Time{}
 		r.reinstall()
+	}
+}
+
+// over tells whether the station was last measured to draw more than it accepted, with an ampere for its meter.
+func (r *Relay) over() bool {
+	return r.seen.measured() && r.limit.hasLimit && r.seen.highest() > r.limit.inForce+1
+}
+
+// disobeys notes that the station draws more than it accepted. It counts as doing so until a reading says otherwise.
+func (r *Relay) disobeys() {
+	l := &r.limit
+	l.due, l.overFrom = r.now.Add(l.settle), time.Time{}
+	if l.overAt.IsZero() {
+		l.overAt = r.now
+		r.note(true, "the station accepted %v and draws %v; its maximum is reserved until it follows", l.inForce, r.seen.highest())
+	}
+}
+
+// watch looks at a new reading while a limit is in force.
+func (r *Relay) watch() {
+	l := &r.limit
+	switch {
+	case l.stage != inForce || !r.over():
+		l.overFrom = time.Time{}
+	case l.overFrom.IsZero():
+		l.overFrom = r.now
 	}
 }
 
@@ -306,6 +374,9 @@ func (r *Relay) reinstall() {
 	r.install()
 }
 
+// lead is how long before now our schedules begin, so that they hold in a station whose clock is behind.
+const lead = time.Hour
+
 // horizon is how far ahead the CSMS's own limits are folded in; before it ends, the profiles are sent anew.
 const horizon = 24 * time.Hour
 
@@ -314,7 +385,7 @@ const horizon = 24 * time.Hour
 func (r *Relay) profile(id, stack int, amps si.Amps, until time.Time) profile.Profile {
 	start := r.now.Truncate(time.Second)
 	p := profile.Profile{ID: id, Stack: stack, Purpose: profile.StationMax, ValidTo: until,
-		Schedules: []profile.Schedule{{ID: 1, Start: start}}}
+		Schedules: []profile.Schedule{{ID: 1, Start: start.Add(-lead)}}}
 	s := &p.Schedules[0]
 	rating := profile.Rating{Phases: r.cfg.Phases, Volts: r.cfg.Volts, Max: max(amps, 0)}
 	pieces := []profile.Piece{{Limit: profile.Limit{Amps: max(amps, 0)}}}
@@ -325,6 +396,9 @@ func (r *Relay) profile(id, stack int, amps si.Amps, until time.Time) profile.Pr
 		}
 	}
 	for _, q := range pieces {
+		if q.Start > 0 {
+			q.Start += lead
+		}
 		per := profile.Period{Start: q.Start, Limit: r.round(q.Limit.Amps)}
 		if n := len(s.Periods); n > 0 && s.Periods[n-1].Limit == per.Limit || len(s.Periods) >= 24 {
 			s.Periods[n-1].Limit = math.Min(s.Periods[n-1].Limit, per.Limit)
@@ -343,8 +417,17 @@ func (r *Relay) round(a si.Amps) float64 {
 	return math.Floor(float64(a)*10+1e-6) / 10
 }
 
+// outcome is how the sending of a profile ended.
+type outcome uint8
+
+const (
+	unknown outcome = iota // no answer: the station may have taken it
+	taken
+	refusal
+)
+
 // set sends a profile to the station.
-func (r *Relay) set(key string, p profile.Profile, done func(ok bool)) {
+func (r *Relay) set(key string, p profile.Profile, done func(outcome)) {
 	var action string
 	var payload []byte
 	if r.cfg.Version == rpc.V16 {
@@ -356,13 +439,19 @@ func (r *Relay) set(key string, p profile.Profile, done func(ok bool)) {
 	}
 	sent := r.ask(&r.station, key, true, action, payload, func(a answer) {
 		var res struct{ Status string }
-		ok := a.ok() && json.Unmarshal(a.payload, &res) == nil && res.Status == "Accepted"
-		if a.ok() && !ok {
+		switch {
+		case a.ok() && json.Unmarshal(a.payload, &res) == nil && res.Status == "Accepted":
+			done(taken)
+		case a.ok():
 			r.note(true, "the station answered %s to a charging profile of the controller", res.Status)
+			done(refusal)
+		case a.code != "":
+			done(refusal)
+		default:
+			done(unknown)
 		}
-		done(ok)
 	})
 	if !sent {
-		done(false)
+		done(unknown)
 	}
 }

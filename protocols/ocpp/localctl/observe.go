@@ -135,9 +135,6 @@ func (r *Relay) theirProfile(c *call) {
 			r.saves.ops = append(r.saves.ops, Op{keyTheirs + itoa(id), nil})
 		}
 	}
-	if r.limit.levels > 0 && r.cfg.Levels == 0 && p.Stack >= r.limit.levels { // it has more levels than it told
-		r.limit.levels = p.Stack + 2
-	}
 	r.reinstall()
 }
 

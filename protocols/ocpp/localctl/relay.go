@@ -57,6 +57,7 @@ func New(cfg Config, saved map[string][]byte, now time.Time) (*Relay, error) {
 	r := &Relay{cfg: cfg, now: now}
 	r.station = lane{timeout: cfg.Timeout, write: func(raw []byte) { r.emit(ToStation{raw}) }}
 	r.csms = lane{timeout: cfg.Timeout, write: func(raw []byte) { r.emit(ToCSMS{raw}) }}
+	r.limit.settle, r.limit.held = cfg.Settle, saved[HoldKey] != nil
 	r.saves.open = map[uint64]batch{}
 	r.seen.evses = map[int]*evseSeen{}
 	r.local.status = map[[2]int]string{}
@@ -176,7 +177,7 @@ func (r *Relay) fromCSMS(raw []byte) {
 			r.emit(ToCSMS{rpc.AppendResult(nil, f.ID, []byte(`{"status":"Rejected"}`))})
 			return
 		}
-		if r.clears(f) {
+		if r.clears(f) || r.sets(f) {
 			return
 		}
 		if !r.station.submit(r.now, &call{id: f.ID, action: f.Action, payload: f.Payload, raw: raw}, false) {

@@ -335,7 +335,7 @@ func TestLimitOfTheCSMSIsFoldedInAndOursComesBack(t *testing.T) {
 			}
 		}
 	}
-	if p := last(); len(p) != 2 || p[0].Limit != 20 || p[1].Limit != 32 || p[1].StartPeriod != 300 {
+	if p := last(); len(p) != 2 || p[0].Limit != 20 || p[1].Limit != 32 || p[1].StartPeriod != 3900 {
 		t.Errorf("%+v", p)
 	}
 	n := len(w.toStation)

@@ -16,7 +16,8 @@ func itoa(n int) string { return strconv.Itoa(n) }
 // seen is what the station's own messages tell about it.
 type seen struct {
 	evses map[int]*evseSeen
-	at    time.Time // of the last reading
+	at    time.Time // of the last reading, by the station's clock
+	heard time.Time // when it came
 	last  State
 }
 
@@ -102,7 +103,7 @@ func (s *seen) event(r *Relay, q *v201.TransactionEventRequest) {
 	case v201.ChargingStateSuspendedEV, v201.ChargingStateIdle:
 		e.wants, e.charging = false, false
 	}
-	s.sample(e, q.MeterValue)
+	s.sample(e, q.MeterValue, r.now)
 	if q.EventType == v201.TransactionEventEnded {
 		r.emit(Session{Tx: e.tx, Ended: true, Failed: failed[q.TransactionInfo.StoppedReason], Energy: e.energy})
 		*e = evseSeen{occupied: e.occupied, status: e.status, measured: e.measured}
@@ -120,11 +121,11 @@ func (s *seen) values(r *Relay, evse int, mv []v201.MeterValue) {
 	if evse == 0 {
 		return
 	}
-	s.sample(s.evse(evse), mv)
+	s.sample(s.evse(evse), mv, r.now)
 	s.report(r)
 }
 
-func (s *seen) sample(e *evseSeen, mv []v201.MeterValue) {
+func (s *seen) sample(e *evseSeen, mv []v201.MeterValue, now time.Time) {
 	for i := range mv {
 		var amps si.Phases
 		var hasAmps bool
@@ -144,7 +145,7 @@ func (s *seen) sample(e *evseSeen, mv []v201.MeterValue) {
 			s.take(e, string(v.Measurand), string(v.Phase), v.Value*scale, &amps, &hasAmps)
 		}
 		if hasAmps {
-			e.amps, e.measured = amps, true
+			e.amps, e.measured, s.heard = amps, true, now
 		}
 		s.at = mv[i].Timestamp
 	}
@@ -208,7 +209,7 @@ func (s *seen) values16(r *Relay, connector int, mv []v16.MeterValue) {
 			s.take(e, string(v.Measurand), string(v.Phase), f, &amps, &hasAmps)
 		}
 		if hasAmps {
-			e.amps, e.measured = amps, true
+			e.amps, e.measured, s.heard = amps, true, r.now
 		}
 		s.at = mv[i].Timestamp
 	}
@@ -250,8 +251,10 @@ func (s *seen) report(r *Relay) {
 		st.Power += e.power
 		st.Energy += e.energy
 	}
-	if st != s.last {
-		s.last = st
+	changed := st != s.last
+	s.last = st
+	r.watch()
+	if changed {
 		r.emit(Seen{st})
 	}
 }
