@@ -38,7 +38,7 @@ func interpreter(t *testing.T) string {
 			return python
 		}
 	}
-	t.Skip("no Python with the packages ocpp and websockets (pip install ocpp websockets); name one in VOLTYARD_OCPP_PYTHON")
+	t.Skip("no Python with the packages ocpp and websockets (pip install -r test/interop/pyocpp/requirements.txt); name one in VOLTYARD_OCPP_PYTHON")
 	return ""
 }
 
