@@ -34,6 +34,9 @@ type Config struct {
 	Record    *Record
 	Deflate   bool
 	Wire      ws.Options // of its connections; zero values are the defaults
+	// Admit looks at each visitor and returns the HTTP status with which it is refused, 0 to let it in; nil lets all in that show the
+	// password. Many goroutines may call it at once.
+	Admit func(ws.Visitor) int
 	// Decide answers a station's request of OCPP 2.0.1 in another way than the CSMS would, in its turn; nil for what it would say.
 	Decide func(station string, q rpc.Message) rpc.Message
 }
@@ -148,12 +151,17 @@ func (c *CSMS) Receive(ctx actor.Context) {
 func (c *CSMS) begin(ctx actor.Context) {
 	c.timers = kit.NewTimers(ctx)
 	c.timers.Set("tick", time.Second)
-	root, self, password, wire := ctx.ActorSystem().Root, ctx.Self(), c.cfg.Password, c.cfg.Wire
+	root, self, password, wire, admit := ctx.ActorSystem().Root, ctx.Self(), c.cfg.Password, c.cfg.Wire, c.cfg.Admit
 	wire.Deflate = c.cfg.Deflate
 	c.server = &ws.Server{Path: c.cfg.Path, TLS: c.cfg.TLS, Options: wire,
 		Judge: func(_ context.Context, v ws.Visitor) ws.Verdict {
 			if password != "" && (v.User != v.Identity || v.Pass != password) {
 				return ws.Verdict{Status: http.StatusUnauthorized}
+			}
+			if admit != nil {
+				if status := admit(v); status != 0 {
+					return ws.Verdict{Status: status}
+				}
 			}
 			p := ws.Choose([]string{"ocpp2.0.1", "ocpp1.6"}, v.Subprotocols)
 			return ws.Verdict{Status: http.StatusSwitchingProtocols, Subprotocol: p, Open: func(p *ws.Peer) { root.Send(self, arrived{v.Identity, p}) }}

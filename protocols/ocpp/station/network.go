@@ -3,7 +3,7 @@ package station
 import (
 	"encoding/json"
 	"fmt"
-	"net/url"
+	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
@@ -252,7 +252,7 @@ func setNetworkProfile(s *Station, q *v201.SetNetworkProfileRequest) (rpc.Messag
 		return &v201.SetNetworkProfileResponse{Status: v201.SetNetworkProfileStatusRejected, StatusInfo: i}, nil
 	}
 	c := &q.ConnectionData
-	u, err := url.Parse(c.OcppCsmsUrl)
+	secure, good := csmsURL(c.OcppCsmsUrl)
 	switch {
 	case s.cfg.Network == nil:
 		return refuse("NotEnabled", "the connection is managed locally")
@@ -262,9 +262,9 @@ func setNetworkProfile(s *Station, q *v201.SetNetworkProfileRequest) (rpc.Messag
 		return refuse("InvalidValue", "no such security profile")
 	case c.SecurityProfile < s.model.number("SecurityCtrlr", "SecurityProfile"): // B09.FR.04
 		return refuse("InvalidValue", "the security profile is lower than the one in use")
-	case err != nil || u.Hostname() == "" || u.User != nil || u.Fragment != "" || u.RawQuery != "" || u.Scheme != "ws" && u.Scheme != "wss": // B09.FR.02
+	case !good: // B09.FR.02
 		return refuse("InvalidURL", "")
-	case (u.Scheme == "wss") != (c.SecurityProfile > 1):
+	case secure != (c.SecurityProfile > 1):
 		return refuse("InvalidURL", "the scheme does not fit the security profile")
 	case c.OcppTransport != v201.OCPPTransportJSON || c.OcppVersion != v201.OCPPVersionOCPP20:
 		return refuse("UnsupportedParam", "version or transport")
@@ -278,6 +278,27 @@ func setNetworkProfile(s *Station, q *v201.SetNetworkProfileRequest) (rpc.Messag
 	s.save(keyNetwork+itoa(q.ConfigurationSlot), w)
 	s.securityEvent("ReconfigurationOfSecurityParameters", fmt.Sprintf("network profile %d, security profile %d", q.ConfigurationSlot, c.SecurityProfile))
 	return &v201.SetNetworkProfileResponse{Status: v201.SetNetworkProfileStatusAccepted}, nil
+}
+
+// csmsURL tells whether an address is one of a CSMS: ws:// or wss://, a host, perhaps a port, a path of plain characters.
+func csmsURL(text string) (secure, good bool) {
+	scheme, rest, _ := strings.Cut(text, "://")
+	scheme = strings.ToLower(scheme)
+	host, path, _ := strings.Cut(rest, "/")
+	const name = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_"
+	if ip, port, ok := strings.Cut(host, "]"); ok { // an IPv6 address
+		a, err := netip.ParseAddr(strings.TrimPrefix(ip, "["))
+		good = err == nil && a.Is6() && a.Zone() == "" && ip[0] == '[' && (port == "" || port[0] == ':' && validPort(port[1:]))
+	} else {
+		h, port, ok := strings.Cut(host, ":")
+		good = strings.Trim(h, name) == "" && h != "" && (!ok || validPort(port))
+	}
+	return scheme == "wss", good && (scheme == "ws" || scheme == "wss") && strings.Trim(path, name+"/~!$&'()*+,;=:") == ""
+}
+
+func validPort(s string) bool {
+	n, err := strconv.ParseUint(s, 10, 16)
+	return err == nil && n > 0
 }
 
 // checkPriority says why a new value of NetworkConfigurationPriority is refused: a slot that is empty (B10.FR.02), a lower
