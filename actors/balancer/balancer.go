@@ -424,6 +424,9 @@ func (b *Balancer) decide(ctx actor.Context, now time.Time) {
 			e.memory, e.explain, e.binding = a.Memory, b.why(b.tree.EVSE(i), e, a.Binding), a.Binding
 		} else if s := b.station[a.ID]; s != nil {
 			s.memory, s.explain = a.Memory, a.Binding.String()
+			if s.report.Over {
+				s.explain = "it draws more than it accepted, its maximum is kept free"
+			}
 			if most := s.report.Most; a.Binding.Kind == allocate.Own && most != nil {
 				s.explain = fmt.Sprintf("the station itself: one stack level, no more than %.4g A", float64(*most))
 			}

@@ -122,8 +122,8 @@ func (b *box) limits(now time.Time) []si.Amps {
 		o := &b.outlets[i]
 		l, _ := b.own().At(i+1, profile.Transaction{ID: o.tx, Began: o.began}, b.rating(), t)
 		a := round(l.Amps)
-		if b.kind.deaf {
-			a = b.kind.max
+		if b.kind.deaf { // what matters is what it draws
+			a, left = o.draws, b.kind.max
 		}
 		all[i] = min(a, left)
 		if !b.kind.perTx {

@@ -332,6 +332,57 @@ func TestSumStaysUnderTheTree(t *testing.T) {
 	}
 }
 
+// A station that accepts every profile and follows none is noticed by its own meter; from then on its maximum is reserved, until
+// it draws no more than it may.
+func TestAStationThatFollowsNothing(t *testing.T) {
+	noticed := 0
+	for range seeds {
+		seed := rand.Uint64()
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			kittest.Run(t, func(t *testing.T, env *kit.Env) {
+				rng := rand.New(rand.NewPCG(seed, 29))
+				deaf := randomKind(rng)
+				deaf.deaf, deaf.evses, deaf.levels, deaf.tells = true, 1, max(deaf.levels, 2), true
+				kinds := []kind{deaf}
+				for range 1 + rng.IntN(4) {
+					kinds = append(kinds, randomKind(rng))
+				}
+				p := newPark(t, env, seed, kinds)
+				p.commission()
+				for i, b := range p.boxes[1:] {
+					env.Send(b.id, plug{1 + i%b.kind.evses})
+				}
+				for range 6 {
+					time.Sleep(time.Duration(rng.IntN(600)) * time.Second)
+					p.check(time.Now())
+					env.Send(p.boxes[0].id, plug{1})
+					time.Sleep(2*deaf.reading + 40*time.Second) // a reading, time to be wrong in, and others make room
+					for range 600 + rng.IntN(3000) {
+						if !p.check(time.Now()) {
+							return
+						}
+						time.Sleep(time.Second)
+					}
+					switch got := p.view.Load().Stations[0].LimitedBy; {
+					case strings.Contains(got, "more than it accepted"):
+						noticed++
+					case got != "own maximum": // unless there is room for all that it takes
+						t.Errorf("the station is shown as %q", got)
+					}
+					env.Send(p.boxes[0].id, unplug{1})
+					time.Sleep(2 * time.Minute)
+					if got := p.view.Load().Stations[0].LimitedBy; strings.Contains(got, "more than it accepted") {
+						t.Errorf("the station draws nothing any more and is shown as %q", got)
+					}
+				}
+			})
+		})
+	}
+	if noticed == 0 {
+		t.Error("no station was ever noticed: nothing was tested")
+	}
+}
+
 // commission waits until all stations have taken their first profiles: before, nobody can bound them.
 func (p *park) commission() {
 	p.t.Helper()
