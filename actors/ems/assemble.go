@@ -11,6 +11,7 @@ import (
 	"github.com/voltyard/voltyard/actors/balancer"
 	"github.com/voltyard/voltyard/actors/evse"
 	"github.com/voltyard/voltyard/actors/kit"
+	"github.com/voltyard/voltyard/actors/kit/logring"
 	"github.com/voltyard/voltyard/actors/kit/mqtt"
 	"github.com/voltyard/voltyard/actors/kit/network"
 	"github.com/voltyard/voltyard/actors/kit/ocppstat"
@@ -43,6 +44,12 @@ type Parts struct {
 	// Keys is where the private keys of the site's own stations are, which the CSMS has renewed; nil: their certificates are managed
 	// locally.
 	Keys keyring.Ring
+	// Log has the last lines of the log; nil for none.
+	Log *logring.Ring
+	// Restart ends the process in good order, for new firmware; nil: there are no updates.
+	Restart func()
+	// Publishing is told where stations download firmware; nil for nobody.
+	Publishing func(net.Addr)
 	// Firmware is the version that the site's own stations report.
 	Firmware string
 }

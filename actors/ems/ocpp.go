@@ -76,6 +76,11 @@ func ocppActors(env *kit.Env, s *configs.Site, p Parts, certs managed) ([]Child,
 		}
 	}
 	children := []Child{{"controller", "controller", controller.New(env, cfg)}}
+	more, err := serve(env, s, p, cfg.Own)
+	if err != nil {
+		return nil, err
+	}
+	children = append(children, more.children...)
 	for _, id := range ids {
 		sc := station.Config{Cloud: s.CSMS != nil, Stats: stats, Role: role.Config{Identity: id, Vendor: vendor, Model: model, Serial: cut(id, 25),
 			Firmware: cut(firmware, 50), Reason: v201.BootReasonPowerUp, NewID: rand.Text}}
@@ -91,6 +96,7 @@ func ocppActors(env *kit.Env, s *configs.Site, p Parts, certs managed) ([]Child,
 			}
 		}
 		certs.into(&sc, s)
+		more.into(&sc)
 		children = append(children, Child{"station", "station-" + id, station.New(env, sc)})
 	}
 	if s.CSMS != nil {
@@ -98,6 +104,7 @@ func ocppActors(env *kit.Env, s *configs.Site, p Parts, certs managed) ([]Child,
 			Serial: cut(s.CSMS.Identity, 25), Firmware: cut(firmware, 50), Reason: v201.BootReasonPowerUp, NewID: rand.Text, Control: true,
 			Chain: append(chain, ids...), Rating: profile.Rating{Volts: volts}}}
 		certs.into(&own, s)
+		more.into(&own)
 		children = append(children, Child{"station", "station-" + s.CSMS.Identity, station.New(env, own)})
 	}
 	return children, nil

@@ -135,6 +135,7 @@ func (s *Station) takeRoots(e role.Roots) {
 	switch e.Use {
 	case v201.GetCertificateIdUseCSMSRootCertificate:
 		c.Uplink.SetRoots(list)
+		s.cfg.Trusted.Install(s.cfg.Role.Identity, list)
 	case v201.GetCertificateIdUseV2GRootCertificate, v201.GetCertificateIdUseMORootCertificate:
 		if c.Trust == nil {
 			return

@@ -16,6 +16,7 @@ import (
 
 	"github.com/voltyard/voltyard/actors/kit"
 	"github.com/voltyard/voltyard/actors/kit/ocppstat"
+	"github.com/voltyard/voltyard/actors/kit/transfer"
 	"github.com/voltyard/voltyard/actors/kit/v2gtls"
 	"github.com/voltyard/voltyard/actors/msg"
 	"github.com/voltyard/voltyard/hal/si"
@@ -29,6 +30,8 @@ type Config struct {
 	EVSEs []string    // ids of the site's EVSEs; EVSE n of OCPP is the n-th
 	Cloud bool        // there is a CSMS; without one every token is decided by the offline rules
 	Stats *ocppstat.Stats
+	// Trusted takes the CSMS roots that are installed; nil for nobody.
+	Trusted *transfer.Roots
 	// Certificates is where they are used when the CSMS manages them (Role.Certificates); nil when it does not.
 	Certificates *Certificates
 	Site         *kit.Cell[msg.SiteView] // to tell the CSMS of limits from outside; nil for all but the controller's own identity

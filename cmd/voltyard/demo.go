@@ -154,7 +154,7 @@ func (d *demo) start(ctx context.Context, errOut io.Writer) error {
 	if d.cfg, recorded, err = d.site0(); err != nil {
 		return err
 	}
-	d.log = newLog(d.cfg.Log, errOut)
+	d.log = newLog(d.cfg.Log, errOut, nil)
 	if d.flags.data == "" {
 		if d.tmp, err = os.MkdirTemp("", "voltyard-demo-"); err != nil {
 			return fmt.Errorf("data directory: %w", err)

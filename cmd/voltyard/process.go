@@ -18,6 +18,7 @@ import (
 	"github.com/voltyard/voltyard/actors/building"
 	"github.com/voltyard/voltyard/actors/ems"
 	"github.com/voltyard/voltyard/actors/kit"
+	"github.com/voltyard/voltyard/actors/kit/logring"
 	"github.com/voltyard/voltyard/actors/kit/mqtt"
 	"github.com/voltyard/voltyard/actors/kit/ocppstat"
 	"github.com/voltyard/voltyard/actors/kit/tlsfile"
@@ -48,6 +49,9 @@ type options struct {
 	log    zerolog.Logger
 	world  *world
 	reload func() error
+
+	ring    *logring.Ring // the log's last lines
+	restart func()        // ends the process in good order
 }
 
 // start brings a site up. What fails here fails before any contactor can close.
@@ -89,7 +93,7 @@ func start(ctx context.Context, cfg *configs.Site, o options) (_ *process, err e
 			return nil, fmt.Errorf("csms: %w", err)
 		}
 	}
-	children, err := ems.Assemble(p.env, cfg, ems.Parts{Keys: p.keys, Net: links, Outlets: outlets, Meters: meters, Inputs: openInputs(cfg), Broker: broker, Store: p.store, View: p.view, OCPP: p.ocpp, Firmware: versionText(), Bench: loadBench})
+	children, err := ems.Assemble(p.env, cfg, ems.Parts{Keys: p.keys, Net: links, Outlets: outlets, Meters: meters, Inputs: openInputs(cfg), Broker: broker, Store: p.store, View: p.view, OCPP: p.ocpp, Firmware: versionText(), Bench: loadBench, Log: o.ring, Restart: o.restart})
 	if err != nil {
 		return nil, err
 	}
@@ -190,14 +194,17 @@ func (p *process) release() {
 	}
 }
 
-// newLog makes the log of a command. Text is for people.
-func newLog(cfg configs.Log, out io.Writer) zerolog.Logger {
+// newLog makes the log of a command. Text is for people. The ring, which may be nil, gets what is logged as JSON.
+func newLog(cfg configs.Log, out io.Writer, ring *logring.Ring) zerolog.Logger {
 	level, err := zerolog.ParseLevel(cfg.Level)
 	if err != nil {
 		level = zerolog.InfoLevel
 	}
 	if cfg.Format == "text" {
 		out = zerolog.ConsoleWriter{Out: out, TimeFormat: "15:04:05", NoColor: !isTerminal(out)}
+	}
+	if ring != nil {
+		out = zerolog.MultiLevelWriter(out, ring)
 	}
 	return zerolog.New(out).Level(level).With().Timestamp().Logger()
 }

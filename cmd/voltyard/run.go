@@ -13,6 +13,9 @@ import (
 	"github.com/rs/zerolog"
 	"github.com/spf13/cobra"
 
+	"github.com/voltyard/voltyard/actors/ems"
+	"github.com/voltyard/voltyard/actors/firmware"
+	"github.com/voltyard/voltyard/actors/kit/logring"
 	"github.com/voltyard/voltyard/actors/msg"
 	"github.com/voltyard/voltyard/configs"
 	"github.com/voltyard/voltyard/site/topology"
@@ -41,18 +44,43 @@ func runSite(ctx context.Context, file string) error {
 	if err != nil {
 		return err
 	}
-	log := newLog(cfg.Log, os.Stderr)
+	ring := logring.New(ringSize)
+	log := newLog(cfg.Log, os.Stderr, ring)
+	if err := onTrial(cfg, log); err != nil {
+		return err
+	}
+	ctx, restart := context.WithCancel(ctx)
+	defer restart()
 	w, err := newWorld(cfg, 1)
 	if err != nil {
 		return err
 	}
 	var p *process
 	r := &reloader{file: file, cfg: cfg, log: log, send: func(m any) { p.env.Send(msg.Balancer, m) }}
-	if p, err = start(ctx, cfg, options{log: log, world: w, reload: r.reload}); err != nil {
+	if p, err = start(ctx, cfg, options{log: log, world: w, reload: r.reload, ring: ring, restart: restart}); err != nil {
 		return err
 	}
 	log.Info().Str("site", cfg.Site.ID).Str("http", p.http.Addr().String()).Str("version", versionText()).Msg("site is running")
 	return p.serve(ctx, r)
+}
+
+// ringSize is how much of the log is kept for diagnostics, in bytes.
+const ringSize = 4 << 20
+
+// onTrial counts the start of new firmware, and ends the process when it has started too often without being proven.
+func onTrial(cfg *configs.Site, log zerolog.Logger) error {
+	f := cfg.Firmware
+	if f == nil || len(f.Hook) == 0 {
+		return nil
+	}
+	err := firmware.Begin(f.Dir, ems.Hook(f), f.Starts, log)
+	if errors.Is(err, firmware.ErrRolledBack) {
+		return err
+	}
+	if err != nil {
+		log.Error().Err(err).Msg("a firmware update that is under way cannot be followed")
+	}
+	return nil
 }
 
 // serve keeps a site that has started until ctx ends, which is good, or until its root fails, which is an error.

@@ -4,7 +4,6 @@ package transfer
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -15,7 +14,7 @@ import (
 
 // Config says how to connect, and how much time and room a transfer has.
 type Config struct {
-	TLS   *tls.Config                                                       // roots of servers; nil for those of the system
+	Roots *Roots                                                            // of servers; nil for those of the system
 	Dial  func(ctx context.Context, network, addr string) (net.Conn, error) // nil for the system's
 	Max   int64                                                             // bytes of a file; 0 for 512 MiB
 	Idle  time.Duration                                                     // how long nothing may come or go; 0 for a minute
@@ -73,7 +72,7 @@ func check(text string) (*url.URL, error) {
 
 // client makes a client for one transfer; close it with closeIdle.
 func (c Config) client() (_ *http.Client, closeIdle func()) {
-	t := &http.Transport{TLSClientConfig: c.TLS, DialContext: c.Dial, DisableCompression: true, TLSHandshakeTimeout: 30 * time.Second,
+	t := &http.Transport{TLSClientConfig: c.Roots.config(), DialContext: c.Dial, DisableCompression: true, TLSHandshakeTimeout: 30 * time.Second,
 		ResponseHeaderTimeout: c.Idle, MaxResponseHeaderBytes: 64 << 10, DisableKeepAlives: true, ForceAttemptHTTP2: true, Proxy: http.ProxyFromEnvironment}
 	if t.DialContext == nil {
 		t.DialContext = (&net.Dialer{Timeout: 30 * time.Second}).DialContext

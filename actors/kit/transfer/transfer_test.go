@@ -3,7 +3,6 @@ package transfer
 import (
 	"bytes"
 	"context"
-	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
@@ -168,8 +167,17 @@ func TestServersAreVerified(t *testing.T) {
 	}
 	roots := x509.NewCertPool()
 	roots.AddCert(srv.Certificate())
-	if err := Get(context.Background(), Config{TLS: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}}, srv.URL, path, 0, 0); err != nil {
+	if err := Get(context.Background(), Config{Roots: NewRoots(roots)}, srv.URL, path, 0, 0); err != nil {
 		t.Fatal(err)
+	}
+	installed := NewRoots(x509.NewCertPool())
+	installed.Install("CS1", []*x509.Certificate{srv.Certificate()})
+	if err := Get(context.Background(), Config{Roots: installed}, srv.URL, path+"2", 0, 0); err != nil {
+		t.Fatal(err)
+	}
+	installed.Install("CS1", nil)
+	if err := Get(context.Background(), Config{Roots: installed}, srv.URL, path+"3", 0, 0); err == nil {
+		t.Fatal("a root that was deleted counts")
 	}
 }
 

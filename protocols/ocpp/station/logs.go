@@ -12,7 +12,8 @@ type Upload struct {
 	Request        int
 	Security       bool      // the security log, else diagnostics
 	Oldest, Latest time.Time // zero for no bound
-	URL, Name      string
+	Records        []SecurityRecord // of the security log
+	URL, Name      string           // the URL may hold a password
 	Retries        int // after the first try
 	Every          time.Duration
 }
@@ -43,8 +44,9 @@ func getLog(s *Station, q *v201.GetLogRequest) (rpc.Message, error) {
 		return &v201.GetLogResponse{Status: v201.LogStatusRejected, StatusInfo: info("NoLog")}, nil
 	}
 	u := Upload{Request: q.RequestId, Security: q.LogType == v201.LogSecurityLog, Oldest: q.Log.OldestTimestamp, Latest: q.Log.LatestTimestamp, URL: q.Log.RemoteLocation,
-		Name: "diagnostics-" + s.now.UTC().Format("20060102T150405Z") + ".log"}
+		Name: "diagnostics-" + s.now.UTC().Format("20060102T150405Z") + ".tar.gz"}
 	if u.Security {
+		u.Records = s.SecurityLog(u.Oldest, u.Latest)
 		u.Name = "security-" + s.now.UTC().Format("20060102T150405Z") + ".log"
 	}
 	u.Retries, u.Every = bounded(q.Retries, q.RetryInterval)
