@@ -109,8 +109,7 @@ type vehicle struct {
 	setpoint hal.ModuleSetpoint
 	want     bool // the session waits for an authorisation
 	paused   *msg.SessionPaused
-	plan     *msg.VehiclePlan
-	planMade time.Time
+	plans    plans
 }
 
 const (

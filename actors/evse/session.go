@@ -23,9 +23,7 @@ func (e *EVSE) spawnSession(ctx actor.Context) {
 	if p := e.paused; p != nil {
 		e.tellSession(ctx, msg.SessionPaused{Gen: e.gen, SessionID: p.SessionID, EVCCID: p.EVCCID})
 	}
-	if e.plan != nil {
-		e.tellSession(ctx, msg.SessionPlan{Gen: e.gen, Made: e.planMade, Tuples: e.plan.Tuples, Signature: e.plan.Signature})
-	}
+	e.tellPlan(ctx)
 }
 
 // stopSession ends port and session. Messages that are still on their way from them are ignored.
@@ -132,11 +130,23 @@ func (e *EVSE) fromChild(ctx actor.Context, now time.Time) bool {
 		}
 		e.paused = &m
 	case msg.VehiclePlan:
-		e.plan, e.planMade = &m, now
-		e.tellSession(ctx, msg.SessionPlan{Gen: e.gen, Made: now, Tuples: m.Tuples, Signature: m.Signature})
+		e.plans.take(m, now)
+		e.tellPlan(ctx)
 		if m.Renegotiate {
 			e.tellSession(ctx, msg.SessionRenegotiate{Gen: e.gen})
 		}
+	case msg.SessionAsks:
+		if m.Gen != e.gen {
+			return false
+		}
+		e.plans.asked = true
+		e.tellPlan(ctx)
+		ctx.Send(e.env.At(msg.StationName(e.cfg.Station)), msg.VehicleAsks{EVSE: e.cfg.ID, Needs: e.needs, Again: m.Again, Entries: m.Entries})
+	case msg.SessionChose:
+		if m.Gen != e.gen {
+			return false
+		}
+		ctx.Send(e.env.At(msg.StationName(e.cfg.Station)), msg.VehicleChose{EVSE: e.cfg.ID, Tuple: m.Tuple})
 	case msg.SessionContactor:
 		if m.Gen != e.gen {
 			return false

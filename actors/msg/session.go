@@ -151,6 +151,35 @@ type SessionPlan struct {
 	Made      time.Time // the times of the plan are from then
 	Tuples    []PlanTuple
 	Signature *xmldsig.Signature // the operator's, over the tariffs
+	More      bool               // the CSMS was asked for a better one
+}
+
+// SessionAsks says that the vehicle asks for a schedule; SessionPlan answers it. Session to EVSE, after SessionNeeds.
+type SessionAsks struct {
+	Gen     uint64
+	Again   bool // because it was asked to negotiate anew
+	Entries int  // how many the vehicle can hold; 0 when it does not say
+}
+
+// SessionChose is the schedule that the vehicle has chosen, from now on: with the entries of its own profile, if it has sent one.
+// Session to EVSE.
+type SessionChose struct {
+	Gen   uint64
+	Tuple PlanTuple
+}
+
+// VehicleAsks is what a vehicle needs when it asks for a schedule. VehiclePlan answers it. EVSE to station.
+type VehicleAsks struct {
+	EVSE    string
+	Needs   SessionNeeds
+	Again   bool
+	Entries int
+}
+
+// VehicleChose is the schedule that a vehicle has chosen, from now on. EVSE to station.
+type VehicleChose struct {
+	EVSE  string
+	Tuple PlanTuple
 }
 
 // PlanTuple is one schedule of a plan.
@@ -167,10 +196,20 @@ type PlanEntry struct {
 	Max   si.Watts
 }
 
-// VehiclePlan is what the site plans for the vehicle at an EVSE, from the instant at which it is sent. Renegotiate has a vehicle that charges by an older plan
-// negotiate anew. Balancer or cloud to EVSE.
+// PlanSource is who made a plan.
+type PlanSource uint8
+
+// Sources of a plan. The site's has one schedule; the CSMS may let the vehicle choose among three.
+const (
+	PlanOfSite PlanSource = iota
+	PlanOfCSMS
+)
+
+// VehiclePlan is what is planned for the vehicle at an EVSE, from the instant at which it is sent: of two sources the lower
+// counts. Renegotiate has a vehicle that charges by an older plan negotiate anew. Balancer or station to EVSE.
 type VehiclePlan struct {
 	EVSE        string
+	Source      PlanSource
 	Tuples      []PlanTuple
 	Signature   *xmldsig.Signature // the operator's, over the tariffs
 	Renegotiate bool

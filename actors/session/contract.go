@@ -43,7 +43,7 @@ func refusalOf(r msg.Refusal) secc.Refusal {
 }
 
 func planOf(now time.Time, m msg.SessionPlan) secc.Plan {
-	p := secc.Plan{Signature: m.Signature, Age: now.Sub(m.Made)}
+	p := secc.Plan{Signature: m.Signature, Age: now.Sub(m.Made), More: m.More}
 	for _, t := range m.Tuples {
 		x := secc.PlanTuple{ID: t.ID, End: t.End, Tariff: t.Tariff}
 		for _, e := range t.Entries {

@@ -286,6 +286,14 @@ func (s *Session) step(ctx actor.Context, now time.Time, ev secc.Event) {
 		case secc.Needs:
 			ctx.Send(s.evse, msg.SessionNeeds{Gen: s.gen, Phases: e.Phases, MinCurrent: e.MinAmps, MaxCurrent: e.MaxAmps,
 				MaxPower: e.MaxWatts, MaxVoltage: e.MaxVolts, Energy: e.Energy, Capacity: e.Capacity, SoC: e.SoC, Departure: e.Departure})
+		case secc.ScheduleAsked:
+			ctx.Send(s.evse, msg.SessionAsks{Gen: s.gen, Again: e.Again, Entries: e.Entries})
+		case secc.ScheduleChosen:
+			t := msg.PlanTuple{ID: e.ID, End: e.End}
+			for _, x := range e.Entries {
+				t.Entries = append(t.Entries, msg.PlanEntry(x))
+			}
+			ctx.Send(s.evse, msg.SessionChose{Gen: s.gen, Tuple: t})
 		case secc.End:
 			s.end(ctx, e)
 		}

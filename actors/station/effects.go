@@ -72,6 +72,8 @@ func (s *Station) carryOut(ctx actor.Context, e role.Effect) {
 		s.send(ctx, e.EVSE, msg.ContractCertificateIs{EVSE: s.id(e.EVSE), Token: e.Token, EXI: e.EXI})
 	case role.Limit:
 		s.limit(ctx, e)
+	case role.Offer:
+		s.offer(ctx, e)
 	case role.Stop:
 		s.send(ctx, e.EVSE, msg.StopCharging{EVSE: s.id(e.EVSE), Why: e.Why})
 	case role.Unlock:

@@ -74,7 +74,8 @@ type evse struct {
 	flow   v201.ChargingStateEnum
 	since  time.Time // since when flow is to change
 	next   v201.ChargingStateEnum
-	ended  bool // the vehicle's own end was told
+	ended  bool  // the vehicle's own end was told
+	offer  []int // the CSMS's ids of the schedules that the vehicle was offered, the first as the vehicle's 1
 }
 
 // New returns the producer of the actor.
@@ -171,6 +172,14 @@ func (s *Station) handle(ctx actor.Context, message any) {
 		}
 		if n := s.number(m.EVSE); n > 0 {
 			s.authorize(ctx, n, m)
+		}
+	case msg.VehicleAsks:
+		if n := s.number(m.EVSE); n > 0 {
+			s.asks(ctx, n, m)
+		}
+	case msg.VehicleChose:
+		if n := s.number(m.EVSE); n > 0 {
+			s.chose(ctx, n, m.Tuple)
 		}
 	case msg.ContractCertificate:
 		if n := s.number(m.EVSE); n > 0 {

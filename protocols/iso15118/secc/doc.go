@@ -174,6 +174,20 @@ type Needs struct {
 	Departure time.Duration // from now
 }
 
+// ScheduleAsked says that the vehicle, after its Needs, asks for a schedule. Plan answers it, within Config.PlanWait.
+type ScheduleAsked struct {
+	Again   bool // because it was asked to negotiate anew
+	Entries int  // how many the vehicle can hold; 0 when it does not say
+}
+
+// ScheduleChosen is the schedule that the vehicle has chosen, from now on, with the entries of its own charging profile if it
+// has sent one. End is when the schedule ends.
+type ScheduleChosen struct {
+	ID      uint8
+	Entries []PlanEntry
+	End     time.Duration
+}
+
 // Pause leaves a session to be resumed.
 type Pause struct{ Paused Paused }
 
@@ -203,15 +217,17 @@ const (
 	ClassConnection  Class = "connection"  // the vehicle left without a word
 )
 
-func (Send) effect()        {}
-func (SetDeadline) effect() {}
-func (Authorize) effect()   {}
-func (Contactor) effect()   {}
-func (DC) effect()          {}
-func (Progress) effect()    {}
-func (Needs) effect()       {}
-func (Pause) effect()       {}
-func (End) effect()         {}
+func (Send) effect()           {}
+func (SetDeadline) effect()    {}
+func (Authorize) effect()      {}
+func (Contactor) effect()      {}
+func (DC) effect()             {}
+func (Progress) effect()       {}
+func (Needs) effect()          {}
+func (ScheduleAsked) effect()  {}
+func (ScheduleChosen) effect() {}
+func (Pause) effect()          {}
+func (End) effect()            {}
 
 // Timing holds the times of a session. The zero value is completed with the standard's (ISO 15118-2, tables 109 and 111).
 type Timing struct {

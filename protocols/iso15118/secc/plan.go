@@ -20,6 +20,8 @@ type Plan struct {
 	Tuples []PlanTuple
 	// Age is how long ago the plan was made; the times in it are from then.
 	Age time.Duration
+	// More says that a better one is on its way: a vehicle waits for that, within Config.PlanWait.
+	More bool
 	// Signature covers the tariffs; it comes from who made them and is passed on as it is.
 	Signature *xmldsig.Signature
 }

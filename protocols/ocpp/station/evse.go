@@ -36,6 +36,7 @@ type evse struct {
 	limit     profile.Limit
 	limited   bool // limit was told
 	unlockID  string
+	offerBy   time.Time // the vehicle waits for the CSMS's schedule until then
 	exchange  exchange
 	lastTx    string // the transaction that ended last
 	departed  bool   // the vehicle ended the session; it must leave before another one starts
@@ -91,7 +92,7 @@ func (s *Station) unplugged(e *evse) {
 	if !e.plugged && !restored {
 		return
 	}
-	e.plugged, e.flow, e.departed = false, "", false
+	e.plugged, e.flow, e.departed, e.offerBy = false, "", false, time.Time{}
 	if e.pending != nil && e.pending.Type == v201.IdTokenEMAID { // a contract is its vehicle's
 		e.pending = nil
 	}

@@ -3,6 +3,7 @@ package station
 import (
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/voltyard/voltyard/hal/si"
 	"github.com/voltyard/voltyard/protocols/ocpp/profile"
@@ -18,6 +19,35 @@ type Outside struct {
 
 func (Outside) event() {}
 
+// outsideSources are the sources that a limit from outside may have; the profile that stands for it has the id -1 for the
+// first, -2 for the second (K12.FR.05: negative ids clash with none of the CSMS).
+var outsideSources = []v201.ChargingLimitSourceEnum{v201.ChargingLimitSourceEMS, v201.ChargingLimitSourceSO, v201.ChargingLimitSourceOther}
+
+func outsideSource(id int) v201.ChargingLimitSourceEnum {
+	if i := -id - 1; i >= 0 && i < len(outsideSources) {
+		return outsideSources[i]
+	}
+	return v201.ChargingLimitSourceOther
+}
+
+// keepOutside keeps limits from outside among the charging profiles, as ChargingStationExternalConstraints: for reports and for what
+// the station may draw (K12.FR.01, K12.FR.05).
+func (s *Station) keepOutside(o Outside) {
+	for i, source := range outsideSources {
+		id := -1 - i
+		w, holds := o.Limits[source]
+		p, had := s.store.Find(id)
+		if had && holds && p.Schedules[0].Periods[0].Limit == float64(w) {
+			continue
+		}
+		s.store.ClearExternal(id)
+		if holds {
+			s.store.Restore(profile.Profile{ID: id, Purpose: profile.External, Schedules: []profile.Schedule{{ID: 1 + i, Start: s.now.Truncate(time.Second),
+				Unit: profile.Watts, Periods: []profile.Period{{Limit: float64(w)}}}}})
+		}
+	}
+}
+
 // unheard tells that a call did not reach the CSMS, or may not have. One that it does not answer is not said again: it would
 // cost the connection each time.
 func unheard(why string) bool {
@@ -27,6 +57,7 @@ func unheard(why string) bool {
 // outside tells the CSMS of limits from outside that begin, change by more than LimitChangeSignificance, or end (K12.FR.02,
 // K13.FR.02). A limit of the CSO is none from outside (K12.FR.04).
 func (s *Station) outside(o Outside) {
+	s.keepOutside(o)
 	if !s.Accepted() {
 		return
 	}

@@ -47,6 +47,9 @@ func setChargingProfile(s *Station, q *v201.SetChargingProfileRequest) (rpc.Mess
 	if reason := s.install(p); reason != profile.None {
 		return &v201.SetChargingProfileResponse{Status: v201.ChargingProfileStatusRejected, StatusInfo: info(string(reason))}, nil
 	}
+	if e := s.evse(p.EVSE); p.Purpose == profile.Tx && e != nil {
+		s.then(func() { s.offer(e, true) })
+	}
 	return &v201.SetChargingProfileResponse{Status: v201.ChargingProfileStatusAccepted}, nil
 }
 
@@ -87,7 +90,7 @@ func getChargingProfiles(s *Station, q *v201.GetChargingProfilesRequest) (rpc.Me
 	for _, p := range s.store.Select(f) {
 		g := group{p.EVSE, v201.ChargingLimitSourceCSO}
 		if p.Purpose == profile.External {
-			g.source = v201.ChargingLimitSourceEMS
+			g.source = outsideSource(p.ID)
 		}
 		if q.EvseId != nil && p.EVSE != *q.EvseId || !hasSource(q.ChargingProfile.ChargingLimitSource, g.source) {
 			continue

@@ -142,6 +142,10 @@ func (s *Station) Step(now time.Time, ev Event, out []Effect) []Effect {
 		s.with(ev.EVSE, func(s *Station, e *evse) { s.fault(e, ev.Code) })
 	case Unlocked:
 		s.with(ev.EVSE, func(s *Station, e *evse) { s.unlocked(e, ev.OK) })
+	case EVNeeds:
+		s.with(ev.EVSE, func(s *Station, e *evse) { s.evNeeds(e, ev) })
+	case EVSchedule:
+		s.with(ev.EVSE, func(s *Station, e *evse) { s.evSchedule(e, ev) })
 	case Outside:
 		s.outside(ev)
 	case Uploaded:
@@ -205,6 +209,7 @@ func (s *Station) tick() {
 	s.meterDue()
 	s.authDue()
 	s.reservationsDue()
+	s.needsDue()
 	s.savesDue()
 	s.exchangesDue()
 	s.signingDue()
@@ -239,6 +244,7 @@ func (s *Station) deadline() {
 	sooner(s.pub.due())
 	for _, e := range s.evses {
 		sooner(e.plugBy)
+		sooner(e.offerBy)
 		sooner(e.exchange.by)
 		if e.tx != nil {
 			sooner(e.tx.sampleAt)

@@ -33,6 +33,8 @@ type Machine struct {
 	offered  schedules
 	tuple    uint8 // the schedule that the vehicle chose
 	again    bool  // the vehicle shall negotiate anew
+	obeys    bool  // it does so because it was asked to
+	current  bool  // the plan answers what the vehicle asked last
 	receipt  receipt
 }
 
@@ -89,7 +91,7 @@ func (m *Machine) Step(now time.Time, ev secc.Event, out []secc.Effect) []secc.E
 	case secc.CertificateExchanged:
 		m.exchanged(ev.EXI)
 	case secc.Plan:
-		m.plan, m.planned = &ev, now.Add(-ev.Age)
+		m.plan, m.planned, m.current = &ev, now.Add(-ev.Age), !ev.More
 	case secc.Renegotiate:
 		m.again = true
 	case secc.Deadline:

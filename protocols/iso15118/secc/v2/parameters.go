@@ -58,9 +58,11 @@ func (s waitChargeParameterDiscovery) handle(m *Machine, req v2.BodyElement) (v2
 	m.mode = r.RequestedEnergyTransferMode
 	m.TellNeeds(n)
 	if m.asked.IsZero() {
-		m.asked = m.Now
+		m.asked, m.current = m.Now, m.current && m.obeys
+		m.Out = append(m.Out, secc.ScheduleAsked{Again: m.obeys, Entries: int(r.MaxEntriesSAScheduleTuple.Value)})
+		m.obeys = false
 	}
-	if m.plan == nil && m.Now.Sub(m.asked) < m.Cfg.PlanWait { // the site is still planning
+	if !m.current && m.Now.Sub(m.asked) < m.Cfg.PlanWait { // the site is still planning
 		return &v2.ChargeParameterDiscoveryRes{ResponseCode: v2.ResponseCodeOK, EVSEProcessing: v2.EVSEProcessingOngoing,
 			EVSEChargeParameter: m.chargeParameter()}, s
 	}

@@ -31,6 +31,7 @@ func (waitPowerDeliveryStart) handle(m *Machine, req v2.BodyElement) (v2.BodyEle
 		return m.fail(req, v2.ResponseCodeFailedPowerDeliveryNotApplied, secc.ClassHardware, "the EVSE is not ready")
 	}
 	m.tuple = t.ID
+	m.Out = append(m.Out, chosen(t, r.ChargingProfile))
 	return m.startPower(r)
 }
 
@@ -106,7 +107,7 @@ func (m *Machine) inLoop(r *v2.PowerDeliveryReq) (v2.BodyElement, state) {
 	case v2.ChargeProgressStop:
 		return m.stopPower(r)
 	case v2.ChargeProgressRenegotiate:
-		m.again = false
+		m.obeys, m.again = m.again, false
 		if m.Cfg.DC { // through cable check and pre-charge again, without energy ([V2G2-565], [V2G2-582])
 			return m.open(r, func() state {
 				m.Enter(secc.StageParams)

@@ -101,6 +101,18 @@ func (s schedules) find(id uint8) (secc.PlanTuple, bool) {
 	return secc.PlanTuple{}, false
 }
 
+// chosen is what the vehicle makes of the schedule t that it has chosen.
+func chosen(t secc.PlanTuple, p exi.Optional[v2.ChargingProfile]) secc.ScheduleChosen {
+	c := secc.ScheduleChosen{ID: t.ID, Entries: t.Entries, End: t.End}
+	if p.Present && len(p.Value.ProfileEntry) > 0 {
+		c.Entries = nil
+		for _, e := range p.Value.ProfileEntry {
+			c.Entries = append(c.Entries, secc.PlanEntry{Start: time.Duration(e.ChargingProfileEntryStart) * time.Second, Max: si.Watts(e.ChargingProfileEntryMaxPower.Float())})
+		}
+	}
+	return c
+}
+
 // fits checks a charging profile against the schedule that the vehicle chose: at no time may it exceed what was offered
 // ([V2G2-224], [V2G2-225], [V2G2-479]). What is rounded on the wire counts as equal.
 func fits(t secc.PlanTuple, p v2.ChargingProfile) bool {
