@@ -41,7 +41,7 @@ func (u *Uplink) Use(cert tls.Certificate) {
 	defer u.mu.Unlock()
 	u.refused = 0
 	u.own = slices.DeleteFunc(u.own, func(c tls.Certificate) bool { return c.Leaf.Equal(cert.Leaf) })
-	u.own = append(u.own, cert)
+	u.own = slices.Insert(u.own, 0, cert) // of two that begin at once the later one
 	slices.SortStableFunc(u.own, func(a, b tls.Certificate) int { return b.Leaf.NotBefore.Compare(a.Leaf.NotBefore) })
 	u.own = u.own[:min(len(u.own), mostOwn)]
 }

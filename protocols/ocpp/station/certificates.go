@@ -33,6 +33,7 @@ type installed struct {
 	Children []v201.CertificateHashData // of a chain: its sub-CAs
 	Key      string                     // of a chain: the name of its private key
 	From     time.Time                  // begin of validity
+	At       time.Time                  // when it came
 	OCSP     []byte                     `json:",omitempty"` // of a chain: the last status of its leaf
 	Local    bool                       `json:",omitempty"` // of a root: the station is configured with it
 	used     bool
@@ -153,6 +154,9 @@ func (s *Station) countCertificates() {
 // keepCertificate stores a certificate in the place of the same one (M05.FR.17).
 func (s *Station) keepCertificate(c *installed) {
 	s.certs = slices.DeleteFunc(s.certs, func(o *installed) bool { return o.id() == c.id() })
+	if c.At.IsZero() {
+		c.At = s.now
+	}
 	s.certs = append(s.certs, c)
 	s.save(keyCert+c.id(), c)
 	s.countCertificates()
@@ -175,7 +179,12 @@ func (s *Station) of(use v201.GetCertificateIdUseEnum) []*installed {
 			out = append(out, c)
 		}
 	}
-	slices.SortStableFunc(out, func(a, b *installed) int { return b.From.Compare(a.From) })
+	slices.SortStableFunc(out, func(a, b *installed) int {
+		if n := b.From.Compare(a.From); n != 0 {
+			return n
+		}
+		return b.At.Compare(a.At)
+	})
 	return out
 }
 

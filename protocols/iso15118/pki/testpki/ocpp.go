@@ -1,8 +1,11 @@
 package testpki
 
 import (
+	"crypto"
+	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/x509"
+	"fmt"
 	"time"
 
 	"github.com/voltyard/voltyard/protocols/iso15118/pki"
@@ -61,6 +64,16 @@ func (o *OCPP) Station(id string) (*Entity, error) {
 func (o *OCPP) Issue(s Subject) (*Entity, error) {
 	s.Profile = ocppLeaf
 	return newEntity(elliptic.P256(), o.now, o.Root, s)
+}
+
+// IssueFor makes a certificate of the OCPP root for a key that somebody else has; the profile is that of a leaf.
+func (o *OCPP) IssueFor(key crypto.PublicKey, s Subject) (*Entity, error) {
+	pub, ok := key.(*ecdsa.PublicKey)
+	if !ok {
+		return nil, fmt.Errorf("testpki: certificate of %s: %T is no ECDSA key", s.Name, key)
+	}
+	s.Profile = ocppLeaf
+	return certify(pub, nil, o.now, o.Root, s)
 }
 
 // All returns every entity, issuers first.
