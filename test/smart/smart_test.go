@@ -292,6 +292,8 @@ func randomKind(rng *rand.Rand) kind {
 		k.levels = 1
 	case 1:
 		k.tells = false
+	case 2:
+		k.perTx = true
 	}
 	return k
 }
@@ -342,7 +344,7 @@ func TestAStationThatFollowsNothing(t *testing.T) {
 			kittest.Run(t, func(t *testing.T, env *kit.Env) {
 				rng := rand.New(rand.NewPCG(seed, 29))
 				deaf := randomKind(rng)
-				deaf.deaf, deaf.evses, deaf.levels, deaf.tells = true, 1, max(deaf.levels, 2), true
+				deaf.deaf, deaf.perTx, deaf.evses, deaf.levels, deaf.tells = true, false, 1, max(deaf.levels, 2), true
 				kinds := []kind{deaf}
 				for range 1 + rng.IntN(4) {
 					kinds = append(kinds, randomKind(rng))

@@ -11,7 +11,7 @@ import (
 // the station without a limit until they are back: it is carried out in parts that spare them, and answered as one. It
 // returns false for a request that can pass as it is.
 func (r *Relay) clears(f rpc.Frame) bool {
-	if f.Action != "ClearChargingProfile" || r.cfg.Levels == 1 && r.limit.grant == nil {
+	if f.Action != "ClearChargingProfile" || r.cfg.Levels == 1 && !r.cfg.PerTx && r.limit.grant == nil {
 		return false // nothing of ours is there, and nothing is on its way
 	}
 	c, ok := r.criteria(f.Payload)
@@ -23,9 +23,23 @@ func (r *Relay) clears(f rpc.Frame) bool {
 			r.emit(ToCSMS{rpc.AppendResult(nil, f.ID, []byte(`{"status":"Unknown"}`))})
 			return true
 		}
+		if r.clearsTx(c) {
+			r.emit(ToCSMS{rpc.AppendResult(nil, f.ID, []byte(`{"status":"Accepted"}`))})
+			r.reinstall()
+			return true
+		}
 		return false
 	}
 	top := r.limit.levels - 1 // -1 while not known
+	if r.cfg.PerTx {
+		kept := r.clearsTx(c)
+		if !kept && (c.Purpose != nil && *c.Purpose == profile.StationMax || c.Stack != nil && top >= 0 && *c.Stack != top) {
+			return false
+		}
+		run := &clearing{r: r, id: f.ID, parts: r.partsPerTx(c), cleared: kept, folded: kept}
+		run.next()
+		return true
+	}
 	if c.Purpose != nil && *c.Purpose != profile.StationMax || c.EVSE != nil && *c.EVSE != 0 || c.Stack != nil && top >= 0 && *c.Stack != top && *c.Stack != top-1 {
 		return false
 	}
@@ -77,13 +91,7 @@ func (r *Relay) parts(c profile.Filter) []part {
 	var out []part
 	station := profile.StationMax
 	for _, p := range r.theirs.Select(profile.Filter{Purpose: &station, Stack: c.Stack}) {
-		q := v201.ClearChargingProfileRequest{ChargingProfileId: new(p.ID)}
-		payload := q.AppendJSON(nil)
-		if r.cfg.Version == rpc.V16 {
-			old := v16.ClearChargingProfileRequest{Id: new(p.ID)}
-			payload = old.AppendJSON(nil)
-		}
-		out = append(out, part{id: p.ID, payload: payload})
+		out = append(out, r.partOf(p.ID))
 	}
 	if c.Purpose != nil {
 		return out
@@ -100,6 +108,36 @@ func (r *Relay) parts(c profile.Filter) []part {
 		out = append(out, part{payload: q.AppendJSON(nil)})
 	}
 	return out
+}
+
+// partOf clears one profile of the CSMS.
+func (r *Relay) partOf(id int) part {
+	q := v201.ClearChargingProfileRequest{ChargingProfileId: new(id)}
+	payload := q.AppendJSON(nil)
+	if r.cfg.Version == rpc.V16 {
+		old := v16.ClearChargingProfileRequest{Id: new(id)}
+		payload = old.AppendJSON(nil)
+	}
+	return part{id: id, payload: payload}
+}
+
+// partsPerTx spares our profiles of transactions: what the CSMS set is cleared one by one, and its limits for the whole station
+// together.
+func (r *Relay) partsPerTx(c profile.Filter) []part {
+	var out []part
+	for _, p := range r.theirs.Select(c) {
+		out = append(out, r.partOf(p.ID))
+	}
+	if c.Purpose != nil {
+		return out
+	}
+	if r.cfg.Version == rpc.V16 {
+		q := v16.ClearChargingProfileRequest{ConnectorId: c.EVSE, StackLevel: c.Stack, ChargingProfilePurpose: v16.ChargingProfilePurposeChargePointMaxProfile}
+		return append(out, part{payload: q.AppendJSON(nil)})
+	}
+	q := v201.ClearChargingProfileRequest{ChargingProfileCriteria: &v201.ClearChargingProfile{EvseId: c.EVSE, StackLevel: c.Stack,
+		ChargingProfilePurpose: v201.ChargingProfilePurposeChargingStationMaxProfile}}
+	return append(out, part{payload: q.AppendJSON(nil)})
 }
 
 // clearing is a request under way in parts.

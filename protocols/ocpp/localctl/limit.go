@@ -1,8 +1,10 @@
 package localctl
 
 import (
+	"bytes"
 	"encoding/json"
 	"math"
+	"strconv"
 	"time"
 
 	"github.com/voltyard/voltyard/hal/si"
@@ -23,17 +25,23 @@ const (
 
 // OwnProfile reports whether a profile id is one of the controller's.
 func OwnProfile(id int) bool {
+	if n := max(id, -id) - idTx; n > 0 && n <= maxEVSEs {
+		return true
+	}
 	return id == idLease || id == idFallback || id == idLease16 || id == idFallback16
 }
 
 // limiter keeps the site's limit installed in the station: the lease at the top stack level with an end, the fallback a
 // level lower without one.
 type limiter struct {
-	levels   int    // stack levels of the station; 0 until known
-	held     bool   // the balancer counts with what was granted, no more with the station's maximum
-	fallback bool   // the fallback is installed
-	grant    *Grant // the last one; its Seq is the one to acknowledge
+	levels   int     // stack levels of the station; 0 until known
+	held     bool    // the balancer counts with what was granted, no more with the station's maximum
+	fallback bool    // the fallback is installed
+	defs     uint64  // counts them
+	def      si.Amps // with PerTx: what all EVSEs may draw by the default that was sent last
+	grant    *Grant  // the last one; its Seq is the one to acknowledge
 	stage    stage
+	partly   bool      // refused by one EVSE only
 	gen      uint64    // counts installations, so that a late answer to an earlier one is not taken for this one's
 	until    time.Time // of the profile that the grant became
 	at       time.Time // since when it is in this stage
@@ -163,7 +171,9 @@ func (r *Relay) install() {
 	if !r.ready || r.limit.levels == 0 {
 		return
 	}
-	if (r.limit.levels > 1 || r.pinned() && !r.limit.held) && !r.limit.fallback {
+	if r.cfg.PerTx {
+		r.installFirst()
+	} else if (r.limit.levels > 1 || r.pinned() && !r.limit.held) && !r.limit.fallback {
 		p := r.profile(r.fallbackID(), max(r.limit.levels-2, 0), r.cfg.Fallback, time.Time{})
 		r.set("fallback", p, func(o outcome) {
 			r.limit.fallback = o == taken
@@ -177,7 +187,9 @@ func (r *Relay) install() {
 
 // pinned tells that the station has a single stack level though the site counts on two: a limit above the fallback could
 // not be given an end, so it gets the fallback, or less if it is granted less.
-func (r *Relay) pinned() bool { return r.limit.levels == 1 && r.cfg.Levels != 1 }
+func (r *Relay) pinned() bool {
+	return r.limit.levels == 1 && r.cfg.Levels != 1 && !r.cfg.PerTx
+}
 
 func (r *Relay) leaseID() int {
 	if r.pinned() {
@@ -211,7 +223,9 @@ func (r *Relay) grant(g Grant) {
 	case same && l.stage == inForce:
 		r.emit(Ack{Seq: g.Seq})
 	case same && l.stage == refused && r.now.Sub(l.at) < refusedPause:
-		r.emit(Ack{Seq: g.Seq, Refused: true})
+		if !l.partly {
+			r.emit(Ack{Seq: g.Seq, Refused: true})
+		}
 	case same && l.stage != refused: // its acknowledgement comes
 	default:
 		r.installGrant()
@@ -220,7 +234,7 @@ func (r *Relay) grant(g Grant) {
 
 // end is until when a grant lasts in the station; zero for one without end.
 func (r *Relay) end(g Grant) time.Time {
-	if r.limit.levels == 1 || g.Amps <= r.cfg.Fallback {
+	if r.limit.levels == 1 && !r.cfg.PerTx || g.Amps <= r.cfg.Fallback {
 		return time.Time{}
 	}
 	return g.Until
@@ -240,12 +254,16 @@ func (r *Relay) installGrant() {
 	if r.pinned() {
 		amps = min(amps, r.cfg.Fallback)
 	}
-	l.stage, l.until, l.at = sending, until, r.now
+	l.stage, l.until, l.at, l.partly = sending, until, r.now, false
 	l.gen++
 	gen := l.gen
 	current := func() bool { return l.stage == sending && l.gen == gen }
 	r.hold(g.Hold, func() {
-		if current() {
+		switch {
+		case !current():
+		case r.cfg.PerTx:
+			r.installPerTx(amps, until, current)
+		default:
 			p := r.profile(r.leaseID(), l.levels-1, amps, until)
 			r.set("lease", p, func(o outcome) {
 				r.follows(amps, o)
@@ -269,7 +287,7 @@ func (r *Relay) hold(h []byte, then func()) {
 func (r *Relay) follows(amps si.Amps, o outcome) {
 	l := &r.limit
 	switch {
-	case o == refusal:
+	case o == refusal || o == absent:
 		return
 	case o == unknown: // it may have it all the same
 		l.inForce = max(l.inForce, amps)
@@ -289,7 +307,7 @@ func (r *Relay) granted(amps si.Amps, o outcome) {
 	l := &r.limit
 	l.at = r.now
 	switch o {
-	case refusal:
+	case refusal, absent:
 		l.stage = refused
 		r.emit(Ack{Seq: l.grant.Seq, Refused: true})
 		return
@@ -391,22 +409,28 @@ func (r *Relay) profile(id, stack int, amps si.Amps, until time.Time) profile.Pr
 	pieces := []profile.Piece{{Limit: profile.Limit{Amps: max(amps, 0)}}}
 	if len(r.theirs.All()) > 0 {
 		pieces = r.theirs.StationComposite(rating, nil, start, horizon)
-		if len(pieces) > 1 {
-			r.limit.refresh = r.now.Add(horizon / 2)
-		}
 	}
+	s.Periods = r.periods(pieces, amps)
+	return p
+}
+
+// periods are the pieces of a composite, of which the first begins earlier than now.
+func (r *Relay) periods(pieces []profile.Piece, most si.Amps) (out []profile.Period) {
 	for _, q := range pieces {
 		if q.Start > 0 {
 			q.Start += lead
 		}
-		per := profile.Period{Start: q.Start, Limit: r.round(q.Limit.Amps)}
-		if n := len(s.Periods); n > 0 && s.Periods[n-1].Limit == per.Limit || len(s.Periods) >= 24 {
-			s.Periods[n-1].Limit = math.Min(s.Periods[n-1].Limit, per.Limit)
+		per := profile.Period{Start: q.Start, Limit: r.round(min(q.Limit.Amps, most))}
+		if n := len(out); n > 0 && (out[n-1].Limit == per.Limit || n >= 24) {
+			out[n-1].Limit = math.Min(out[n-1].Limit, per.Limit)
 			continue
 		}
-		s.Periods = append(s.Periods, per)
+		out = append(out, per)
 	}
-	return p
+	if len(pieces) > 1 {
+		r.limit.refresh = r.now.Add(horizon / 2)
+	}
+	return out
 }
 
 // round never rounds up.
@@ -424,6 +448,7 @@ const (
 	unknown outcome = iota // no answer: the station may have taken it
 	taken
 	refusal
+	absent // refused, as there is no such transaction
 )
 
 // set sends a profile to the station.
@@ -431,10 +456,13 @@ func (r *Relay) set(key string, p profile.Profile, done func(outcome)) {
 	var action string
 	var payload []byte
 	if r.cfg.Version == rpc.V16 {
-		q := v16.SetChargingProfileRequest{ConnectorId: 0, CsChargingProfiles: profile.To16(&p)}
+		q := v16.SetChargingProfileRequest{ConnectorId: p.EVSE, CsChargingProfiles: profile.To16(&p)}
+		if tx, err := strconv.Atoi(p.TxID); err == nil {
+			q.CsChargingProfiles.TransactionId = &tx
+		}
 		action, payload = q.ActionName(), q.AppendJSON(nil)
 	} else {
-		q := v201.SetChargingProfileRequest{EvseId: 0, ChargingProfile: profile.To201(&p)}
+		q := v201.SetChargingProfileRequest{EvseId: p.EVSE, ChargingProfile: profile.To201(&p)}
 		action, payload = q.ActionName(), q.AppendJSON(nil)
 	}
 	sent := r.ask(&r.station, key, true, action, payload, func(a answer) {
@@ -442,6 +470,8 @@ func (r *Relay) set(key string, p profile.Profile, done func(outcome)) {
 		switch {
 		case a.ok() && json.Unmarshal(a.payload, &res) == nil && res.Status == "Accepted":
 			done(taken)
+		case a.ok() && bytes.Contains(a.payload, []byte(`"`+string(profile.UnknownTransaction)+`"`)):
+			done(absent)
 		case a.ok():
 			r.note(true, "the station answered %s to a charging profile of the controller", res.Status)
 			done(refusal)

@@ -58,6 +58,8 @@ func (r *Relay) observeResponse(c *call, f rpc.Frame) {
 		if json.Unmarshal(f.Payload, &res) == nil && res.Status == "Accepted" {
 			r.accepted()
 		}
+	case v16.ActionStartTransaction:
+		r.startAnswered16(c, f)
 	case v201.ActionAuthorize:
 		var q v201.AuthorizeRequest
 		var res v201.AuthorizeResponse
@@ -108,34 +110,57 @@ func accepted(payload []byte) bool {
 	return json.Unmarshal(payload, &res) == nil && res.Status == "Accepted"
 }
 
-// theirProfile remembers a station limit of the CSMS and folds it into ours.
-func (r *Relay) theirProfile(c *call) {
-	var p profile.Profile
+// decodeProfile reads a SetChargingProfile.
+func (r *Relay) decodeProfile(payload []byte) (p profile.Profile, ok bool) {
 	if r.cfg.Version == rpc.V16 {
 		var q v16.SetChargingProfileRequest
-		if q.UnmarshalJSON(c.payload) != nil || q.CsChargingProfiles.ChargingProfilePurpose != v16.ChargingProfilePurposeChargePointMaxProfile {
-			return
+		if q.UnmarshalJSON(payload) != nil {
+			return p, false
 		}
 		p = profile.From16(q.ConnectorId, &q.CsChargingProfiles)
-	} else {
-		var q v201.SetChargingProfileRequest
-		if q.UnmarshalJSON(c.payload) != nil || q.ChargingProfile.ChargingProfilePurpose != v201.ChargingProfilePurposeChargingStationMaxProfile {
-			return
+		if p.Purpose == profile.Tx {
+			p.TxID = r.seen.evse(q.ConnectorId).tx
 		}
-		p = profile.From201(0, &q.ChargingProfile)
+		return p, true
 	}
-	rules := profile.Rules{EVSEs: 0, MaxStack: 1 << 30, PhaseSwitch: true, Replace16: r.cfg.Version == rpc.V16, MaxProfiles: 64}
-	gone, reason := r.theirs.Set(p, rules, func(int) string { return "" })
-	if reason != profile.None {
-		r.note(true, "the station took profile %d of the CSMS, which is not understood here: %s", p.ID, reason)
-	} else {
-		q := profile.To201(&p)
-		r.saves.ops = append(r.saves.ops, Op{keyTheirs + itoa(p.ID), q.AppendJSON(nil)})
-		for _, id := range gone {
-			r.saves.ops = append(r.saves.ops, Op{keyTheirs + itoa(id), nil})
+	var q v201.SetChargingProfileRequest
+	if q.UnmarshalJSON(payload) != nil {
+		return p, false
+	}
+	return profile.From201(q.EvseId, &q.ChargingProfile), true
+}
+
+// theirProfile remembers a limit of the CSMS that the station took, and folds it into ours where they have the same purpose.
+func (r *Relay) theirProfile(c *call) {
+	p, ok := r.decodeProfile(c.payload)
+	if !ok {
+		return
+	}
+	if (p.Purpose == profile.StationMax) == r.cfg.PerTx { // it holds beside ours; but an earlier one with its id is gone
+		for _, id := range r.theirs.Clear(profile.Filter{IDs: []int{p.ID}}) {
+			r.saves.put(keyTheirs+itoa(id), nil)
+			r.reinstall()
 		}
+		return
+	}
+	if !r.keepTheirs(p) {
+		r.note(true, "the station took profile %d of the CSMS, which is not understood here", p.ID)
 	}
 	r.reinstall()
+}
+
+func (r *Relay) keepTheirs(p profile.Profile) bool {
+	rules := profile.Rules{EVSEs: maxEVSEs, MaxStack: 1 << 30, PhaseSwitch: true, Replace16: r.cfg.Version == rpc.V16, MaxProfiles: 64}
+	gone, reason := r.theirs.Set(p, rules, func(n int) string { return r.seen.evse(n).tx })
+	if reason != profile.None {
+		return false
+	}
+	q := v201.SetChargingProfileRequest{EvseId: p.EVSE, ChargingProfile: profile.To201(&p)}
+	r.saves.put(keyTheirs+itoa(p.ID), q.AppendJSON(nil))
+	for _, id := range gone {
+		r.saves.put(keyTheirs+itoa(id), nil)
+	}
+	return true
 }
 
 // theirClear forgets what the CSMS cleared.
@@ -171,6 +196,9 @@ func (r *Relay) observe16(f rpc.Frame) {
 	case v16.ActionMeterValues:
 		var q v16.MeterValuesRequest
 		if r.understand(f, &q) {
+			if q.TransactionId != nil {
+				r.started16(q.ConnectorId, *q.TransactionId)
+			}
 			r.seen.values16(r, q.ConnectorId, q.MeterValue)
 		}
 	case v16.ActionStopTransaction:

@@ -112,10 +112,12 @@ func (r *Relay) restore(saved map[string][]byte) error {
 				items = append(items, it)
 			}
 		} else if strings.HasPrefix(key, keyTheirs) {
-			var p v201.ChargingProfile
-			if err = json.Unmarshal(value, &p); err == nil {
-				r.theirs.Restore(profile.From201(0, &p))
+			var q v201.SetChargingProfileRequest
+			if err = q.UnmarshalJSON(value); err == nil {
+				r.theirs.Restore(profile.From201(q.EvseId, &q.ChargingProfile))
 			}
+		} else if k, ok := strings.CutPrefix(key, keyTx); ok {
+			err = r.restoreTx(k, value)
 		} else if key == keyLast {
 			err = r.restoreLast(value)
 		} else if key == keyBoot {

@@ -25,6 +25,7 @@ type evseSeen struct {
 	occupied map[int]bool // connectors
 	status   string       // of connector 1
 	tx       string
+	began    time.Time // when it was heard of
 	charging bool
 	wants    bool
 	phases   int
@@ -91,6 +92,9 @@ func (s *seen) event(r *Relay, q *v201.TransactionEventRequest) {
 	if e.tx != q.TransactionInfo.TransactionId {
 		e.tx, e.hasFirst, e.energy, e.first = q.TransactionInfo.TransactionId, false, 0, 0
 		r.emit(Session{Tx: e.tx})
+		if q.EventType != v201.TransactionEventEnded {
+			r.begun(n, e)
+		}
 	}
 	if q.NumberOfPhasesUsed != nil {
 		e.phases = *q.NumberOfPhasesUsed
@@ -106,6 +110,7 @@ func (s *seen) event(r *Relay, q *v201.TransactionEventRequest) {
 	s.sample(e, q.MeterValue, r.now)
 	if q.EventType == v201.TransactionEventEnded {
 		r.emit(Session{Tx: e.tx, Ended: true, Failed: failed[q.TransactionInfo.StoppedReason], Energy: e.energy})
+		r.ended(n)
 		*e = evseSeen{occupied: e.occupied, status: e.status, measured: e.measured}
 	} else if !e.charging {
 		e.amps, e.power = si.Phases{}, 0
@@ -216,7 +221,15 @@ func (s *seen) values16(r *Relay, connector int, mv []v16.MeterValue) {
 	s.report(r)
 }
 
-func (s *seen) stop16(r *Relay, _ int) { s.report(r) }
+func (s *seen) stop16(r *Relay, tx int) {
+	for n, e := range s.evses {
+		if e.tx == itoa(tx) {
+			e.tx = ""
+			r.ended(n)
+		}
+	}
+	s.report(r)
+}
 
 func (s *seen) gone(r *Relay) {
 	for _, e := range s.evses {

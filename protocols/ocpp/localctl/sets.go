@@ -8,15 +8,19 @@ import (
 )
 
 // sets refuses a SetChargingProfile of the CSMS that would take the place of one of the controller's own, or overrule it: its
-// ids, and limits for the whole station at its stack levels or above. A station of OCPP 2.0.1 refuses most of them itself
+// ids, and profiles of its purposes at its stack levels or above. A station of OCPP 2.0.1 refuses most of them itself
 // (K01.FR.06), one of 1.6 lets the later profile hold, and until ours is back the station has no limit. While it is not known
-// which levels are ours, all limits for the whole station count as such. False: the request can pass.
+// which levels are ours, all of its purposes count as such. False: the request can pass.
 func (r *Relay) sets(f rpc.Frame) bool {
-	if f.Action != "SetChargingProfile" || r.cfg.Levels == 1 && r.limit.grant == nil {
+	if f.Action != "SetChargingProfile" || r.cfg.Levels == 1 && !r.cfg.PerTx && r.limit.grant == nil {
 		return false // or nothing of ours is there, and nothing is on its way
 	}
 	id, stack, purpose, ok := r.setting(f.Payload)
-	if !ok || !OwnProfile(id) && (purpose != profile.StationMax || r.limit.levels > 0 && stack < r.lowest()) {
+	if ok && r.cfg.PerTx && purpose == profile.Tx && !OwnProfile(id) {
+		r.takesTx(f)
+		return true
+	}
+	if !ok || !OwnProfile(id) && ((purpose == profile.StationMax) == r.cfg.PerTx || r.limit.levels > 0 && stack < r.lowest()) {
 		return false
 	}
 	r.note(false, "a charging profile of the CSMS was refused: id %d, stack level %d are the controller's", id, stack)
@@ -28,8 +32,13 @@ func (r *Relay) sets(f rpc.Frame) bool {
 	return true
 }
 
-// lowest is the lowest stack level that the controller's limits for the whole station use.
-func (r *Relay) lowest() int { return max(r.limit.levels-2, 0) }
+// lowest is the lowest stack level that the controller's profiles use.
+func (r *Relay) lowest() int {
+	if r.cfg.PerTx {
+		return r.limit.levels - 1
+	}
+	return max(r.limit.levels-2, 0)
+}
 
 // setting reads what a SetChargingProfile is about.
 func (r *Relay) setting(payload []byte) (id, stack int, p profile.Purpose, ok bool) {
