@@ -45,7 +45,8 @@ type Config struct {
 	Stats     *ocppstat.Stats
 	Backoff   kit.Backoff // of connections to the CSMS; the zero value waits 1 s to 30 s
 	Deflate   bool        // permessage-deflate where the other side offers it
-	Wire      ws.Options  // bounds and times of the third-party stations' connections, on both sides; zero values are the defaults
+	Bounds    Bounds
+	Wire      ws.Options // bounds and times of the third-party stations' connections, on both sides; zero values are the defaults
 }
 
 // wire are the options of a third-party station's connections.
@@ -233,7 +234,9 @@ func (c *Controller) listen(ctx actor.Context, i int) {
 		c.cfg.Opened(l.Addr())
 	}
 	root, self, alive, door := ctx.ActorSystem().Root, ctx.Self(), c.alive, c.door
-	server := &ws.Server{Path: c.cfg.Path, TLS: at.TLS, Options: c.cfg.wire(), Failed: door.failed,
+	south, fast := c.cfg.wire(), c.env.Metrics.BadInput.WithLabelValues("station", "rate")
+	south.Rate, south.Slowed = c.cfg.Bounds.Frames, fast.Inc
+	server := &ws.Server{Path: c.cfg.Path, TLS: at.TLS, Options: south, Failed: door.failed,
 		Judge: func(rc context.Context, v ws.Visitor) ws.Verdict {
 			if status := door.check(rc, at.Profile, v); status != 0 {
 				return ws.Verdict{Status: status}
@@ -249,6 +252,7 @@ func (c *Controller) listen(ctx actor.Context, i int) {
 			}
 			return ws.Verdict{Status: http.StatusServiceUnavailable}
 		}}
+	l = newGate(l, c.cfg.Bounds, c.env.Metrics.BadInput)
 	c.servers[i] = server
 	log := c.log
 	go func() {

@@ -190,7 +190,7 @@ func (l *link) machine(v rpc.Version) bool {
 		levels = 1
 	}
 	r, err := localctl.New(localctl.Config{Identity: l.st.ID, Version: v, Stay: l.cfg.Stay, Fallback: l.st.Fallback, Phases: l.st.Phases,
-		Volts: l.cfg.Volts, MaxAmps: l.st.MaxAmps, Levels: levels, Whole: l.st.Whole, PerTx: l.st.PerTx, EVSEs: l.st.EVSEs, Timeout: l.cfg.Answer, NewID: l.cfg.NewID}, saved, time.Now())
+		Volts: l.cfg.Volts, MaxAmps: l.st.MaxAmps, Levels: levels, Whole: l.st.Whole, QueueBytes: l.cfg.Bounds.QueueBytes, PerTx: l.st.PerTx, EVSEs: l.st.EVSEs, Timeout: l.cfg.Answer, NewID: l.cfg.NewID}, saved, time.Now())
 	if err != nil {
 		l.log.Error().Err(err).Msg("cannot take up the station")
 		return false

@@ -26,6 +26,8 @@ type Options struct {
 	Write    time.Duration // deadline of a write; 10 s when 0
 	Ping     time.Duration // interval of our pings; 0 for 30 s, negative for none
 	Deflate  bool          // offer or accept permessage-deflate
+	Rate     int           // messages per second that are read on average, with five seconds' worth at once; 0 for no bound
+	Slowed   func()        // told, in the reader, of each message that had to wait for that; nil for nobody
 }
 
 func (o Options) filled() Options {
@@ -196,6 +198,22 @@ func (p *Peer) next() (kind int, raw []byte, err error) {
 	return kind, raw, err
 }
 
+// slow lets the other side wait: what it sends meanwhile fills the connection's buffers, and then its own.
+func (p *Peer) slow(d time.Duration) {
+	if d <= 0 {
+		return
+	}
+	if p.opt.Slowed != nil {
+		p.opt.Slowed()
+	}
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-p.ctx.Done():
+	}
+}
+
 func (p *Peer) read(root *actor.RootContext, to *actor.PID) {
 	defer p.done.Done()
 	code := websocket.CloseAbnormalClosure
@@ -205,6 +223,7 @@ func (p *Peer) read(root *actor.RootContext, to *actor.PID) {
 			_ = p.conn.SetReadDeadline(time.Now().Add(2*p.opt.Ping + p.opt.Write))
 		}
 	}
+	rate := kit.Rate{Burst: 5 * p.opt.Rate, Every: time.Second / time.Duration(max(p.opt.Rate, 1))}
 	alive()
 	p.conn.SetPongHandler(func(string) error { alive(); return nil })
 	ping := p.conn.PingHandler()
@@ -223,6 +242,9 @@ func (p *Peer) read(root *actor.RootContext, to *actor.PID) {
 				text = err.Error()
 			}
 			break
+		}
+		if p.opt.Rate > 0 {
+			p.slow(rate.Wait(time.Now()))
 		}
 		alive()
 		if kind != websocket.TextMessage {

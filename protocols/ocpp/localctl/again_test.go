@@ -127,3 +127,47 @@ func TestWhatIsKnownOutlivesTheProcess(t *testing.T) {
 }
 
 var errFull = errors.New("no space left")
+
+// What would not fit any more is refused, begins and ends are never dropped, and what was taken is delivered.
+func TestAFullQueue(t *testing.T) {
+	w := newWorld(t, func(c *Config) { c.Stay, c.QueueBytes = true, 4000 })
+	w.station, w.csms = obey, accept
+	w.do(StationUp{})
+	w.do(FromStation{[]byte(bootFrame)})
+	event := func(tx, n int, kind string) string {
+		w.toStation = nil
+		w.do(FromStation{fmt.Appendf(nil, `[2,"%d-%d","TransactionEvent",{"eventType":%q,"timestamp":"2024-03-01T10:00:00Z","triggerReason":"Trigger","seqNo":%d,`+
+			`"transactionInfo":{"transactionId":"T%d"}}]`, tx, n, kind, n, tx)})
+		return w.toStation[len(w.toStation)-1]
+	}
+	taken, refused := 0, 0
+	for tx := range 40 {
+		for n, kind := range []string{"Started", "Updated", "Updated", "Updated", "Ended"} {
+			switch answer := event(tx, n, kind); {
+			case strings.Contains(answer, "can store no more"):
+				refused++
+			default:
+				if refused > 0 {
+					t.Fatalf("%d/%d was taken after others had been refused", tx, n)
+				}
+				if kind != "Updated" {
+					taken++
+				}
+			}
+		}
+	}
+	if taken < 10 || refused == 0 {
+		t.Fatalf("%d begins and ends taken, %d events refused", taken, refused)
+	}
+	w.toCSMS = nil
+	w.do(CSMSUp{})
+	delivered := 0
+	for _, raw := range w.toCSMS {
+		if strings.Contains(raw, `"Started"`) || strings.Contains(raw, `"Ended"`) {
+			delivered++
+		}
+	}
+	if delivered != taken {
+		t.Errorf("%d begins and ends were taken and %d delivered", taken, delivered)
+	}
+}

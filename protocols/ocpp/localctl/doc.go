@@ -38,8 +38,11 @@ type Config struct {
 	EVSEs    int           // with PerTx: how many it has; 0 counts as 1
 	Timeout  time.Duration // of a call; 0 for 30 s
 	Settle   time.Duration // how long a station may take to follow a lower limit; 0 for 6 s
-	Network  bool          // let SetNetworkProfile pass
-	NewID    func() string // source of message ids, at most 36 characters, never twice the same
+	// QueueBytes is the size of the messages for the CSMS from which on intermediate updates are dropped; 0 for 4 MiB. From
+	// twice that on the station is told to keep what it has.
+	QueueBytes int
+	Network    bool          // let SetNetworkProfile pass
+	NewID      func() string // source of message ids, at most 36 characters, never twice the same
 }
 
 // Event goes into the machine.

@@ -50,6 +50,9 @@ func (r *Relay) answerLocally(f rpc.Frame, sent bool) {
 			return
 		}
 	}
+	if r.full(f) {
+		return
+	}
 	switch f.Action {
 	case v201.ActionBootNotification:
 		r.local.boot = append([]byte(nil), f.Payload...)
@@ -77,6 +80,23 @@ func (r *Relay) answerLocally(f rpc.Frame, sent bool) {
 	default: // reports and notifications, which the standard does not queue (QueueAllMessages is false)
 		r.emit(ToStation{rpc.AppendResult(nil, f.ID, []byte("{}"))})
 	}
+}
+
+// full refuses what would have to be stored beyond the hard bound: dropping the begin or end of a transaction would be worse,
+// and the station repeats what was refused.
+func (r *Relay) full(f rpc.Frame) bool {
+	switch f.Action {
+	case v201.ActionTransactionEvent, v201.ActionTransactionEvent + "-Signed", v201.ActionSecurityEventNotification:
+	default:
+		return false
+	}
+	if r.queue.Bytes()+len(f.Payload) <= 2*r.cfg.QueueBytes {
+		return false
+	}
+	r.note(true, "%s is not taken: %d bytes wait for the CSMS already; bring the CSMS back, or raise stations.bounds.queue_bytes", f.Action, r.queue.Bytes())
+	r.local.last = lastEvent{}
+	r.refuse(f.ID, rpc.InternalError, "the local controller can store no more until the CSMS is back")
+	return true
 }
 
 func (r *Relay) reply(id string, m rpc.Message) {

@@ -137,6 +137,6 @@ func (r *Relay) restore(saved map[string][]byte) error {
 			return fmt.Errorf("stored record %q: %w", key, err)
 		}
 	}
-	r.queue = txqueue.New(txqueue.Config{}, items)
+	r.queue = txqueue.New(txqueue.Config{MaxBytes: r.cfg.QueueBytes}, items)
 	return nil
 }

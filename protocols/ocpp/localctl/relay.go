@@ -53,6 +53,9 @@ func New(cfg Config, saved map[string][]byte, now time.Time) (*Relay, error) {
 	if cfg.MaxAmps <= 0 {
 		cfg.MaxAmps = 63
 	}
+	if cfg.QueueBytes <= 0 {
+		cfg.QueueBytes = 4 << 20
+	}
 	cfg.Stay = cfg.Stay && cfg.Version != rpc.V16
 	r := &Relay{cfg: cfg, now: now}
 	r.station = lane{timeout: cfg.Timeout, write: func(raw []byte) { r.emit(ToStation{raw}) }}

@@ -152,6 +152,9 @@ func New(cfg Config, stored []Item) *Queue {
 // Reserve makes sequence numbers start at least at n, for a database whose newest items were already removed.
 func (q *Queue) Reserve(n uint64) { q.next = max(q.next, n) }
 
+// Bytes is the size of the payloads not yet delivered.
+func (q *Queue) Bytes() int { return q.bytes }
+
 // Len is the number of messages not yet delivered.
 func (q *Queue) Len() int { return len(q.list) }
 

@@ -1,0 +1,71 @@
+package ws
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+
+	"github.com/voltyard/voltyard/actors/kit"
+	"github.com/voltyard/voltyard/actors/kit/kittest"
+	"github.com/voltyard/voltyard/actors/kit/network"
+)
+
+// Who sends faster than he may is read later: nothing is lost, nothing overtakes, and others are not slowed.
+func TestTooFastIsReadLater(t *testing.T) {
+	kittest.Run(t, func(t *testing.T, env *kit.Env) {
+		mem := network.NewMemory()
+		l, err := mem.ListenSECC(context.Background(), "lo")
+		if err != nil {
+			t.Fatal(err)
+		}
+		var slowed atomic.Int64
+		var got []string
+		var last time.Time
+		sink := kittest.NewProbe(t, env, "sink", func(ctx actor.Context) {
+			if f, ok := ctx.Message().(Frame); ok {
+				got, last = append(got, string(f.Raw)), time.Now()
+				f.Peer.Handled()
+			}
+		})
+		server := &Server{Path: "/ocpp", Options: Options{Rate: 2, Slowed: func() { slowed.Add(1) }}, Judge: func(_ context.Context, v Visitor) Verdict {
+			d := letIn(v)
+			d.Open = func(p *Peer) { p.Attach(env.System.Root, sink.PID) }
+			return d
+		}}
+		go func() { _ = server.Serve(l) }()
+		defer server.Shutdown()
+		c, err := Dial(t.Context(), Target{URL: "ws://lo/ocpp", Identity: "CS-1", Subprotocols: []string{"ocpp2.0.1"}, Options: Options{Queue: 200, Write: 5 * time.Minute},
+			DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+				return mem.DialSECC(ctx, "lo", l.Addr().(*net.TCPAddr).AddrPort())
+			}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		begin := time.Now()
+		c.Attach(env.System.Root, kittest.NewProbe(t, env, "client", nil).PID)
+		for i := range 130 {
+			if !c.Send(fmt.Appendf(nil, "%d", i)) {
+				t.Fatal("the connection was closed")
+			}
+		}
+		time.Sleep(3 * time.Minute)
+		c.Close(1000, "")
+		time.Sleep(time.Minute)
+		for i, s := range got {
+			if s != fmt.Sprint(i) {
+				t.Fatalf("message %d is %s", i, s)
+			}
+		}
+		if len(got) != 130 || slowed.Load() != 120 {
+			t.Errorf("%d messages came, %d of them late; want 130 and 120", len(got), slowed.Load())
+		}
+		if d := last.Sub(begin); d < 55*time.Second || d > 65*time.Second {
+			t.Errorf("they took %v; 120 late ones at two a second take a minute", d)
+		}
+	})
+}
