@@ -127,6 +127,11 @@ func (s *Site) complete(dir string) {
 		if st.Accept == "any" {
 			def(&st.MaxOthers, 4)
 		}
+		def(&st.Bounds.FrameBytes, 256<<10)
+		def(&st.Bounds.FramesPerS, 20)
+		def(&st.Bounds.Connections, 500)
+		def(&st.Bounds.HandshakesPer, 20)
+		def(&st.Bounds.QueueBytes, 4<<20)
 		for i := range st.Listeners {
 			st.Listeners[i].complete(dir)
 		}
@@ -134,6 +139,8 @@ func (s *Site) complete(dir string) {
 			def(&st.List[i].Phases, 3)
 			def(&st.List[i].Weight, 1)
 			def(&st.List[i].Levels, 2)
+			def(&st.List[i].LimitBy, "station")
+			def(&st.List[i].EVSEs, 1)
 			if st.List[i].FallbackA == nil {
 				st.List[i].FallbackA = &st.FallbackA
 			}

@@ -92,7 +92,17 @@ type Stations struct {
 	FallbackA float64    `yaml:"fallback_a,omitempty" doc:"What a station does by itself when it hears nothing, A per phase. Default 6."`
 	Offline   string     `yaml:"offline,omitempty" doc:"When the CSMS is gone. answer: the controller answers and queues. close: the stations are disconnected. Default answer." enum:"answer,close"`
 	AnswerS   float64    `yaml:"answer_s,omitempty" doc:"How long a station or the CSMS may take to answer a call, s. Default 30."`
+	Bounds    Bounds     `yaml:"bounds,omitempty" doc:"What stations and strangers may cost."`
 	List      []Station  `yaml:"list,omitempty" doc:"The stations that are known."`
+}
+
+// Bounds are what connections to the local controller may cost. What exceeds them counts in voltyard_bad_input_total.
+type Bounds struct {
+	FrameBytes    int `yaml:"frame_bytes,omitempty" doc:"Largest message; a longer one closes the connection with code 1009. Default 262144."`
+	FramesPerS    int `yaml:"frames_per_s,omitempty" doc:"Messages of a station per second, with five seconds' worth at once; more are read later. Default 20."`
+	Connections   int `yaml:"connections,omitempty" doc:"Open connections at each listener; more are closed at once. Default 500."`
+	HandshakesPer int `yaml:"handshakes_per_s,omitempty" doc:"New connections of one address per second, with twenty seconds' worth at once; more are closed at once. Default 20."`
+	QueueBytes    int `yaml:"queue_bytes,omitempty" doc:"Messages for the CSMS that wait on disk for each station: from this size on intermediate updates are dropped, from twice this on the station is told to keep what it has. Default 4194304."`
 }
 
 // Station is a third-party station that is known.
@@ -106,6 +116,9 @@ type Station struct {
 	Weight       float64  `yaml:"weight,omitempty" doc:"Share against others when power is short. Default 1."`
 	Priority     int      `yaml:"priority,omitempty" doc:"Who is served when not all can be; higher first."`
 	Levels       int      `yaml:"levels,omitempty" doc:"Stack levels it can hold, 1 or more. Default 2."`
+	WholeA       bool     `yaml:"whole_a,omitempty" doc:"It takes whole amperes only. Default false."`
+	LimitBy      string   `yaml:"limit_by,omitempty" doc:"station: it is limited as a whole. transaction: it honours limits of transactions only; each of its evses gets an equal part. Default station." enum:"station,transaction"`
+	EVSEs        int      `yaml:"evses,omitempty" doc:"With limit_by: transaction: how many EVSEs it has. Default 1."`
 	PasswordFile string   `yaml:"password_file,omitempty" doc:"File with the password it must show (security profiles 1 and 2), or better the hash that voltyard pki password makes of it. Absent: it is passed on to the CSMS."`
 }
 

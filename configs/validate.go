@@ -115,6 +115,21 @@ func (c *checker) names(s *Site) {
 				}
 			}
 		}
+		for _, b := range []struct {
+			key  string
+			v    int
+			most int
+		}{{"frame_bytes", st.Bounds.FrameBytes, 16 << 20}, {"frames_per_s", st.Bounds.FramesPerS, 10000}, {"connections", st.Bounds.Connections, 100000},
+			{"handshakes_per_s", st.Bounds.HandshakesPer, 10000}, {"queue_bytes", st.Bounds.QueueBytes, 1 << 30}} {
+			if b.v < 1 || b.v > b.most {
+				c.add("$.stations.bounds."+b.key, "leave it out for the default", "%d is not between 1 and %d", b.v, b.most)
+			}
+		}
+		for i, x := range st.List {
+			if x.EVSEs < 1 || x.EVSEs > 60 {
+				c.add(fmt.Sprintf("$.stations.list[%d].evses", i), "write how many EVSEs the station has", "%d is not between 1 and 60", x.EVSEs)
+			}
+		}
 		if st.MaxOthers < 0 || st.MaxOthers > 200 {
 			c.add("$.stations.max_others", "each has its fallback reserved; most sites need fewer than ten", "%d is not between 0 and 200", st.MaxOthers)
 		}

@@ -57,6 +57,8 @@ func ocppActors(env *kit.Env, s *configs.Site, p Parts, certs managed) ([]Child,
 		if cfg.Listeners, err = listeners(env, st); err != nil {
 			return nil, err
 		}
+		cfg.Wire.MaxFrame = int64(st.Bounds.FrameBytes)
+		cfg.Bounds = controller.Bounds{Frames: st.Bounds.FramesPerS, Connections: st.Bounds.Connections, Handshakes: st.Bounds.HandshakesPer, QueueBytes: st.Bounds.QueueBytes}
 		cfg.Answer = time.Duration(st.AnswerS * float64(time.Second))
 		for _, x := range st.List {
 			secret, err := configs.Secret(x.PasswordFile)
@@ -67,7 +69,7 @@ func ocppActors(env *kit.Env, s *configs.Site, p Parts, certs managed) ([]Child,
 				return nil, fmt.Errorf("station %s: %w", x.ID, err)
 			}
 			cfg.Stations = append(cfg.Stations, controller.Station{ID: x.ID, Password: secret, Fallback: si.Amps(*x.FallbackA),
-				MaxAmps: si.Amps(x.MaxA), Phases: x.Phases, Levels: x.Levels})
+				MaxAmps: si.Amps(x.MaxA), Phases: x.Phases, Levels: x.Levels, Whole: x.WholeA, PerTx: x.LimitBy == "transaction", EVSEs: x.EVSEs})
 			chain = append(chain, x.ID)
 		}
 		if st.Accept == "any" {
