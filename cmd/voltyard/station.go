@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/pem"
 	"fmt"
 	"os"
 	"os/signal"
@@ -13,10 +14,13 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/voltyard/voltyard/actors/kit"
+	"github.com/voltyard/voltyard/actors/kit/tlsfile"
 	"github.com/voltyard/voltyard/actors/kit/ws"
 	simstation "github.com/voltyard/voltyard/actors/sim/station"
 	"github.com/voltyard/voltyard/configs"
 	"github.com/voltyard/voltyard/hal/si"
+	"github.com/voltyard/voltyard/protocols/iso15118/pki"
+	"github.com/voltyard/voltyard/storage/keyring"
 )
 
 // stationCommand runs a simulated charging station alone.
@@ -39,6 +43,9 @@ func stationCommand() *cobra.Command {
 	fl.StringVar(&f.url, "url", "", "address before the identity, ws:// or wss://")
 	fl.StringVar(&f.id, "id", "SIM-1", "identity of the station")
 	fl.StringVar(&f.password, "password-file", "", "file with the password for Basic authentication")
+	fl.StringVar(&f.ca, "ca-file", "", "roots of the CSMS, PEM; without it those of the system")
+	fl.StringVar(&f.cert, "cert-file", "", "the station's certificate, PEM (security profile 3)")
+	fl.StringVar(&f.key, "key-file", "", "its private key, PEM")
 	fl.IntVar(&f.evses, "evses", 1, "number of EVSEs")
 	fl.Float64Var(&f.amps, "max-a", 32, "current of each EVSE, A per phase")
 	fl.IntVar(&f.phases, "phases", 3, "1 or 3")
@@ -54,10 +61,31 @@ func stationCommand() *cobra.Command {
 
 type stationFlags struct {
 	url, id, password, token string
+	ca, cert, key            string
 	evses, phases            int
 	amps, speed, wh          float64
 	pause, fault             time.Duration
 	vars                     map[string]string
+}
+
+// separate reads the certificates of a PEM file one by one; no file has none.
+func separate(file string) ([]string, error) {
+	if file == "" {
+		return nil, nil
+	}
+	b, err := os.ReadFile(file)
+	if err != nil {
+		return nil, fmt.Errorf("roots of the CSMS: %w", err)
+	}
+	list, err := pki.ParsePEM(b)
+	if err != nil {
+		return nil, fmt.Errorf("roots in %s: %w", file, err)
+	}
+	var out []string
+	for _, c := range list {
+		out = append(out, string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: c.Raw})))
+	}
+	return out, nil
 }
 
 func (f *stationFlags) run(ctx context.Context) error {
@@ -74,9 +102,26 @@ func (f *stationFlags) run(ctx context.Context) error {
 		return err
 	}
 	log := zerolog.New(zerolog.ConsoleWriter{Out: os.Stderr, TimeFormat: time.TimeOnly}).With().Timestamp().Logger()
+	secure, err := tlsfile.CSMS(f.ca, tlsfile.Pair{Cert: f.cert, Key: f.key})
+	if err != nil {
+		return err
+	}
+	roots, err := separate(f.ca)
+	if err != nil {
+		return err
+	}
+	dir, err := os.MkdirTemp("", "voltyard-keys-") // what the station knows lives as long as the command
+	if err != nil {
+		return fmt.Errorf("keys of the station: %w", err)
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	keys, err := keyring.OpenDir(dir)
+	if err != nil {
+		return err
+	}
 	env := kit.NewEnv(log)
 	pid, err := env.System.Root.SpawnNamed(env.Props("sim-station", simstation.New(env, simstation.Config{URL: f.url, Identity: f.id,
-		Password: password, EVSEs: f.evses, MaxAmps: si.Amps(f.amps), Phases: f.phases, Speed: f.speed, Variables: f.vars, NewID: ws.NewID,
+		TLS: secure, Keys: keys, Roots: roots, Password: password, EVSEs: f.evses, MaxAmps: si.Amps(f.amps), Phases: f.phases, Speed: f.speed, Variables: f.vars, NewID: ws.NewID,
 		Ended: func(wh si.WattHours) { log.Info().Stringer("energy", wh).Msg("transaction ended") }})), "station")
 	if err != nil {
 		return err

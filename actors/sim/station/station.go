@@ -15,12 +15,14 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/voltyard/voltyard/actors/kit"
+	"github.com/voltyard/voltyard/actors/kit/tlsfile"
 	"github.com/voltyard/voltyard/actors/kit/ws"
 	"github.com/voltyard/voltyard/hal/si"
 	"github.com/voltyard/voltyard/protocols/ocpp/profile"
 	"github.com/voltyard/voltyard/protocols/ocpp/rpc"
 	role "github.com/voltyard/voltyard/protocols/ocpp/station"
 	"github.com/voltyard/voltyard/protocols/ocpp/v201"
+	"github.com/voltyard/voltyard/storage/keyring"
 )
 
 // Config describes the station.
@@ -29,6 +31,8 @@ type Config struct {
 	Identity  string
 	Password  string // of Basic authentication; secret, "" for none
 	TLS       *tls.Config
+	Keys      keyring.Ring                                                      // where the CSMS has it make keys for new certificates; nil: it manages no certificates
+	Roots     []string                                                          // of the CSMS, in PEM, that the CSMS may delete
 	Dial      func(ctx context.Context, network, addr string) (net.Conn, error) // nil for the system's
 	EVSEs     int                                                               // 1 when 0
 	MaxAmps   si.Amps                                                           // of each, per phase; 32 when 0
@@ -90,6 +94,8 @@ type Station struct {
 	backoff kit.Backoff
 	timers  *kit.Timers
 	outlets []outlet
+	uplink  *tlsfile.Uplink
+	target  role.Dial
 	began   time.Time
 	visits  []Visit
 	last    time.Time
@@ -114,13 +120,14 @@ func New(env *kit.Env, cfg Config) func() actor.Actor {
 	}
 	disk := map[string][]byte{}
 	return func() actor.Actor {
-		return &Station{env: env, cfg: cfg, disk: disk, log: env.Log.With().Str("sim-station", cfg.Identity).Logger(),
+		return &Station{uplink: tlsfile.NewUplink(baseTLS(cfg.TLS), len(cfg.Roots) == 0), env: env, cfg: cfg, disk: disk, log: env.Log.With().Str("sim-station", cfg.Identity).Logger(),
 			outlets: make([]outlet, cfg.EVSEs), backoff: kit.Backoff{Min: 500 * time.Millisecond, Max: 10 * time.Second}, visits: cfg.Visits}
 	}
 }
 
 type dialled struct {
 	gen  uint64
+	id   uint64 // of the machine's Dial
 	peer *ws.Peer
 	err  error
 }
@@ -185,6 +192,7 @@ func (s *Station) boot(ctx actor.Context) {
 	cfg := role.Config{Identity: s.cfg.Identity, Vendor: "Voltyard", Model: "Simulated", Serial: s.cfg.Identity, Firmware: "1.0",
 		Share: true, NewID: s.cfg.NewID, Variables: s.cfg.Variables,
 		Rating: profile.Rating{Phases: s.cfg.Phases, Volts: s.cfg.Volts, Max: s.cfg.MaxAmps * si.Amps(s.cfg.EVSEs)}}
+	s.manage(&cfg)
 	for range s.cfg.EVSEs {
 		cfg.EVSEs = append(cfg.EVSEs, role.EVSEConfig{ConnectorType: "cType2", Rating: profile.Rating{Phases: s.cfg.Phases, Volts: s.cfg.Volts, Max: s.cfg.MaxAmps}})
 	}
@@ -205,14 +213,17 @@ func (s *Station) dial(ctx actor.Context) {
 	s.cancel = cancel
 	t := ws.Target{URL: s.cfg.URL, Identity: s.cfg.Identity, Subprotocols: []string{rpc.V201.Subprotocol()}, TLS: s.cfg.TLS,
 		DialContext: s.cfg.Dial, Options: ws.Options{Deflate: s.cfg.Deflate}}
-	if s.cfg.Password != "" {
+	if s.target.URL != "" {
+		t.URL, t.TLS = s.target.URL, s.uplink.Config(s.target.Newest)
+	}
+	if s.cfg.Password != "" && s.target.Security != 3 {
 		t.Authorization = ws.Basic(s.cfg.Identity, s.cfg.Password)
 	}
-	root, self, gen := ctx.ActorSystem().Root, ctx.Self(), s.gen
+	root, self, gen, id := ctx.ActorSystem().Root, ctx.Self(), s.gen, s.target.ID
 	go func() {
 		defer cancel()
 		p, err := ws.Dial(c, t)
-		root.Send(self, dialled{gen, p, err})
+		root.Send(self, dialled{gen, id, p, err})
 	}()
 }
 
@@ -227,13 +238,14 @@ func (s *Station) dialled(ctx actor.Context, d dialled) {
 	}
 	if d.peer == nil {
 		s.log.Warn().Err(d.err).Msg("cannot connect; it is tried again")
+		s.failed(ctx, d)
 		s.timers.Set("dial", s.backoff.Next())
 		return
 	}
 	s.backoff.Reset()
 	s.peer = d.peer
 	s.log.Info().Msg("connected")
-	s.step(ctx, role.Connected{})
+	s.step(ctx, role.Connected{ID: d.id, Root: s.provenBy(d.peer.Chain())})
 	s.peer.Attach(ctx.ActorSystem().Root, ctx.Self())
 }
 
@@ -271,6 +283,14 @@ func (s *Station) step(ctx actor.Context, ev role.Event) {
 				s.outlets[e.EVSE-1].allowed = false
 			case role.Unlock:
 				events = append(events, role.Unlocked{EVSE: e.EVSE, OK: true})
+			case role.Dial:
+				s.target = e
+			case role.MakeKey:
+				events = append(events, s.makeKey(e))
+			case role.UseCertificate:
+				s.use(e)
+			case role.Roots:
+				s.takeRoots(e)
 			case role.Password:
 				s.cfg.Password = e.New
 			case role.Reboot:

@@ -40,10 +40,11 @@ type monitor struct {
 }
 
 type monitors struct {
-	byID   map[int]*monitor
-	queued []v201.EventData
-	events int // last event id
-	faults map[int]string
+	byID    map[int]*monitor
+	queued  []v201.EventData
+	dropped int // of queued, since the start
+	events  int // last event id
+	faults  map[int]string
 }
 
 // factory makes the monitors that a station is born with: an EVSE that draws more than its rating.
@@ -406,6 +407,9 @@ func (s *Station) alert(list []v201.EventData, severity int, d v201.EventData) [
 	if severity <= s.model.number("MonitoringCtrlr", "OfflineQueuingSeverity") {
 		if len(s.mon.queued) >= mostQueued {
 			s.mon.queued = s.mon.queued[1:]
+			if s.mon.dropped++; s.mon.dropped == 1 || s.mon.dropped%100 == 0 {
+				s.note(true, "the CSMS does not hear of the oldest events of monitors: more than %d wait (%d left out)", mostQueued, s.mon.dropped)
+			}
 		}
 		s.mon.queued = append(s.mon.queued, d)
 	}
