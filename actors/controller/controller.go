@@ -85,7 +85,7 @@ type Station struct {
 }
 
 // versions that stations may speak, best first.
-var versions = []string{rpc.V201.Subprotocol(), rpc.V16.Subprotocol()}
+var versions = []string{rpc.V21.Subprotocol(), rpc.V201.Subprotocol(), rpc.V16.Subprotocol()}
 
 // Controller is the actor.
 type Controller struct {

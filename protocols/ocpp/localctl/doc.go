@@ -27,7 +27,7 @@ import (
 type Config struct {
 	Identity string
 	Version  rpc.Version
-	Stay     bool          // answer in the CSMS's place while it is gone; never with OCPP 1.6
+	Stay     bool          // answer in the CSMS's place while it is gone; with OCPP 2.0.1 only
 	Fallback si.Amps       // per phase, installed without end; what the station may draw when the controller is gone
 	Phases   int           // of the station's supply, 1 or 3; 0 counts as 3
 	Volts    si.Volts      // nominal

@@ -20,6 +20,10 @@ func (r *Relay) observe(f rpc.Frame) {
 		r.observe16(f)
 		return
 	}
+	if r.cfg.Version == rpc.V21 {
+		r.observe21(f)
+		return
+	}
 	switch f.Action {
 	case v201.ActionStatusNotification:
 		var q v201.StatusNotificationRequest

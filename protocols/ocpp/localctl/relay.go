@@ -56,7 +56,7 @@ func New(cfg Config, saved map[string][]byte, now time.Time) (*Relay, error) {
 	if cfg.QueueBytes <= 0 {
 		cfg.QueueBytes = 4 << 20
 	}
-	cfg.Stay = cfg.Stay && cfg.Version != rpc.V16
+	cfg.Stay = cfg.Stay && cfg.Version == rpc.V201
 	r := &Relay{cfg: cfg, now: now}
 	r.station = lane{timeout: cfg.Timeout, write: func(raw []byte) { r.emit(ToStation{raw}) }}
 	r.csms = lane{timeout: cfg.Timeout, write: func(raw []byte) { r.emit(ToCSMS{raw}) }}

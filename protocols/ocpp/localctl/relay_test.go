@@ -16,6 +16,7 @@ import (
 	"github.com/voltyard/voltyard/protocols/ocpp/rpc"
 	"github.com/voltyard/voltyard/protocols/ocpp/v16"
 	"github.com/voltyard/voltyard/protocols/ocpp/v201"
+	"github.com/voltyard/voltyard/protocols/ocpp/v21"
 )
 
 var t0 = time.Date(2024, 3, 1, 10, 0, 0, 0, time.UTC)
@@ -203,7 +204,7 @@ func TestRelayIsTransparent(t *testing.T) {
 	for _, version := range []struct {
 		v       rpc.Version
 		actions map[string]rpc.ActionInfo
-	}{{rpc.V16, v16.Actions}, {rpc.V201, v201.Actions}} {
+	}{{rpc.V16, v16.Actions}, {rpc.V201, v201.Actions}, {rpc.V21, v21.Actions}} {
 		for _, stay := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s/stay=%v", version.v.Subprotocol(), stay), func(t *testing.T) {
 				r := rand.New(rand.NewPCG(1, uint64(version.v)))

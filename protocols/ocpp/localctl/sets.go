@@ -16,6 +16,11 @@ func (r *Relay) sets(f rpc.Frame) bool {
 		return false // or nothing of ours is there, and nothing is on its way
 	}
 	id, stack, purpose, ok := r.setting(f.Payload)
+	if r.overrules21(f.Payload) {
+		r.note(false, "a charging profile of the CSMS was refused: what it would do to the controller's limits is not known")
+		r.emit(ToCSMS{rpc.AppendResult(nil, f.ID, []byte(`{"status":"Rejected","statusInfo":{"reasonCode":"UnsupportedParam"}}`))})
+		return true
+	}
 	if ok && r.cfg.PerTx && purpose == profile.Tx && !OwnProfile(id) {
 		r.takesTx(f)
 		return true

@@ -1,0 +1,59 @@
+package localctl
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/voltyard/voltyard/protocols/ocpp/rpc"
+	"github.com/voltyard/voltyard/protocols/ocpp/v21"
+)
+
+// A station of OCPP 2.1 is relayed with its SENDs, limited in its own terms, watched, and let go when the CSMS is gone.
+func TestStationOf21(t *testing.T) {
+	w := newWorld(t, func(c *Config) { c.Version, c.Stay = rpc.V21, true })
+	w.boot()
+	w.do(Grant{Seq: 1, Amps: 16, Until: t0.Add(15 * time.Minute), Hold: []byte("h")})
+	limits := 0
+	for _, raw := range w.toStation {
+		f, err := rpc.Parse([]byte(raw))
+		if err != nil || f.Type != rpc.Call {
+			continue
+		}
+		if err := v21.Actions[f.Action].Request().UnmarshalJSON(f.Payload); err != nil {
+			t.Errorf("%s is not of OCPP 2.1: %v", raw, err)
+		}
+		if strings.Contains(raw, `"ChargingStationMaxProfile"`) {
+			limits++
+		}
+	}
+	if limits != 2 {
+		t.Errorf("%d limits were sent, want fallback and grant", limits)
+	}
+	send := `[6,"s1","NotifyPeriodicEventStream",{"id":1,"pending":0,"basetime":"2024-03-01T10:00:00Z","data":[{"t":0,"v":"1"}]}]`
+	w.do(FromStation{[]byte(send)})
+	if got := w.toCSMS[len(w.toCSMS)-1]; got != send {
+		t.Errorf("the CSMS got %s", got)
+	}
+	w.do(FromStation{[]byte(`[2,"t1","TransactionEvent",{"eventType":"Started","timestamp":"2024-03-01T10:00:00Z","triggerReason":"RunningCost","seqNo":0,` +
+		`"transactionInfo":{"transactionId":"T1","chargingState":"Charging","operationMode":"ChargingOnly"},"evse":{"id":1},` +
+		`"meterValue":[{"timestamp":"2024-03-01T10:00:00Z","sampledValue":[{"value":10,"measurand":"Current.Import"}]}]}]`)})
+	if !w.state.Wants || w.state.Amps[0] != 10 {
+		t.Errorf("seen: %+v", w.state)
+	}
+	for _, refused := range []string{
+		`{"id":7,"stackLevel":0,"chargingProfilePurpose":"LocalGeneration","chargingProfileKind":"Absolute","chargingSchedule":[]}`,
+		`{"id":7,"stackLevel":0,"chargingProfilePurpose":"ChargingStationMaxProfile","chargingProfileKind":"Dynamic","chargingSchedule":[{"id":1,"chargingRateUnit":"A","chargingSchedulePeriod":[{"startPeriod":0,"setpoint":40}]}]}`,
+	} {
+		w.toStation = nil
+		w.do(FromCSMS{[]byte(`[2,"c1","SetChargingProfile",{"evseId":0,"chargingProfile":` + refused + `}]`)})
+		if got := w.toCSMS[len(w.toCSMS)-1]; len(w.toStation) != 0 || !strings.Contains(got, `"Rejected"`) {
+			t.Errorf("%s: the station got %q, the CSMS %s", refused, w.toStation, got)
+		}
+	}
+	w.closed = nil
+	w.do(CSMSDown{})
+	if len(w.closed) != 1 || w.closed[0] != "station" {
+		t.Errorf("without the CSMS: %q", w.closed)
+	}
+}
