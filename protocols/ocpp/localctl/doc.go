@@ -5,6 +5,8 @@
 //
 // What does not pass unchanged, and nothing else:
 //   - SetNetworkProfile is refused, unless allowed: it would lead the station away from the controller;
+//   - SetChargingProfile is refused where it would take the place of the controller's own profiles or overrule them;
+//   - with Config.PerTx, TxProfiles of the CSMS are kept and folded into the controller's;
 //   - ClearChargingProfile is carried out in parts where it would remove the controller's own limit, and answered as one;
 //   - the controller's own profiles are taken out of ReportChargingProfiles; GetChargingProfiles is answered NoProfiles when
 //     the station has no others;
