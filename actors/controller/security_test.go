@@ -27,6 +27,7 @@ import (
 	"github.com/voltyard/voltyard/actors/msg"
 	"github.com/voltyard/voltyard/actors/sim/csms"
 	"github.com/voltyard/voltyard/protocols/iso15118/pki/testpki"
+	"github.com/voltyard/voltyard/protocols/ocpp/rpc"
 )
 
 const (
@@ -44,6 +45,29 @@ type rig struct {
 	sink  *actor.PID
 	open  []*ws.Peer
 	log   lines
+	csms  *actor.PID
+
+	mu     sync.Mutex
+	decide func(station string, q rpc.Message) rpc.Message // how the CSMS answers; nil as it would
+	shown  []*x509.Certificate                             // by stations under profile 3
+}
+
+// see keeps what stations show, on the way to the listener of profile 3.
+func (r *rig) see(inner *tls.Config) *tls.Config {
+	return &tls.Config{MinVersion: tls.VersionTLS12, GetConfigForClient: func(h *tls.ClientHelloInfo) (*tls.Config, error) {
+		c, err := inner.GetConfigForClient(h)
+		if err != nil {
+			return nil, err
+		}
+		c = c.Clone()
+		c.VerifyConnection = func(s tls.ConnectionState) error {
+			r.mu.Lock()
+			defer r.mu.Unlock()
+			r.shown = append(r.shown, s.PeerCertificates[0])
+			return nil
+		}
+		return c, nil
+	}}
 }
 
 // lines counts what is logged.
@@ -134,7 +158,14 @@ func newRig(t *testing.T) *rig {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.spawn("csms", csms.New(r.env, csms.Config{Listener: l, Path: "/ocpp", TLS: north.Config()}))
+	r.csms = r.spawn("csms", csms.New(r.env, csms.Config{Listener: l, Path: "/ocpp", TLS: north.Config(), Decide: func(station string, q rpc.Message) rpc.Message {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		if r.decide == nil {
+			return nil
+		}
+		return r.decide(station, q)
+	}}))
 
 	own := r.pair("controller", pki.Controller)
 	up, err := tlsfile.CSMS(root, own)
@@ -156,7 +187,7 @@ func newRig(t *testing.T) *rig {
 	opened := make(chan net.Addr, 3)
 	r.spawn(msg.Controller, controller.New(r.env, controller.Config{Listen: "127.0.0.1:0", Opened: func(a net.Addr) { opened <- a }, Path: "/ocpp",
 		Listeners: []controller.Listener{{Addr: "127.0.0.1:0", Profile: controller.ProfileTLS, TLS: two.Config()},
-			{Addr: "127.0.0.1:0", Profile: controller.ProfileCertificate, TLS: three.Config()}},
+			{Addr: "127.0.0.1:0", Profile: controller.ProfileCertificate, TLS: r.see(three.Config())}},
 		CSMS: &controller.CSMS{URL: "wss://" + l.Addr().String() + "/ocpp", TLS: up}, Volts: 230, NewID: ws.NewID, Stats: ocppstat.New(r.env),
 		Stations: []controller.Station{{ID: "CS-A", Fallback: 6, MaxAmps: 32, Phases: 3, Password: hash}, {ID: "CS-B", Fallback: 6, MaxAmps: 32, Phases: 3, Password: plainPassword}},
 		Backoff:  kit.Backoff{Min: 10 * time.Millisecond, Max: 50 * time.Millisecond}}))
