@@ -70,6 +70,7 @@ func TestTheTailIsBounded(t *testing.T) {
 func FuzzState(f *testing.F) {
 	f.Add([]byte(`{"Phase":"trial","Image":"image-00","Orders":{"CS-A":1},"Starts":1}`))
 	f.Add([]byte(`{"Phase":"trial","Image":"../../etc/passwd"}`))
+	f.Add([]byte(`{"Phase":"good","Image":".."}`))
 	f.Add([]byte(`{`))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		dir := t.TempDir()

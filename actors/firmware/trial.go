@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -34,6 +35,9 @@ type state struct {
 	Why    string         // of the way back
 }
 
+// imageRule is how images are named in the folder.
+var imageRule = regexp.MustCompile(`^image-[0-9a-f]{1,32}$`)
+
 const stateFile = "update.json"
 
 // load reads the state. One that cannot be read is none: an update that nobody knows of must not stop the controller.
@@ -46,8 +50,8 @@ func load(dir string) (state, error) {
 	if err == nil {
 		err = json.Unmarshal(b, &s)
 	}
-	if err == nil && s.Image != filepath.Base(s.Image) && s.Image != "" {
-		err = fmt.Errorf("%q is no file name", s.Image)
+	if err == nil && s.Image != "" && !imageRule.MatchString(s.Image) {
+		err = fmt.Errorf("%q is no image", s.Image)
 	}
 	if err != nil {
 		return state{}, fmt.Errorf("read the state of the firmware update: %w", err)

@@ -19,7 +19,7 @@ func FuzzFromCSMS(f *testing.F) {
 		f.Add(rpc.AppendCall(nil, "x", name, m.AppendJSON(nil)))
 	}
 	f.Fuzz(func(t *testing.T, raw []byte) {
-		w := newWorld(t, func(c *Config) { c.Certificates = true })
+		w := newWorld(t, func(c *Config) { c.Certificates, c.Logs, c.Updates, c.Publishes = true, true, &Updates{}, true })
 		w.do(Connected{})
 		w.do(Plugged{1})
 		w.do(Presented{1, card("A")})

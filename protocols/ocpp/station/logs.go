@@ -10,11 +10,11 @@ import (
 // Upload asks to collect a log and to send it to URL. Uploaded must follow, once, also when it was cancelled.
 type Upload struct {
 	Request        int
-	Security       bool      // the security log, else diagnostics
-	Oldest, Latest time.Time // zero for no bound
+	Security       bool             // the security log, else diagnostics
+	Oldest, Latest time.Time        // zero for no bound
 	Records        []SecurityRecord // of the security log
 	URL, Name      string           // the URL may hold a password
-	Retries        int // after the first try
+	Retries        int              // after the first try
 	Every          time.Duration
 }
 

@@ -340,7 +340,9 @@ func (s *Station) updateDue() {
 		s.once(FetchImage{Request: u.Request, Image: u.Image, URL: u.URL, Retries: u.Retries, Every: u.Every})
 	case stepInstall:
 		pending = true
-		s.once(InstallImage{u.Request, [sha256.Size]byte(u.Digest)})
+		if !busy {
+			s.once(InstallImage{u.Request, [sha256.Size]byte(u.Digest)})
+		}
 	case stepReboot:
 		pending = true
 		switch {
