@@ -68,7 +68,16 @@ type CSMS struct {
 	URL      string
 	Password string // of the site's own stations; secret
 	TLS      *tls.Config
+	Current  func() *tls.Config                                                // asked before each connection, in place of TLS; nil for TLS
 	Dial     func(ctx context.Context, network, addr string) (net.Conn, error) // nil for the system's
+}
+
+// secure is the TLS of the next connection.
+func (c *CSMS) secure() *tls.Config {
+	if c.Current != nil {
+		return c.Current()
+	}
+	return c.TLS
 }
 
 // Station is a third-party station.

@@ -280,7 +280,7 @@ func (l *link) dial(subprotocols []string) {
 	ctx, cancel := context.WithCancel(context.Background())
 	l.dialGen++
 	l.cancel = cancel
-	t := ws.Target{URL: l.cfg.CSMS.URL, Identity: l.st.ID, Subprotocols: subprotocols, Authorization: l.visitor.Authorization, TLS: l.cfg.CSMS.TLS,
+	t := ws.Target{URL: l.cfg.CSMS.URL, Identity: l.st.ID, Subprotocols: subprotocols, Authorization: l.visitor.Authorization, TLS: l.cfg.CSMS.secure(),
 		DialContext: l.cfg.CSMS.Dial, Options: l.cfg.wire()}
 	root, self, gen := l.root, l.self, l.dialGen
 	go func() {

@@ -188,7 +188,7 @@ func newRig(t *testing.T) *rig {
 	r.spawn(msg.Controller, controller.New(r.env, controller.Config{Listen: "127.0.0.1:0", Opened: func(a net.Addr) { opened <- a }, Path: "/ocpp",
 		Listeners: []controller.Listener{{Addr: "127.0.0.1:0", Profile: controller.ProfileTLS, TLS: two.Config()},
 			{Addr: "127.0.0.1:0", Profile: controller.ProfileCertificate, TLS: r.see(three.Config())}},
-		CSMS: &controller.CSMS{URL: "wss://" + l.Addr().String() + "/ocpp", TLS: up}, Volts: 230, NewID: ws.NewID, Stats: ocppstat.New(r.env),
+		CSMS: &controller.CSMS{URL: "wss://" + l.Addr().String() + "/ocpp", Current: func() *tls.Config { return up }}, Volts: 230, NewID: ws.NewID, Stats: ocppstat.New(r.env),
 		Stations: []controller.Station{{ID: "CS-A", Fallback: 6, MaxAmps: 32, Phases: 3, Password: hash}, {ID: "CS-B", Fallback: 6, MaxAmps: 32, Phases: 3, Password: plainPassword}},
 		Backoff:  kit.Backoff{Min: 10 * time.Millisecond, Max: 50 * time.Millisecond}}))
 	for range 3 {

@@ -99,7 +99,7 @@ func (u *uplink) dial() {
 	u.gen++
 	u.cancel = cancel
 	to := u.open.Target
-	t := ws.Target{URL: u.cfg.CSMS.URL, Identity: u.open.Station, Subprotocols: []string{rpc.V201.Subprotocol()}, TLS: u.cfg.CSMS.TLS,
+	t := ws.Target{URL: u.cfg.CSMS.URL, Identity: u.open.Station, Subprotocols: []string{rpc.V201.Subprotocol()}, TLS: u.cfg.CSMS.secure(),
 		DialContext: u.cfg.CSMS.Dial, Options: ws.Options{Deflate: u.cfg.Deflate}}
 	password := u.open.Password
 	if password == "" {

@@ -2,6 +2,7 @@ package ems
 
 import (
 	"crypto/rand"
+	"crypto/tls"
 	"fmt"
 	"slices"
 	"time"
@@ -48,6 +49,9 @@ func ocppActors(env *kit.Env, s *configs.Site, p Parts, certs managed) ([]Child,
 			return nil, fmt.Errorf("csms: %w", err)
 		}
 		cfg.CSMS = &controller.CSMS{URL: s.CSMS.URL, Password: secret, TLS: roots, Dial: p.DialCSMS}
+		if m := certs[s.CSMS.Identity]; m != nil { // what the CSMS has renewed for the controller's own identity counts for those it relays
+			cfg.CSMS.Current = func() *tls.Config { return m.Uplink.Config(false) }
+		}
 		cfg.Own = append(cfg.Own, s.CSMS.Identity)
 	}
 	var chain []string

@@ -116,10 +116,10 @@ func (s *Station) serve(in rpc.Incoming) {
 		s.reject(in.ID, rpc.SecurityError, "the station is not accepted")
 		return
 	}
-	s.incoming, s.after = in.ID, nil
+	s.incoming, s.after, s.unstored = in.ID, nil, nil
 	res, err := h(s, in.Payload)
-	after := s.after
-	s.after = nil
+	after, unstored := s.after, s.unstored
+	s.after, s.unstored = nil, nil
 	if err != nil {
 		s.rejectErr(in.ID, err)
 		return
@@ -135,10 +135,19 @@ func (s *Station) serve(in rpc.Incoming) {
 	}
 	if s.saves.dirty() {
 		s.saves.answers = append(s.saves.answers, held{in.ID, finish})
+		if unstored != nil {
+			if s.saves.fails == nil {
+				s.saves.fails = map[string]func(){}
+			}
+			s.saves.fails[in.ID] = func() { s.answer(in.ID, unstored()) }
+		}
 		return
 	}
 	finish()
 }
+
+// otherwise answers the request being served when its effect cannot be stored; f undoes it.
+func (s *Station) otherwise(f func() rpc.Message) { s.unstored = f }
 
 // then runs f after the answer to the request being served.
 func (s *Station) then(f func()) { s.after = append(s.after, f) }

@@ -271,7 +271,17 @@ func installCertificate(s *Station, q *v201.InstallCertificateRequest) (rpc.Mess
 			s.discardCertificate(o)
 		}
 	}
+	was := slices.Clone(s.certs)
 	s.keepCertificate(n)
+	s.otherwise(func() rpc.Message { // M05.FR.03
+		s.discardCertificate(n)
+		for _, o := range was {
+			if o.id() == n.id() {
+				s.keepCertificate(o)
+			}
+		}
+		return &v201.InstallCertificateResponse{Status: v201.InstallCertificateStatusFailed, StatusInfo: info("OutOfStorage")}
+	})
 	s.securityEvent("ReconfigurationOfSecurityParameters", "installed a "+string(use))
 	s.then(func() { s.roots(use) })
 	return &v201.InstallCertificateResponse{Status: v201.InstallCertificateStatusAccepted}, nil

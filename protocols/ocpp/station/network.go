@@ -274,8 +274,19 @@ func setNetworkProfile(s *Station, q *v201.SetNetworkProfileRequest) (rpc.Messag
 		return refuse("ValueOutOfRange", "messageTimeout")
 	}
 	w := Network{URL: c.OcppCsmsUrl, Security: c.SecurityProfile, Timeout: time.Duration(c.MessageTimeout) * time.Second}
+	old, had := s.net.slots[q.ConfigurationSlot]
 	s.net.slots[q.ConfigurationSlot] = w
 	s.save(keyNetwork+itoa(q.ConfigurationSlot), w)
+	s.otherwise(func() rpc.Message { // B09.FR.03
+		if had {
+			s.net.slots[q.ConfigurationSlot] = old
+			s.save(keyNetwork+itoa(q.ConfigurationSlot), old)
+		} else {
+			delete(s.net.slots, q.ConfigurationSlot)
+			s.saves.put(keyNetwork+itoa(q.ConfigurationSlot), nil)
+		}
+		return &v201.SetNetworkProfileResponse{Status: v201.SetNetworkProfileStatusFailed, StatusInfo: info("OutOfStorage")}
+	})
 	s.securityEvent("ReconfigurationOfSecurityParameters", fmt.Sprintf("network profile %d, security profile %d", q.ConfigurationSlot, c.SecurityProfile))
 	return &v201.SetNetworkProfileResponse{Status: v201.SetNetworkProfileStatusAccepted}, nil
 }

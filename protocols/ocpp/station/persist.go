@@ -3,6 +3,7 @@ package station
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -36,6 +37,7 @@ type batch struct {
 	ops     []Op
 	seqs    []uint64
 	answers []held
+	fails   map[string]func() // by id: answers when it cannot be stored, in place of an error
 }
 
 // saver collects the writes of one Step and remembers the ones under way.
@@ -80,6 +82,11 @@ func (s *Station) flush() {
 	if !v.dirty() {
 		return
 	}
+	for _, token := range v.again { // what is written anew must not come back by an older write that is tried again
+		b := v.open[token]
+		b.ops = without(b.ops, v.ops)
+		v.open[token] = b
+	}
 	v.last++
 	v.open[v.last] = v.batch
 	s.emit(Save{Ops: v.ops, Token: v.last})
@@ -100,9 +107,18 @@ func (s *Station) stored(ev Stored) {
 			s.securityEvent("MemoryExhaustion", "cannot store: "+ev.Err.Error())
 		}
 		for _, a := range b.answers {
+			if f := b.fails[a.id]; f != nil {
+				f()
+				continue
+			}
 			s.reject(a.id, "InternalError", "cannot store: "+ev.Err.Error())
 		}
 		b.answers = nil
+		for token, newer := range s.saves.open {
+			if token > ev.Token {
+				b.ops = without(b.ops, newer.ops)
+			}
+		}
 		s.saves.open[ev.Token] = b
 		s.saves.again = append(s.saves.again, ev.Token)
 		s.saves.retry = s.now.Add(5 * time.Second)
@@ -116,6 +132,13 @@ func (s *Station) stored(ev Stored) {
 	for _, seq := range b.seqs {
 		s.stepQueue(txqueue.Stored{Seq: seq})
 	}
+}
+
+// without leaves out the writes of keys that are written anew.
+func without(ops, anew []Op) []Op {
+	return slices.DeleteFunc(slices.Clone(ops), func(o Op) bool {
+		return slices.ContainsFunc(anew, func(n Op) bool { return n.Key == o.Key })
+	})
 }
 
 func (s *Station) savesDue() {

@@ -231,3 +231,41 @@ func TestARequestOutlastsARestart(t *testing.T) {
 		t.Error("it is not used after a restart")
 	}
 }
+
+// What cannot be stored has failed, and is not there.
+func TestWhatCannotBeStoredFails(t *testing.T) {
+	w := newWorld(t, func(c *Config) { c.Certificates, c.Network = true, &Network{URL: "ws://one/", Security: 1} })
+	w.do(Connected{})
+	root := certificateOf(t, "root", nil, nil, t0.Add(-time.Hour))
+	w.noCommit = true
+	for _, q := range []rpc.Message{
+		&v201.InstallCertificateRequest{CertificateType: v201.InstallCertificateUseCSMSRootCertificate, Certificate: root.pem()},
+		&v201.SetNetworkProfileRequest{ConfigurationSlot: 2, ConnectionData: v201.NetworkConnectionProfile{OcppVersion: v201.OCPPVersionOCPP20,
+			OcppTransport: v201.OCPPTransportJSON, OcppCsmsUrl: "ws://two/", MessageTimeout: 30, SecurityProfile: 1, OcppInterface: v201.OCPPInterfaceWired0}},
+	} {
+		if got := w.ask(q); got != "" {
+			t.Fatalf("%s is answered %q before it is stored", q.ActionName(), got)
+		}
+		w.results = map[string]string{}
+		failed := w.saves[len(w.saves)-1].Token
+		w.saves = w.saves[:len(w.saves)-1]
+		w.do(Stored{Token: failed, Err: errors.New("full")})
+		for _, got := range w.results {
+			if got != `{"status":"Failed","statusInfo":{"reasonCode":"OutOfStorage"}}` {
+				t.Errorf("%s is answered %s", q.ActionName(), got)
+			}
+		}
+		if len(w.results) != 1 {
+			t.Errorf("%s has %d answers", q.ActionName(), len(w.results))
+		}
+	}
+	w.noCommit = false // what was undone must not come back by the writes that are tried again
+	for _, s := range w.saves {
+		w.commit(s)
+	}
+	w.wait(time.Minute)
+	w.start()
+	if len(w.s.certs) != 0 || len(w.s.net.slots) != 1 {
+		t.Errorf("%d certificates, %d slots", len(w.s.certs), len(w.s.net.slots))
+	}
+}

@@ -40,7 +40,8 @@ type Station struct {
 	pub          publishing
 	mon          monitors
 	disp         display
-	after        []func()  // follows the answer being written
+	after        []func() // follows the answer being written
+	unstored     func() rpc.Message
 	ocspAt       time.Time // when the status of our certificates is asked for
 	useAt        time.Time // when the next certificate of our own begins to be valid
 	signing      *signing  // nil when no certificate is on its way
