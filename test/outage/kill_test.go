@@ -101,6 +101,7 @@ func TestKilledBetweenCuts(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes half a minute of wall time")
 	}
+	t.Parallel()
 	dir, seed := t.TempDir(), rand.Uint64()
 	t.Logf("seed %d", seed)
 	p := &program{t: t, exe: filepath.Join(dir, "voltyard"), cfg: filepath.Join(dir, "site.yaml"), web: free(t)}

@@ -54,6 +54,7 @@ func TestRealTCP(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes half a minute of wall time")
 	}
+	t.Parallel()
 	for _, p := range []controller.Profile{controller.ProfileBasic, controller.ProfileTLS, controller.ProfileCertificate} {
 		t.Run(fmt.Sprintf("profile %d", p), func(t *testing.T) {
 			t.Parallel()

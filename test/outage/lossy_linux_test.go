@@ -37,6 +37,7 @@ func TestLossyIP(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes half a minute of wall time")
 	}
+	t.Parallel()
 	for _, p := range []controller.Profile{controller.ProfileTLS, controller.ProfileCertificate} {
 		t.Run(fmt.Sprintf("profile %d", p), func(t *testing.T) {
 			t.Parallel()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -24,11 +25,14 @@ func TestTooFastIsReadLater(t *testing.T) {
 			t.Fatal(err)
 		}
 		var slowed atomic.Int64
+		var mu sync.Mutex
 		var got []string
 		var last time.Time
 		sink := kittest.NewProbe(t, env, "sink", func(ctx actor.Context) {
 			if f, ok := ctx.Message().(Frame); ok {
+				mu.Lock()
 				got, last = append(got, string(f.Raw)), time.Now()
+				mu.Unlock()
 				f.Peer.Handled()
 			}
 		})
@@ -56,6 +60,8 @@ func TestTooFastIsReadLater(t *testing.T) {
 		time.Sleep(3 * time.Minute)
 		c.Close(1000, "")
 		time.Sleep(time.Minute)
+		mu.Lock()
+		defer mu.Unlock()
 		for i, s := range got {
 			if s != fmt.Sprint(i) {
 				t.Fatalf("message %d is %s", i, s)
