@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/x509"
 	"encoding/pem"
 	"fmt"
 	"os"
@@ -46,6 +47,7 @@ func stationCommand() *cobra.Command {
 	fl.StringVar(&f.ca, "ca-file", "", "roots of the CSMS, PEM; without it those of the system")
 	fl.StringVar(&f.cert, "cert-file", "", "the station's certificate, PEM (security profile 3)")
 	fl.StringVar(&f.key, "key-file", "", "its private key, PEM")
+	fl.StringVar(&f.maker, "firmware-root-file", "", "roots of the maker of its firmware, PEM; with it the station takes (simulated) firmware")
 	fl.IntVar(&f.evses, "evses", 1, "number of EVSEs")
 	fl.Float64Var(&f.amps, "max-a", 32, "current of each EVSE, A per phase")
 	fl.IntVar(&f.phases, "phases", 3, "1 or 3")
@@ -61,7 +63,7 @@ func stationCommand() *cobra.Command {
 
 type stationFlags struct {
 	url, id, password, token string
-	ca, cert, key            string
+	ca, cert, key, maker     string
 	evses, phases            int
 	amps, speed, wh          float64
 	pause, fault             time.Duration
@@ -119,9 +121,19 @@ func (f *stationFlags) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	var makers []*x509.Certificate
+	if f.maker != "" {
+		b, err := os.ReadFile(f.maker)
+		if err != nil {
+			return fmt.Errorf("roots of the maker: %w", err)
+		}
+		if makers, err = pki.ParsePEM(b); err != nil {
+			return fmt.Errorf("roots in %s: %w", f.maker, err)
+		}
+	}
 	env := kit.NewEnv(log)
 	pid, err := env.System.Root.SpawnNamed(env.Props("sim-station", simstation.New(env, simstation.Config{URL: f.url, Identity: f.id,
-		TLS: secure, Keys: keys, Roots: roots, Password: password, EVSEs: f.evses, MaxAmps: si.Amps(f.amps), Phases: f.phases, Speed: f.speed, Variables: f.vars, NewID: ws.NewID,
+		TLS: secure, Makers: makers, Keys: keys, Roots: roots, Password: password, EVSEs: f.evses, MaxAmps: si.Amps(f.amps), Phases: f.phases, Speed: f.speed, Variables: f.vars, NewID: ws.NewID,
 		Ended: func(wh si.WattHours) { log.Info().Stringer("energy", wh).Msg("transaction ended") }})), "station")
 	if err != nil {
 		return err

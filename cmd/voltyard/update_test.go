@@ -50,10 +50,12 @@ type yard struct {
 	env     *kit.Env
 	cloud   *actor.PID
 	north   string // address of the CSMS
+	south   string // address of the controller for stations
 	publish string
 	said    chan said
 	files   *httptest.Server
 	image   []byte
+	from    string // where stations are told to download it
 	logs    chan []byte
 	root    *x509.Certificate
 	key     *ecdsa.PrivateKey
@@ -80,8 +82,9 @@ func newYard(t *testing.T) *yard {
 		y.logs <- b
 	})
 	y.files = httptest.NewServer(mux)
+	y.from = y.files.URL + "/image.bin"
 	t.Cleanup(y.files.Close)
-	y.north, y.publish = free(t), free(t)
+	y.north, y.south, y.publish = free(t), free(t), free(t)
 	var err error
 	if y.key, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader); err != nil {
 		t.Fatal(err)
@@ -94,6 +97,7 @@ func newYard(t *testing.T) *yard {
 site: {id: yard}
 nodes: [{id: root, fuse_a: 63}]
 evses: [{id: a, node: root, type: ac, max_a: 16, hal: sim, station: CS-A}]
+stations: {listen: "%s", list: [{id: CS-B, node: root, max_a: 16}]}
 csms: {url: "ws://%s/ocpp", identity: LC, password_file: password}
 firmware:
   root_file: roots.pem
@@ -103,7 +107,7 @@ firmware:
 storage: {dir: %s}
 http: {listen: "127.0.0.1:0"}
 log: {level: warn}
-`, y.north, filepath.Join(y.dir, "installer"), y.publish, y.publish, filepath.Join(y.dir, "data")), 0o600)
+`, y.south, y.north, filepath.Join(y.dir, "installer"), y.publish, y.publish, filepath.Join(y.dir, "data")), 0o600)
 	return y
 }
 
@@ -170,7 +174,12 @@ func (y *yard) shut() {
 // life runs the site in a process of its own, as the service manager would.
 func (y *yard) life() (ended chan error, stop func()) {
 	y.t.Helper()
-	c := exec.Command("voltyard", "run", "-c", y.file) // this test's program, see TestMain
+	return y.process("run", "-c", y.file)
+}
+
+func (y *yard) process(args ...string) (ended chan error, stop func()) {
+	y.t.Helper()
+	c := exec.Command("voltyard", args...) // this test's program, see TestMain
 	said := &bytes.Buffer{}
 	c.Stdout, c.Stderr = said, said
 	if err := c.Start(); err != nil {
@@ -252,7 +261,7 @@ func (y *yard) update(station string, id int, want string) {
 		y.t.Fatal(err)
 	}
 	leaf := y.certify("firmware", y.root)
-	q := &v201.UpdateFirmwareRequest{RequestId: id, Firmware: v201.Firmware{Location: y.files.URL + "/image.bin", RetrieveDateTime: time.Now().Add(-time.Minute),
+	q := &v201.UpdateFirmwareRequest{RequestId: id, Firmware: v201.Firmware{Location: y.from, RetrieveDateTime: time.Now().Add(-time.Minute),
 		SigningCertificate: string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: leaf.Raw})), Signature: base64.StdEncoding.EncodeToString(sig)}}
 	if got := y.ask(station, q); !strings.Contains(got, `"`+want+`"`) {
 		y.t.Fatalf("UpdateFirmware of %s: %s, want %s", station, got, want)
@@ -451,16 +460,13 @@ func TestFirmwareIsPublished(t *testing.T) {
 	if b := part(100_000); !bytes.Equal(b, y.image[100_000:]) {
 		t.Errorf("%d bytes", len(b))
 	}
-	// A station that is in the middle of it keeps it.
-	c, err := net.Dial("tcp", y.publish)
-	if err != nil {
-		t.Fatal(err)
-	}
-	fmt.Fprintf(c, "GET /firmware/%s/x HTTP/1.1\r\nHost: x\r\n\r\n", checksum)
-	if _, err := io.ReadFull(c, make([]byte, 1000)); err != nil {
-		t.Fatal(err)
-	}
-	_ = c.Close()
+	// A third-party station updates itself from there.
+	station, leave := y.process("station", "--url", "ws://"+y.south+"/ocpp", "--id", "CS-B", "--password-file", filepath.Join(y.dir, "password"), "--pause", "0", "--firmware-root-file", filepath.Join(y.dir, "roots.pem"))
+	y.from = q.Location[0]
+	y.update("CS-B", 8, "Accepted")
+	y.statuses("CS-B", 8, downloading, downloaded, verified, installing, rebooting, v201.FirmwareStatusInstalled)
+	leave()
+	y.ends(station)
 	for what, want := range map[string]v201.UnpublishFirmwareStatusEnum{strings.Repeat("1", 32): v201.UnpublishFirmwareStatusNoFirmware, "x": v201.UnpublishFirmwareStatusNoFirmware} {
 		if got := y.ask("LC", &v201.UnpublishFirmwareRequest{Checksum: what}); !strings.Contains(got, string(want)) {
 			t.Errorf("%s: %s", what, got)

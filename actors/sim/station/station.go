@@ -8,6 +8,7 @@ package station
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"net"
 	"time"
 
@@ -16,6 +17,7 @@ import (
 
 	"github.com/voltyard/voltyard/actors/kit"
 	"github.com/voltyard/voltyard/actors/kit/tlsfile"
+	"github.com/voltyard/voltyard/actors/kit/transfer"
 	"github.com/voltyard/voltyard/actors/kit/ws"
 	"github.com/voltyard/voltyard/hal/si"
 	"github.com/voltyard/voltyard/protocols/ocpp/profile"
@@ -40,6 +42,8 @@ type Config struct {
 	Volts     si.Volts                                                          // 230 when 0
 	Speed     float64                                                           // of batteries and meter; 1 when 0
 	Visits    []Visit                                                           // vehicles that come
+	Makers    []*x509.Certificate                                               // roots of its firmware's maker; nil: it takes no firmware
+	Files     *transfer.Roots                                                   // of servers of files; nil for those of the system
 	Variables map[string]string
 	NewID     func() string
 	Load      func(si.Phases)       // told what the station draws, several times a second; nil for nobody
@@ -94,6 +98,7 @@ type Station struct {
 	backoff kit.Backoff
 	timers  *kit.Timers
 	outlets []outlet
+	works   works
 	uplink  *tlsfile.Uplink
 	target  role.Dial
 	began   time.Time
@@ -155,6 +160,8 @@ func (s *Station) Receive(ctx actor.Context) {
 			s.step(ctx, role.Disconnected{})
 			s.timers.Set("dial", s.backoff.Next())
 		}
+	case outcome:
+		s.step(ctx, m.ev)
 	case Arrive:
 		s.arrive(ctx, m.Visit)
 	case Leave:
@@ -178,6 +185,7 @@ func (s *Station) Receive(ctx actor.Context) {
 		}
 	case *actor.Stopping:
 		s.timers.StopAll()
+		s.works.stop()
 		if s.cancel != nil {
 			s.cancel()
 		}
@@ -189,10 +197,13 @@ func (s *Station) Receive(ctx actor.Context) {
 
 // boot makes the machine from what is on disk.
 func (s *Station) boot(ctx actor.Context) {
-	cfg := role.Config{Identity: s.cfg.Identity, Vendor: "Voltyard", Model: "Simulated", Serial: s.cfg.Identity, Firmware: "1.0",
+	cfg := role.Config{Identity: s.cfg.Identity, Vendor: "Voltyard", Model: "Simulated", Serial: s.cfg.Identity, Firmware: s.works.release(),
 		Share: true, NewID: s.cfg.NewID, Variables: s.cfg.Variables,
 		Rating: profile.Rating{Phases: s.cfg.Phases, Volts: s.cfg.Volts, Max: s.cfg.MaxAmps * si.Amps(s.cfg.EVSEs)}}
 	s.manage(&cfg)
+	if s.cfg.Makers != nil {
+		cfg.Updates = &role.Updates{Roots: s.cfg.Makers}
+	}
 	for range s.cfg.EVSEs {
 		cfg.EVSEs = append(cfg.EVSEs, role.EVSEConfig{ConnectorType: "cType2", Rating: profile.Rating{Phases: s.cfg.Phases, Volts: s.cfg.Volts, Max: s.cfg.MaxAmps}})
 	}
@@ -296,6 +307,13 @@ func (s *Station) step(ctx actor.Context, ev role.Event) {
 			case role.Reboot:
 				s.restart(ctx)
 				return
+			case role.ClaimUpdate, role.FetchImage, role.CancelUpdate, role.InstallImage, role.ActivateImage:
+				more, again := s.firmware(ctx, e)
+				if again {
+					s.restart(ctx)
+					return
+				}
+				events = append(events, more...)
 			case role.Ended:
 				if s.cfg.Ended != nil {
 					s.cfg.Ended(e.Energy)
