@@ -48,6 +48,7 @@ storage: {dir: "%s"}
 http: {listen: "127.0.0.1:%d"}
 log: {level: error}
 stations:
+  bounds: {connections: 20000, handshakes_per_s: 1000, frames_per_s: 1000}
   %s
   answer_s: 5
   list:
