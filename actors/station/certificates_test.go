@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -99,6 +100,7 @@ func TestACombinedCertificateIsUsedOnBothSides(t *testing.T) {
 				Installed: []role.Root{{Use: v201.GetCertificateIdUseCSMSRootCertificate, PEM: string(o.Root.CertPEM())}},
 				Network:   &role.Network{URL: "wss://csms/", Security: 2}, EVSEs: []role.EVSEConfig{{ConnectorType: "cType2", Rating: profile.Rating{Phases: 3, Volts: 230, Max: 32}}}}}))
 		time.Sleep(time.Minute)
+		synctest.Wait()
 		if issued == nil || hangups != 1 {
 			t.Fatalf("issued %v, %d hang-ups", issued, hangups)
 		}
