@@ -99,8 +99,9 @@ type site struct {
 	meter *breakable
 	input *sim.Input
 	view  kit.Cell[msg.SiteView]
-	quiet atomic.Bool // the building says nothing
-	mute  atomic.Bool // the energy guard says nothing
+	quiet atomic.Bool            // the building says nothing
+	mute  atomic.Bool            // the energy guard says nothing
+	dead  atomic.Pointer[string] // the actor that fails as soon as it begins
 	ear   *kittest.Probe
 }
 
@@ -124,6 +125,14 @@ func run(t *testing.T, f func(s *site)) {
 		children, err := ems.Assemble(env, cfg, parts)
 		if err != nil {
 			t.Fatal(err)
+		}
+		for i, c := range children {
+			children[i].Make = func() actor.Actor {
+				if dead := s.dead.Load(); dead != nil && *dead == msg.EMS+"/"+c.Name {
+					return actor.ReceiveFunc(func(actor.Context) { panic("test") })
+				}
+				return c.Make()
+			}
 		}
 		for _, e := range cfg.EVSEs {
 			children = append(children, ems.Child{Kind: "station", Name: "station-" + e.Station, Make: func() actor.Actor {
@@ -266,10 +275,10 @@ func TestLimitsOutliveTheBalancer(t *testing.T) {
 
 // kill has an actor fail for so long, each time that it is started anew.
 func (s *site) kill(name string, d time.Duration) {
-	for range d / (20 * time.Millisecond) {
-		s.env.Send(name, kit.Crash{Why: "test"})
-		time.Sleep(20 * time.Millisecond)
-	}
+	s.dead.Store(&name)
+	s.env.Send(name, kit.Crash{Why: "test"})
+	time.Sleep(d)
+	s.dead.Store(nil)
 }
 
 // Without a balancer every EVSE goes to its floor with the end of its lease, and opens after the floor's time. When it is
