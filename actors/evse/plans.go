@@ -12,7 +12,7 @@ import (
 
 // plans are what site and CSMS let the vehicle draw in the time ahead.
 type plans struct {
-	asked bool // the CSMS, and it has not answered yet
+	heard bool // the CSMS has answered what the vehicle asked last
 	of    [2]*dated
 }
 
@@ -28,7 +28,7 @@ func (p *plans) take(m msg.VehiclePlan, now time.Time) {
 	}
 	p.of[m.Source] = &dated{m, now}
 	if m.Source == msg.PlanOfCSMS {
-		p.asked = false
+		p.heard = true
 	}
 }
 
@@ -43,7 +43,7 @@ func (p *plans) offer() (out msg.SessionPlan, ok bool) {
 	if lead == nil {
 		return out, false
 	}
-	out = msg.SessionPlan{Made: lead.made, Tuples: lead.Tuples, Signature: lead.Signature, More: p.asked}
+	out = msg.SessionPlan{Made: lead.made, Tuples: lead.Tuples, Signature: lead.Signature, More: !p.heard}
 	if csms != nil && site != nil && len(site.Tuples) > 0 {
 		out.Tuples = nil
 		for _, t := range csms.Tuples {

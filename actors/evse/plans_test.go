@@ -25,10 +25,9 @@ func TestTheLowerPlanIsOffered(t *testing.T) {
 	if _, ok := p.offer(); ok {
 		t.Error("an offer of nobody")
 	}
-	p.asked = true
 	p.take(site, now)
 	if o, ok := p.offer(); !ok || !o.More || !slices.Equal(o.Tuples[0].Entries, site.Tuples[0].Entries) {
-		t.Errorf("the site alone, while the CSMS is asked: %+v", o)
+		t.Errorf("the site alone, before the CSMS has answered: %+v", o)
 	}
 	p.take(csms, now.Add(5*time.Minute))
 	o, ok := p.offer()

@@ -139,7 +139,7 @@ func (e *EVSE) fromChild(ctx actor.Context, now time.Time) bool {
 		if m.Gen != e.gen {
 			return false
 		}
-		e.plans.asked = true
+		e.plans.heard = false
 		e.tellPlan(ctx)
 		ctx.Send(e.env.At(msg.StationName(e.cfg.Station)), msg.VehicleAsks{EVSE: e.cfg.ID, Needs: e.needs, Again: m.Again, Entries: m.Entries})
 	case msg.SessionChose:

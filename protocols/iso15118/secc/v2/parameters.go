@@ -58,7 +58,7 @@ func (s waitChargeParameterDiscovery) handle(m *Machine, req v2.BodyElement) (v2
 	m.mode = r.RequestedEnergyTransferMode
 	m.TellNeeds(n)
 	if m.asked.IsZero() {
-		m.asked, m.current = m.Now, m.current && m.obeys
+		m.asked = m.Now
 		m.Out = append(m.Out, secc.ScheduleAsked{Again: m.obeys, Entries: int(r.MaxEntriesSAScheduleTuple.Value)})
 		m.obeys = false
 	}
