@@ -47,6 +47,9 @@ type PortTiming struct {
 	StopS       float64 `yaml:"stop_s,omitempty" doc:"A vehicle that was asked to stop and goes on charging is failed after this. Default 60."`
 }
 
+// maxPlanS is how long a vehicle may wait for its schedule: it gives up after 60 s (V2G_EVCC_Ongoing_Timeout).
+const maxPlanS = 50
+
 // complete fills in the defaults of a port.
 func (p *Port) complete(dir string) {
 	def(&p.SDPPort, 15118)
@@ -73,6 +76,9 @@ func (c *checker) vehicles(e *EVSE, path string, file func(path, name string)) {
 		if !slices.Contains([]string{"ftp", "http", "https"}, x) {
 			c.add(fmt.Sprintf("%s.internet[%d]", path, i), "write one of ftp, http, https", "internet access by %q cannot be offered", x)
 		}
+	}
+	if p.PlanS > maxPlanS {
+		c.add(path+".plan_wait_s", "write 50 or less; 10 is enough for most", "a vehicle does not wait %g s for a schedule: it gives up after 60 s", p.PlanS)
 	}
 	if p.Vehicle != "" && e.HAL != "sim" {
 		c.add(path+".vehicle", "leave it out", "real hardware has a real cable")

@@ -73,7 +73,7 @@ type Port struct {
 
 	DIN      string        `yaml:"din,omitempty" doc:"on: DC vehicles may speak DIN 70121 too. Default on." enum:"on,off"`
 	Internet []string      `yaml:"internet,omitempty" doc:"Internet access that vehicles are offered: ftp, http, https. The gateway has to route it. Default none."`
-	PlanS    float64       `yaml:"plan_wait_s,omitempty" doc:"How long a vehicle waits for a plan of the site before it is offered what the hardware can do, s. Default 0."`
+	PlanS    float64       `yaml:"plan_wait_s,omitempty" doc:"How long a vehicle that asks for a schedule waits for the plan of the site or the CSMS's schedule, s; a later one is negotiated anew. Up to 50. Default 0."`
 	TLS      *PortTLS      `yaml:"tls,omitempty" doc:"TLS towards vehicles; absent: none."`
 	Contract *PortContract `yaml:"contract,omitempty" doc:"Plug & Charge; it needs tls. Absent: external identification only."`
 	Timing   PortTiming    `yaml:"timing,omitempty" doc:"Times of a session, where they shall not be the standard's."`

@@ -109,7 +109,7 @@ func (m *Machine) inLoop(r *v2.PowerDeliveryReq) (v2.BodyElement, state) {
 	case v2.ChargeProgressRenegotiate:
 		m.obeys, m.again = m.again, false
 		m.current = m.current && m.obeys // what it asks for of its own accord needs a new answer
-		if m.Cfg.DC { // through cable check and pre-charge again, without energy ([V2G2-565], [V2G2-582])
+		if m.Cfg.DC {                    // through cable check and pre-charge again, without energy ([V2G2-565], [V2G2-582])
 			return m.open(r, func() state {
 				m.Enter(secc.StageParams)
 				return waitChargeParameterDiscovery{}
