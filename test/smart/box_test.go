@@ -122,7 +122,7 @@ func (b *box) limits(now time.Time) []si.Amps {
 		o := &b.outlets[i]
 		l, _ := b.own().At(i+1, profile.Transaction{ID: o.tx, Began: o.began}, b.rating(), t)
 		a := round(l.Amps)
-		if b.kind.deaf { // what matters is what it draws
+		if b.kind.deaf && o.draws > min(a, left)+1 { // what matters is what it draws; an ampere is left to its meter
 			a, left = o.draws, b.kind.max
 		}
 		all[i] = min(a, left)

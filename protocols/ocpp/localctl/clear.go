@@ -178,7 +178,7 @@ func (c *clearing) next() {
 		if p.id != 0 {
 			for _, id := range c.r.theirs.Clear(profile.Filter{IDs: []int{p.id}}) {
 				c.folded = true
-				c.r.saves.ops = append(c.r.saves.ops, Op{keyTheirs + itoa(id), nil})
+				c.r.forget(id)
 			}
 		}
 		c.next()

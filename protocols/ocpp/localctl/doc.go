@@ -6,10 +6,11 @@
 // What does not pass unchanged, and nothing else:
 //   - SetNetworkProfile is refused, unless allowed: it would lead the station away from the controller;
 //   - SetChargingProfile is refused where it would take the place of the controller's own profiles or overrule them;
-//   - with Config.PerTx, TxProfiles of the CSMS are kept and folded into the controller's;
+//   - with Config.PerTx, TxProfiles of the CSMS are kept and folded into the controller's, and reported as they were set when it
+//     asks with GetChargingProfiles; what GetCompositeSchedule tells is the lower of both;
 //   - ClearChargingProfile is carried out in parts where it would remove the controller's own limit, and answered as one;
-//   - the controller's own profiles are taken out of ReportChargingProfiles; GetChargingProfiles is answered NoProfiles when
-//     the station has no others;
+//   - the controller's own profiles are taken out of ReportChargingProfiles, where the others stay as they are written, and
+//     tbc is set right; GetChargingProfiles is answered NoProfiles when the station has no others;
 //   - GetTransactionStatus is answered with messagesInQueue when the controller holds messages of the transaction;
 //   - transaction events that were taken while the CSMS was gone are delivered with the offline mark, under new ids;
 //   - a transaction event that the station repeats, because it heard no answer, goes out as it did or will the first time;

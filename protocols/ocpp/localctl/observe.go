@@ -142,29 +142,53 @@ func (r *Relay) theirProfile(c *call) {
 	}
 	if (p.Purpose == profile.StationMax) == r.cfg.PerTx { // it holds beside ours; but an earlier one with its id is gone
 		for _, id := range r.theirs.Clear(profile.Filter{IDs: []int{p.ID}}) {
-			r.saves.put(keyTheirs+itoa(id), nil)
+			r.forget(id)
 			r.reinstall()
 		}
 		return
 	}
-	if !r.keepTheirs(p) {
+	if !r.keepTheirs(p, c.payload) {
 		r.note(true, "the station took profile %d of the CSMS, which is not understood here", p.ID)
 	}
 	r.reinstall()
 }
 
-func (r *Relay) keepTheirs(p profile.Profile) bool {
+func (r *Relay) keepTheirs(p profile.Profile, payload []byte) bool {
 	rules := profile.Rules{EVSEs: maxEVSEs, MaxStack: 1 << 30, PhaseSwitch: true, Replace16: r.cfg.Version == rpc.V16, MaxProfiles: 64}
 	gone, reason := r.theirs.Set(p, rules, func(n int) string { return r.seen.evse(n).tx })
 	if reason != profile.None {
 		return false
 	}
-	q := v201.SetChargingProfileRequest{EvseId: p.EVSE, ChargingProfile: profile.To201(&p)}
-	r.saves.put(keyTheirs+itoa(p.ID), q.AppendJSON(nil))
+	if r.cfg.Version == rpc.V16 {
+		q := v201.SetChargingProfileRequest{EvseId: p.EVSE, ChargingProfile: profile.To201(&p)}
+		payload = q.AppendJSON(nil)
+	} else {
+		r.wrote(p.ID, payload)
+	}
+	r.saves.put(keyTheirs+itoa(p.ID), append([]byte(nil), payload...))
 	for _, id := range gone {
-		r.saves.put(keyTheirs+itoa(id), nil)
+		r.forget(id)
 	}
 	return true
+}
+
+// wrote remembers a profile of the CSMS as it was written; the station does not have those that are kept here.
+func (r *Relay) wrote(id int, payload []byte) {
+	if !r.cfg.PerTx {
+		return
+	}
+	members(payload, func(key string, from, to int) bool {
+		if key == "chargingProfile" {
+			r.written[id] = append([]byte(nil), payload[from:to]...)
+		}
+		return true
+	})
+}
+
+// forget drops what is stored of a profile of the CSMS.
+func (r *Relay) forget(id int) {
+	delete(r.written, id)
+	r.saves.put(keyTheirs+itoa(id), nil)
 }
 
 // theirClear forgets what the CSMS cleared.
@@ -175,7 +199,7 @@ func (r *Relay) theirClear(c *call) {
 	}
 	gone := r.theirs.Clear(f)
 	for _, id := range gone {
-		r.saves.ops = append(r.saves.ops, Op{keyTheirs + itoa(id), nil})
+		r.forget(id)
 	}
 	if gone != nil {
 		r.reinstall()

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/voltyard/voltyard/protocols/ocpp/profile"
+	"github.com/voltyard/voltyard/protocols/ocpp/rpc"
 	"github.com/voltyard/voltyard/protocols/ocpp/txqueue"
 	"github.com/voltyard/voltyard/protocols/ocpp/v201"
 )
@@ -114,7 +115,11 @@ func (r *Relay) restore(saved map[string][]byte) error {
 		} else if strings.HasPrefix(key, keyTheirs) {
 			var q v201.SetChargingProfileRequest
 			if err = q.UnmarshalJSON(value); err == nil {
-				r.theirs.Restore(profile.From201(q.EvseId, &q.ChargingProfile))
+				p := profile.From201(q.EvseId, &q.ChargingProfile)
+				r.theirs.Restore(p)
+				if r.cfg.Version != rpc.V16 {
+					r.wrote(p.ID, value)
+				}
 			}
 		} else if k, ok := strings.CutPrefix(key, keyTx); ok {
 			err = r.restoreTx(k, value)

@@ -149,7 +149,7 @@ func (r *Relay) ended(evse int) {
 	}
 	r.saves.put(keyTx+itoa(evse), nil)
 	for _, id := range r.theirs.EndTransaction(evse) {
-		r.saves.put(keyTheirs+itoa(id), nil)
+		r.forget(id)
 	}
 }
 
@@ -191,7 +191,7 @@ func (r *Relay) startAnswered16(c *call, f rpc.Frame) {
 func (r *Relay) takesTx(f rpc.Frame) {
 	p, ok := r.decodeProfile(f.Payload)
 	status := `{"status":"Rejected"}`
-	if ok && r.keepTheirs(p) {
+	if ok && r.keepTheirs(p, f.Payload) {
 		status = `{"status":"Accepted"}`
 		r.reinstall()
 	}
@@ -203,7 +203,7 @@ func (r *Relay) clearsTx(c profile.Filter) (cleared bool) {
 	for _, p := range r.theirs.Select(c) {
 		if p.Purpose == profile.Tx {
 			r.theirs.Clear(profile.Filter{IDs: []int{p.ID}})
-			r.saves.put(keyTheirs+itoa(p.ID), nil)
+			r.forget(p.ID)
 			cleared = true
 		}
 	}

@@ -2,6 +2,7 @@ package localctl
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -26,7 +27,8 @@ type Relay struct {
 	local    local
 	limit    limiter
 	seen     seen
-	theirs   profile.Store // the CSMS's own limits for the whole station
+	theirs   profile.Store           // the CSMS's own limits of our purposes
+	written  map[int]json.RawMessage // those of OCPP 2 as the CSMS wrote them, by id
 	saves    saver
 	asked    map[int]*asked // by request id: reports of charging profiles under way
 	ready    bool           // the station was accepted and takes calls of ours
@@ -61,7 +63,7 @@ func New(cfg Config, saved map[string][]byte, now time.Time) (*Relay, error) {
 	r.station = lane{timeout: cfg.Timeout, write: func(raw []byte) { r.emit(ToStation{raw}) }}
 	r.csms = lane{timeout: cfg.Timeout, write: func(raw []byte) { r.emit(ToCSMS{raw}) }}
 	r.limit.settle, r.limit.held = cfg.Settle, saved[HoldKey] != nil
-	r.saves.open = map[uint64]batch{}
+	r.saves.open, r.written = map[uint64]batch{}, map[int]json.RawMessage{}
 	r.seen.evses = map[int]*evseSeen{}
 	r.local.status = map[[2]int]string{}
 	r.local.cache = map[string]v201.IdTokenInfo{}

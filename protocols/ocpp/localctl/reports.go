@@ -1,21 +1,25 @@
 package localctl
 
 import (
+	"encoding/json"
+	"fmt"
 	"maps"
 	"slices"
 	"time"
 
+	"github.com/voltyard/voltyard/protocols/ocpp/profile"
 	"github.com/voltyard/voltyard/protocols/ocpp/rpc"
 	"github.com/voltyard/voltyard/protocols/ocpp/v201"
 )
 
 // asked is a GetChargingProfiles of the CSMS whose reports are under way. The controller's own profiles are taken out of
 // them; as a report cannot be empty, each waits until it is known whether another follows, and so does the answer until it
-// is known whether any does.
+// is known whether any does. What the CSMS set and the controller keeps in the station's place is reported after them.
 type asked struct {
-	raw     []byte // the station's answer; nil once passed on
-	id      string // of the CSMS's call
-	report  *v201.ReportChargingProfilesRequest
+	raw     []byte    // the station's answer; nil once passed on
+	id      string    // of the CSMS's call
+	report  []byte    // that waits; nil for none
+	kept    [][]byte  // reports of the controller
 	release time.Time // when the answer is passed on at the latest
 	end     time.Time // when no report is expected any more
 }
@@ -28,17 +32,27 @@ const (
 
 // profilesAsked takes the station's answer to GetChargingProfiles, and tells whether it is held back.
 func (r *Relay) profilesAsked(c *call, f rpc.Frame, raw []byte) bool {
-	var q v201.GetChargingProfilesRequest
-	if !accepted(f.Payload) || q.UnmarshalJSON(c.payload) != nil || len(r.asked) >= maxAsked {
+	var q struct{ RequestID int }
+	var res struct{ Status string }
+	if json.Unmarshal(c.payload, &q) != nil || json.Unmarshal(f.Payload, &res) != nil {
 		return false
 	}
-	if old := r.asked[q.RequestId]; old != nil {
+	kept := r.keptReports(c.payload)
+	if res.Status == "NoProfiles" && kept != nil {
+		r.pass(&r.csms, rpc.AppendResult(nil, f.ID, []byte(`{"status":"Accepted"}`)))
+		r.sendKept(kept)
+		return true
+	}
+	if res.Status != "Accepted" || len(r.asked) >= maxAsked {
+		return false
+	}
+	if old := r.asked[q.RequestID]; old != nil {
 		return false // it is answered by the reports of the first
 	}
 	if r.asked == nil {
 		r.asked = map[int]*asked{}
 	}
-	r.asked[q.RequestId] = &asked{raw: raw, id: f.ID, release: r.now.Add(askedWaits), end: r.now.Add(askedExpire)}
+	r.asked[q.RequestID] = &asked{raw: raw, id: f.ID, kept: kept, release: r.now.Add(askedWaits), end: r.now.Add(askedExpire)}
 	return true
 }
 
@@ -48,48 +62,53 @@ func (r *Relay) reports(f *rpc.Frame, raw *[]byte) bool {
 	if f.Action != v201.ActionReportChargingProfiles || r.cfg.Version == rpc.V16 || !r.csms.up {
 		return false
 	}
-	var q v201.ReportChargingProfilesRequest
-	if q.UnmarshalJSON(f.Payload) != nil {
+	q, ok := readReport(f.Payload)
+	if !ok {
 		return false
 	}
-	a := r.asked[q.RequestId]
-	n := len(q.ChargingProfile)
-	q.ChargingProfile = slices.DeleteFunc(q.ChargingProfile, func(p v201.ChargingProfile) bool { return OwnProfile(p.Id) })
-	hidden, last := n > len(q.ChargingProfile), q.Tbc == nil || !*q.Tbc
+	a := r.asked[q.request]
 	if a == nil {
 		a = &asked{}
-		if !hidden {
+		if !q.hidden {
 			return false
 		}
 	}
-	if last {
-		delete(r.asked, q.RequestId)
+	if !q.more {
+		delete(r.asked, q.request)
 	}
-	if last && a.report == nil && len(q.ChargingProfile) > 0 {
+	if !q.more && a.report == nil && q.theirs > 0 && a.kept == nil {
 		r.passAnswer(a)
-		if hidden {
-			f.Payload = q.AppendJSON(nil)
+		if q.hidden {
+			f.Payload = q.payload
 			*raw = rpc.AppendCall(nil, f.ID, f.Action, f.Payload)
 		}
 		return false
 	}
 	r.reply(f.ID, &v201.ReportChargingProfilesResponse{})
-	if len(q.ChargingProfile) > 0 {
+	if q.theirs > 0 {
 		r.sendReport(a, true)
-		a.report = &q
+		a.report = q.payload
 	}
 	switch {
-	case !last:
+	case q.more:
 		if a.id == "" { // of a request from before the controller began: nothing may be held back
 			r.sendReport(a, true)
 		}
-	case a.report != nil:
-		r.sendReport(a, false)
-	case a.raw != nil: // there are no profiles but the controller's
-		a.raw = rpc.AppendResult(nil, a.id, []byte(`{"status":"NoProfiles"}`))
-		r.passAnswer(a)
+	default:
+		r.lastReport(a)
 	}
 	return true
+}
+
+// lastReport ends a request when the station has said all.
+func (r *Relay) lastReport(a *asked) {
+	if a.raw != nil && a.report == nil && a.kept == nil { // there are no profiles but the controller's
+		a.raw = rpc.AppendResult(nil, a.id, []byte(`{"status":"NoProfiles"}`))
+	}
+	r.passAnswer(a)
+	r.sendReport(a, a.kept != nil)
+	r.sendKept(a.kept)
+	a.kept = nil
 }
 
 func (r *Relay) passAnswer(a *asked) {
@@ -104,9 +123,57 @@ func (r *Relay) sendReport(a *asked, more bool) {
 		return
 	}
 	r.passAnswer(a)
-	a.report.Tbc = new(more)
-	r.ask(&r.csms, "", false, a.report.ActionName(), a.report.AppendJSON(nil), nil)
+	r.ask(&r.csms, "", false, v201.ActionReportChargingProfiles, continued(a.report, more), nil)
 	a.report = nil
+}
+
+func (r *Relay) sendKept(kept [][]byte) {
+	for i, report := range kept {
+		r.ask(&r.csms, "", false, v201.ActionReportChargingProfiles, continued(report, i < len(kept)-1), nil)
+	}
+}
+
+// keptReports are the TxProfiles of the CSMS that were folded into the controller's and match a GetChargingProfiles, as the CSMS
+// set them, one report for each EVSE. The station does not have them.
+func (r *Relay) keptReports(payload []byte) (out [][]byte) {
+	var q struct {
+		RequestID       int
+		EvseID          *int
+		ChargingProfile struct {
+			ChargingProfilePurpose string
+			StackLevel             *int
+			ChargingProfileID      []int
+			ChargingLimitSource    []string
+		}
+	}
+	if !r.cfg.PerTx || json.Unmarshal(payload, &q) != nil {
+		return nil
+	}
+	c := &q.ChargingProfile
+	if c.ChargingProfilePurpose != "" && c.ChargingProfilePurpose != string(v201.ChargingProfilePurposeTxProfile) ||
+		len(c.ChargingLimitSource) > 0 && !slices.Contains(c.ChargingLimitSource, string(v201.ChargingLimitSourceCSO)) {
+		return nil
+	}
+	purpose := profile.Tx
+	byEVSE := map[int][]json.RawMessage{}
+	for _, p := range r.theirs.Select(profile.Filter{EVSE: q.EvseID, Purpose: &purpose, Stack: c.StackLevel}) {
+		if len(c.ChargingProfileID) == 0 || slices.Contains(c.ChargingProfileID, p.ID) {
+			byEVSE[p.EVSE] = append(byEVSE[p.EVSE], r.asSet(&p))
+		}
+	}
+	for _, evse := range slices.Sorted(maps.Keys(byEVSE)) {
+		out = append(out, fmt.Appendf(nil, `{"requestId":%d,"chargingLimitSource":"CSO","evseId":%d,"chargingProfile":%s}`, q.RequestID, evse, listOf(byEVSE[evse])))
+	}
+	return out
+}
+
+// asSet is a profile as the CSMS wrote it.
+func (r *Relay) asSet(p *profile.Profile) json.RawMessage {
+	if b := r.written[p.ID]; b != nil {
+		return b
+	}
+	c := profile.To201(p)
+	return c.AppendJSON(nil)
 }
 
 // askedNext is when an answer or a report has waited long enough.
@@ -131,8 +198,8 @@ func (r *Relay) askedDue() {
 			r.passAnswer(a)
 		}
 		if !r.now.Before(a.end) {
-			r.sendReport(a, false)
 			delete(r.asked, id)
+			r.lastReport(a)
 		}
 	}
 }
