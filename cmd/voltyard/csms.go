@@ -9,9 +9,11 @@ import (
 	"os"
 	"os/signal"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
+	"github.com/asynkron/protoactor-go/actor"
 	"github.com/rs/zerolog"
 	"github.com/spf13/cobra"
 
@@ -27,10 +29,16 @@ func csmsCommand() *cobra.Command {
 		Use:   "csms --listen ADDRESS",
 		Short: "Run a small CSMS for tests: it records every frame and sends requests from a script",
 		Long: "Accepts every OCPP 2.0.1 and 1.6 station, authorises every token that does not begin with BAD, and keeps every frame.\n" +
-			"A script is a file with one JSON object a line; each sends one request, after_s seconds after the start:\n" +
-			`  {"after_s":5,"station":"CS-A","action":"GetBaseReport","payload":{"requestId":1,"reportBase":"FullInventory"}}`,
-		Example: "  voltyard csms --listen 127.0.0.1:9080 --record frames.jsonl --script requests.jsonl",
-		Args:    cobra.NoArgs,
+			"A script is a file with one JSON object a line; each sends one request, after_s seconds after the start, or when the\n" +
+			"station is there:\n" +
+			`  {"after_s":5,"station":"CS-A","action":"GetBaseReport","payload":{"requestId":1,"reportBase":"FullInventory"}}` + "\n" +
+			`  {"station":"CS-A","action":"TriggerMessage","payload":{"requestedMessage":"SignChargingStationCertificate"}}` + "\n" +
+			"The flags choose the security profile: 1 is passwords, 2 a certificate and passwords, 3 a certificate and a CA of stations.",
+		Example: "  voltyard csms --listen 127.0.0.1:9080 --record frames.jsonl --script requests.jsonl\n" +
+			"  voltyard pki init pki\n" +
+			"  voltyard csms --listen localhost:9080 --cert-file pki/ocpp/csms-chain.pem --key-file pki/ocpp/csms.key \\\n" +
+			"    --client-ca-file pki/ocpp/ocpp-root.pem --sign-with pki",
+		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			ctx, cancel := signal.NotifyContext(c.Context(), os.Interrupt, syscall.SIGTERM)
 			defer cancel()
@@ -43,6 +51,11 @@ func csmsCommand() *cobra.Command {
 	fl.StringVar(&f.record, "record", "", "file for all frames, one JSON object a line")
 	fl.StringVar(&f.script, "script", "", "file with requests to send")
 	fl.StringVar(&f.password, "password-file", "", "file with the password that every station must show")
+	fl.StringToStringVar(&f.passwords, "station-password-file", nil, "the same for one station, IDENTITY=FILE; may be repeated")
+	fl.StringSliceVar(&f.certs, "cert-file", nil, "its certificate and sub-CAs, PEM, for wss://; one with an ECDSA and one with an RSA key may be given")
+	fl.StringSliceVar(&f.keys, "key-file", nil, "the private key of each, PEM")
+	fl.StringVar(&f.clients, "client-ca-file", "", "roots of the stations' certificates, PEM: security profile 3")
+	fl.StringVar(&f.sign, "sign-with", "", "folder of voltyard pki init, whose CAs issue the certificates that stations ask for")
 	fl.IntVar(&f.heartbeat, "heartbeat", 300, "heartbeat interval told to stations, s")
 	return c
 }
@@ -50,6 +63,9 @@ func csmsCommand() *cobra.Command {
 type csmsFlags struct {
 	listen, path, record, script, password string
 	heartbeat                              int
+	passwords                              map[string]string // files, by station
+	certs, keys                            []string
+	clients, sign                          string
 }
 
 func (f *csmsFlags) run(ctx context.Context) error {
@@ -57,8 +73,9 @@ func (f *csmsFlags) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	password, err := configs.Secret(f.password)
-	if err != nil {
+	log := newLog(configs.Log{Level: "info", Format: "text"}, os.Stderr, nil)
+	cfg := csms.Config{Path: f.path, Heartbeat: f.heartbeat}
+	if err := f.secure(&cfg, func(err error) { log.Error().Err(err).Msg("the certificates stay as they were") }); err != nil {
 		return err
 	}
 	rec := csms.NewRecord(10000, nil)
@@ -74,33 +91,57 @@ func (f *csmsFlags) run(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("listen on %s: %w; choose another with --listen", f.listen, err)
 	}
-	log := zerolog.New(zerolog.ConsoleWriter{Out: os.Stderr, TimeFormat: time.TimeOnly}).With().Timestamp().Logger()
+	cfg.Listener, cfg.Record = l, rec
 	env := kit.NewEnv(log)
-	pid, err := env.System.Root.SpawnNamed(env.Props("csms", csms.New(env, csms.Config{Listener: l, Path: f.path, Password: password,
-		Heartbeat: f.heartbeat, Record: rec})), "csms")
+	pid, err := env.System.Root.SpawnNamed(env.Props("csms", csms.New(env, cfg)), "csms")
 	if err != nil {
 		return err
 	}
-	log.Info().Msgf("stations connect to ws://%s%s/IDENTITY", l.Addr(), strings.TrimRight(f.path, "/"))
+	scheme := "ws"
+	if cfg.TLS != nil {
+		scheme = "wss"
+	}
+	log.Info().Msgf("stations connect to %s://%s%s/IDENTITY", scheme, l.Addr(), strings.TrimRight(f.path, "/"))
 	start := time.Now()
+	var wait sync.WaitGroup
 	for _, q := range requests {
-		t := time.AfterFunc(time.Until(start.Add(time.Duration(q.After*float64(time.Second)))), func() {
-			env.System.Root.Send(pid, csms.Request{Station: q.Station, Action: q.Action, Payload: q.Payload, Done: func(p []byte, fault string) {
-				log.Info().Str("station", q.Station).Str("action", q.Action).RawJSON("answer", orNull(p)).Str("fault", fault).Msg("answered")
-			}})
-		})
-		defer t.Stop()
+		wait.Go(func() { play(ctx, env.System.Root, pid, log, q, start) })
 	}
 	<-ctx.Done()
+	wait.Wait()
 	_ = env.System.Root.StopFuture(pid).Wait()
 	return rec.Err()
 }
 
-func orNull(p []byte) []byte {
-	if p == nil {
-		return []byte("null")
+// play sends a request of the script in its time, when the station is there.
+func play(ctx context.Context, root *actor.RootContext, pid *actor.PID, log zerolog.Logger, q scripted, start time.Time) {
+	wait := time.Until(start.Add(time.Duration(q.After * float64(time.Second))))
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(wait):
+		}
+		away := make(chan bool, 1)
+		root.Send(pid, csms.Request{Station: q.Station, Action: q.Action, Payload: q.Payload, Done: func(p []byte, fault string) {
+			if away <- fault == csms.NotConnected; fault == csms.NotConnected {
+				return
+			}
+			if p == nil {
+				p = []byte("null")
+			}
+			log.Info().Str("station", q.Station).Str("action", q.Action).RawJSON("answer", p).Str("fault", fault).Msg("answered")
+		}})
+		select {
+		case <-ctx.Done():
+			return
+		case again := <-away:
+			if !again {
+				return
+			}
+		}
+		wait = 200 * time.Millisecond
 	}
-	return p
 }
 
 type scripted struct {

@@ -11,7 +11,6 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/rs/zerolog"
 	"github.com/spf13/cobra"
 
 	"github.com/voltyard/voltyard/actors/kit"
@@ -21,7 +20,6 @@ import (
 	"github.com/voltyard/voltyard/configs"
 	"github.com/voltyard/voltyard/hal/si"
 	"github.com/voltyard/voltyard/protocols/iso15118/pki"
-	"github.com/voltyard/voltyard/storage/keyring"
 )
 
 // stationCommand runs a simulated charging station alone.
@@ -32,8 +30,10 @@ func stationCommand() *cobra.Command {
 		Short: "Run a simulated OCPP 2.0.1 charging station against any CSMS or local controller",
 		Long: "Connects to a CSMS as a real station would: it obeys charging profiles, has a meter, and vehicles come one after the\n" +
 			"other, charge and leave. With --fault an EVSE breaks for ten seconds now and then.",
-		Example: "  voltyard station --url ws://127.0.0.1:9000/ocpp --id CS-A --evses 2 --token 04D5E6F7",
-		Args:    cobra.NoArgs,
+		Example: "  voltyard station --url ws://127.0.0.1:9000/ocpp --id CS-A --evses 2 --token 04D5E6F7\n" +
+			"  voltyard station --url wss://localhost:9080/ocpp --id CS001 --state cs001 --ca-file pki/ocpp/ocpp-root.pem \\\n" +
+			"    --cert-file pki/ocpp/station-CS001-chain.pem --key-file pki/ocpp/station-CS001.key",
+		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			ctx, cancel := signal.NotifyContext(c.Context(), os.Interrupt, syscall.SIGTERM)
 			defer cancel()
@@ -47,6 +47,7 @@ func stationCommand() *cobra.Command {
 	fl.StringVar(&f.ca, "ca-file", "", "roots of the CSMS, PEM; without it those of the system")
 	fl.StringVar(&f.cert, "cert-file", "", "the station's certificate, PEM (security profile 3)")
 	fl.StringVar(&f.key, "key-file", "", "its private key, PEM")
+	fl.StringVar(&f.state, "state", "", "folder for what it keeps over a restart: its records, and the keys that it makes; without it, it forgets")
 	fl.StringVar(&f.maker, "firmware-root-file", "", "roots of the maker of its firmware, PEM; with it the station takes (simulated) firmware")
 	fl.IntVar(&f.evses, "evses", 1, "number of EVSEs")
 	fl.Float64Var(&f.amps, "max-a", 32, "current of each EVSE, A per phase")
@@ -62,12 +63,12 @@ func stationCommand() *cobra.Command {
 }
 
 type stationFlags struct {
-	url, id, password, token string
-	ca, cert, key, maker     string
-	evses, phases            int
-	amps, speed, wh          float64
-	pause, fault             time.Duration
-	vars                     map[string]string
+	url, id, password, token, state string
+	ca, cert, key, maker            string
+	evses, phases                   int
+	amps, speed, wh                 float64
+	pause, fault                    time.Duration
+	vars                            map[string]string
 }
 
 // separate reads the certificates of a PEM file one by one; no file has none.
@@ -103,7 +104,7 @@ func (f *stationFlags) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	log := zerolog.New(zerolog.ConsoleWriter{Out: os.Stderr, TimeFormat: time.TimeOnly}).With().Timestamp().Logger()
+	log := newLog(configs.Log{Level: "info", Format: "text"}, os.Stderr, nil)
 	secure, err := tlsfile.CSMS(f.ca, tlsfile.Pair{Cert: f.cert, Key: f.key})
 	if err != nil {
 		return err
@@ -112,15 +113,18 @@ func (f *stationFlags) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	dir, err := os.MkdirTemp("", "voltyard-keys-") // what the station knows lives as long as the command
-	if err != nil {
-		return fmt.Errorf("keys of the station: %w", err)
+	dir := f.state
+	if dir == "" { // what the station knows lives as long as the command
+		if dir, err = os.MkdirTemp("", "voltyard-station-"); err != nil {
+			return fmt.Errorf("state of the station: %w", err)
+		}
+		defer func() { _ = os.RemoveAll(dir) }()
 	}
-	defer func() { _ = os.RemoveAll(dir) }()
-	keys, err := keyring.OpenDir(dir)
+	disk, keys, err := openState(dir, f.id)
 	if err != nil {
 		return err
 	}
+	defer func() { _ = disk.db.Close() }() // every record was written by itself
 	var makers []*x509.Certificate
 	if f.maker != "" {
 		b, err := os.ReadFile(f.maker)
@@ -133,7 +137,7 @@ func (f *stationFlags) run(ctx context.Context) error {
 	}
 	env := kit.NewEnv(log)
 	pid, err := env.System.Root.SpawnNamed(env.Props("sim-station", simstation.New(env, simstation.Config{URL: f.url, Identity: f.id,
-		TLS: secure, Makers: makers, Keys: keys, Roots: roots, Password: password, EVSEs: f.evses, MaxAmps: si.Amps(f.amps), Phases: f.phases, Speed: f.speed, Variables: f.vars, NewID: ws.NewID,
+		TLS: secure, Makers: makers, Keys: keys, Disk: disk, Roots: roots, Password: password, EVSEs: f.evses, MaxAmps: si.Amps(f.amps), Phases: f.phases, Speed: f.speed, Variables: f.vars, NewID: ws.NewID,
 		Ended: func(wh si.WattHours) { log.Info().Stringer("energy", wh).Msg("transaction ended") }})), "station")
 	if err != nil {
 		return err

@@ -39,6 +39,8 @@ type Config struct {
 	Admit func(ws.Visitor) int
 	// Decide answers a station's request of OCPP 2.0.1 in another way than the CSMS would, in its turn; nil for what it would say.
 	Decide func(station string, q rpc.Message) rpc.Message
+	// Sign issues the certificates that stations ask for; nil refuses them.
+	Sign Signer
 }
 
 // Request asks to send a request to a station. Done, which may be nil, gets the answer in the actor's turn: a payload, or
@@ -49,6 +51,9 @@ type Request struct {
 	Payload []byte
 	Done    func(payload []byte, fault string)
 }
+
+// NotConnected is what goes wrong with a request to a station that is not there.
+const NotConnected = "not connected"
 
 // Cut closes the connection of a station (of all, when empty) without a close frame's good manners.
 type Cut struct{ Station string }
@@ -77,6 +82,7 @@ type conn struct {
 	peer    *ws.Peer
 	rpc     *rpc.Endpoint
 	asked   map[uint64]Request
+	issued  *v201.CertificateSignedRequest // waits for the answer to its request; nil for none
 }
 
 // New returns the producer of the actor.
@@ -95,6 +101,7 @@ func New(env *kit.Env, cfg Config) func() actor.Actor {
 type arrived struct {
 	id   string
 	peer *ws.Peer
+	tls  *tls.ConnectionState
 }
 
 // Receive handles one message.
@@ -164,7 +171,7 @@ func (c *CSMS) begin(ctx actor.Context) {
 				}
 			}
 			p := ws.Choose([]string{"ocpp2.0.1", "ocpp1.6"}, v.Subprotocols)
-			return ws.Verdict{Status: http.StatusSwitchingProtocols, Subprotocol: p, Open: func(p *ws.Peer) { root.Send(self, arrived{v.Identity, p}) }}
+			return ws.Verdict{Status: http.StatusSwitchingProtocols, Subprotocol: p, Open: func(p *ws.Peer) { root.Send(self, arrived{v.Identity, p, v.TLS}) }}
 		}}
 	server, l, log := c.server, c.cfg.Listener, c.log
 	go func() {
@@ -182,14 +189,22 @@ func (c *CSMS) arrived(ctx actor.Context, m arrived) {
 	}
 	c.conns[m.peer], c.by[m.id] = k, k
 	m.peer.Attach(ctx.ActorSystem().Root, ctx.Self())
-	c.log.Info().Str("station", m.id).Str("version", m.peer.Subprotocol()).Msg("connected")
+	said := c.log.Info().Str("station", m.id).Str("version", m.peer.Subprotocol())
+	if m.tls != nil {
+		said = said.Str("tls", tls.VersionName(m.tls.Version)).Str("suite", tls.CipherSuiteName(m.tls.CipherSuite))
+		if len(m.tls.PeerCertificates) > 0 {
+			x := m.tls.PeerCertificates[0]
+			said = said.Str("certificate", x.Subject.CommonName).Str("serial", x.SerialNumber.Text(16))
+		}
+	}
+	said.Msg("connected")
 }
 
 func (c *CSMS) request(now time.Time, m Request) {
 	k := c.by[m.Station]
 	if k == nil {
 		if m.Done != nil {
-			m.Done(nil, "not connected")
+			m.Done(nil, NotConnected)
 		}
 		return
 	}
@@ -214,6 +229,7 @@ func (c *CSMS) step(k *conn, now time.Time, ev rpc.Event) {
 			k.peer.Send(e.Raw)
 		case rpc.Incoming:
 			c.step(k, now, c.answer(k, now, e))
+			c.deliver(k, now)
 		case rpc.Done:
 			done(e.Key, e.Payload, "")
 		case rpc.Refused:
@@ -249,7 +265,7 @@ func (c *CSMS) answer(k *conn, now time.Time, in rpc.Incoming) rpc.Event {
 	if k.version == rpc.V16 {
 		res = c.decide16(now, q, res)
 	} else {
-		res = c.decide(now, q, res)
+		res = c.decide(k, now, q, res)
 		if c.cfg.Decide != nil {
 			if other := c.cfg.Decide(k.id, q); other != nil {
 				res = other

@@ -10,7 +10,7 @@ import (
 )
 
 // decide fills the response to a station of OCPP 2.0.1; what needs nothing keeps the empty response.
-func (c *CSMS) decide(now time.Time, q, res rpc.Message) rpc.Message {
+func (c *CSMS) decide(k *conn, now time.Time, q, res rpc.Message) rpc.Message {
 	switch q := q.(type) {
 	case *v201.BootNotificationRequest:
 		return &v201.BootNotificationResponse{CurrentTime: now, Interval: c.cfg.Heartbeat, Status: v201.RegistrationStatusAccepted}
@@ -35,7 +35,7 @@ func (c *CSMS) decide(now time.Time, q, res rpc.Message) rpc.Message {
 	case *v201.DataTransferRequest:
 		return &v201.DataTransferResponse{Status: v201.DataTransferStatusUnknownVendorId}
 	case *v201.SignCertificateRequest:
-		return &v201.SignCertificateResponse{Status: v201.GenericStatusRejected}
+		return c.issue(k, now, q)
 	case *v201.GetCertificateStatusRequest:
 		return &v201.GetCertificateStatusResponse{Status: v201.GetCertificateStatusFailed}
 	case *v201.Get15118EVCertificateRequest:

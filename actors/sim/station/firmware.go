@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strconv"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -46,6 +47,9 @@ func (s *Station) firmware(ctx actor.Context, e role.Effect) (events []role.Even
 		if !w.reboots[e.Request] {
 			w.reboots = map[int]bool{e.Request: true}
 			w.version++
+			if err := s.cfg.Disk.Save([]role.Op{{Key: keyVersion, Value: []byte(strconv.Itoa(w.version))}}); err != nil {
+				s.log.Error().Err(err).Msg("the version is forgotten at the next start")
+			}
 			return nil, true
 		}
 		events = append(events, role.UpdateEnded{Request: e.Request})
@@ -95,6 +99,15 @@ func digest(ctx context.Context, wire transfer.Config, e role.FetchImage) (out [
 		return out, err
 	}
 	return [sha256.Size]byte(h.Sum(nil)), nil
+}
+
+// keyVersion is where the version is kept; the machine has no key like it.
+const keyVersion = "simulated/version"
+
+func (w *works) restore(saved map[string][]byte) {
+	if n, err := strconv.Atoi(string(saved[keyVersion])); err == nil {
+		w.version = n
+	}
 }
 
 // release is the version that the station says it runs.

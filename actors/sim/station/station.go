@@ -44,11 +44,34 @@ type Config struct {
 	Visits    []Visit                                                           // vehicles that come
 	Makers    []*x509.Certificate                                               // roots of its firmware's maker; nil: it takes no firmware
 	Files     *transfer.Roots                                                   // of servers of files; nil for those of the system
+	Disk      Disk                                                              // what it knows survives there; nil: it lives as long as the producer
 	Variables map[string]string
 	NewID     func() string
 	Load      func(si.Phases)       // told what the station draws, several times a second; nil for nobody
 	Ended     func(wh si.WattHours) // told of each transaction that ended; nil for nobody
 	Deflate   bool
+}
+
+// Disk keeps what a station knows over a power cut. Both methods run in the station's turn.
+type Disk interface {
+	Load() (map[string][]byte, error)
+	Save(ops []role.Op) error
+}
+
+// memory is a disk that lasts as long as the process.
+type memory map[string][]byte
+
+func (m memory) Load() (map[string][]byte, error) { return m, nil }
+
+func (m memory) Save(ops []role.Op) error {
+	for _, op := range ops {
+		if op.Value == nil {
+			delete(m, op.Key)
+		} else {
+			m[op.Key] = op.Value
+		}
+	}
+	return nil
 }
 
 // Visit is a vehicle that comes After the start and leaves when it is full, or Stay after it came.
@@ -91,7 +114,6 @@ type Station struct {
 	cfg     Config
 	log     zerolog.Logger
 	role    *role.Station
-	disk    map[string][]byte // what would survive a power cut
 	peer    *ws.Peer
 	gen     uint64
 	cancel  context.CancelFunc
@@ -123,9 +145,11 @@ func New(env *kit.Env, cfg Config) func() actor.Actor {
 	if cfg.Speed <= 0 {
 		cfg.Speed = 1
 	}
-	disk := map[string][]byte{}
+	if cfg.Disk == nil {
+		cfg.Disk = memory{}
+	}
 	return func() actor.Actor {
-		return &Station{uplink: tlsfile.NewUplink(baseTLS(cfg.TLS), len(cfg.Roots) == 0), env: env, cfg: cfg, disk: disk, log: env.Log.With().Str("sim-station", cfg.Identity).Logger(),
+		return &Station{uplink: tlsfile.NewUplink(baseTLS(cfg.TLS), len(cfg.Roots) == 0), env: env, cfg: cfg, log: env.Log.With().Str("sim-station", cfg.Identity).Logger(),
 			outlets: make([]outlet, cfg.EVSEs), backoff: kit.Backoff{Min: 500 * time.Millisecond, Max: 10 * time.Second}, visits: cfg.Visits}
 	}
 }
@@ -144,6 +168,11 @@ func (s *Station) Receive(ctx actor.Context) {
 		s.timers = kit.NewTimers(ctx)
 		s.began, s.last = time.Now(), time.Now()
 		s.boot(ctx)
+		for i := range s.outlets { // the vehicle of an earlier life has left
+			if s.role.Transaction(i+1) != "" {
+				s.step(ctx, role.Unplugged{EVSE: i + 1})
+			}
+		}
 		s.dial(ctx)
 		s.timers.Set("tick", tick)
 	case dialled:
@@ -197,6 +226,11 @@ func (s *Station) Receive(ctx actor.Context) {
 
 // boot makes the machine from what is on disk.
 func (s *Station) boot(ctx actor.Context) {
+	saved, err := s.cfg.Disk.Load()
+	if err != nil {
+		panic(err)
+	}
+	s.works.restore(saved)
 	cfg := role.Config{Identity: s.cfg.Identity, Vendor: "Voltyard", Model: "Simulated", Serial: s.cfg.Identity, Firmware: s.works.release(),
 		Share: true, NewID: s.cfg.NewID, Variables: s.cfg.Variables,
 		Rating: profile.Rating{Phases: s.cfg.Phases, Volts: s.cfg.Volts, Max: s.cfg.MaxAmps * si.Amps(s.cfg.EVSEs)}}
@@ -210,11 +244,14 @@ func (s *Station) boot(ctx actor.Context) {
 	if len(cfg.Serial) > 25 {
 		cfg.Serial = cfg.Serial[:25]
 	}
-	r, err := role.New(cfg, s.disk, time.Now())
+	r, err := role.New(cfg, saved, time.Now())
 	if err != nil {
 		panic(err)
 	}
 	s.role = r
+	if p := r.Password(); p != "" {
+		s.cfg.Password = p
+	}
 	s.step(ctx, role.Tick{})
 }
 
@@ -278,14 +315,7 @@ func (s *Station) step(ctx actor.Context, ev role.Event) {
 			case role.Deadline:
 				s.timers.SetAt("role", e.At)
 			case role.Save:
-				for _, op := range e.Ops {
-					if op.Value == nil {
-						delete(s.disk, op.Key)
-					} else {
-						s.disk[op.Key] = op.Value
-					}
-				}
-				events = append(events, role.Stored{Token: e.Token})
+				events = append(events, role.Stored{Token: e.Token, Err: s.cfg.Disk.Save(e.Ops)})
 			case role.Permit:
 				s.outlets[e.EVSE-1].allowed = e.Allowed
 			case role.Limit:

@@ -1,6 +1,7 @@
 package testpki
 
 import (
+	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -78,6 +79,15 @@ func (e *Entity) KeyPEM() ([]byte, error) {
 // TLS is the entity for a TLS configuration.
 func (e *Entity) TLS() tls.Certificate {
 	return tls.Certificate{Certificate: e.Chain(), PrivateKey: e.Key, Leaf: e.Cert}
+}
+
+// Sign makes a certificate of a public key that somebody else has, issued by e, which may have been read from files.
+func (e *Entity) Sign(now time.Time, key crypto.PublicKey, s Subject) (*Entity, error) {
+	pub, ok := key.(*ecdsa.PublicKey)
+	if !ok {
+		return nil, fmt.Errorf("testpki: certificate of %s: %T is no ECDSA key", s.Name, key)
+	}
+	return certify(pub, nil, now, e, s)
 }
 
 // Subject says what a new certificate shall be.

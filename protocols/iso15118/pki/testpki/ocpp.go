@@ -2,10 +2,8 @@ package testpki
 
 import (
 	"crypto"
-	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/x509"
-	"fmt"
 	"time"
 
 	"github.com/voltyard/voltyard/protocols/iso15118/pki"
@@ -26,7 +24,8 @@ type OCPP struct {
 // Profiles of OCPP's certificates; the standard demands no DC and one level of CAs is enough here.
 var (
 	ocppRoot = pki.Profile{Name: "OCPP root", CA: true, PathLen: -1, Usage: x509.KeyUsageCertSign | x509.KeyUsageCRLSign, Lifetime: 10 * 365 * 24 * time.Hour}
-	ocppLeaf = pki.Profile{Name: "OCPP leaf", Usage: x509.KeyUsageDigitalSignature, Lifetime: 365 * 24 * time.Hour}
+	// OCPPLeaf is the profile of everything below the root.
+	OCPPLeaf = pki.Profile{Name: "OCPP leaf", Usage: x509.KeyUsageDigitalSignature, Lifetime: 365 * 24 * time.Hour}
 )
 
 var localhost = []string{"localhost", "127.0.0.1", "::1"}
@@ -62,18 +61,14 @@ func (o *OCPP) Station(id string) (*Entity, error) {
 
 // Issue makes one more certificate of the OCPP root; the profile is that of a leaf.
 func (o *OCPP) Issue(s Subject) (*Entity, error) {
-	s.Profile = ocppLeaf
+	s.Profile = OCPPLeaf
 	return newEntity(elliptic.P256(), o.now, o.Root, s)
 }
 
 // IssueFor makes a certificate of the OCPP root for a key that somebody else has; the profile is that of a leaf.
 func (o *OCPP) IssueFor(key crypto.PublicKey, s Subject) (*Entity, error) {
-	pub, ok := key.(*ecdsa.PublicKey)
-	if !ok {
-		return nil, fmt.Errorf("testpki: certificate of %s: %T is no ECDSA key", s.Name, key)
-	}
-	s.Profile = ocppLeaf
-	return certify(pub, nil, o.now, o.Root, s)
+	s.Profile = OCPPLeaf
+	return o.Root.Sign(o.now, key, s)
 }
 
 // All returns every entity, issuers first.

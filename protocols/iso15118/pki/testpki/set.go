@@ -2,7 +2,6 @@ package testpki
 
 import (
 	"crypto"
-	"crypto/ecdsa"
 	"crypto/x509"
 	"fmt"
 	"time"
@@ -91,11 +90,7 @@ func (s *Set) IssueBy(issuer *Entity, sub Subject) (*Entity, error) {
 
 // IssueFor makes a certificate for a public key whose private key is elsewhere, such as in an HSM.
 func (s *Set) IssueFor(issuer pki.Role, key crypto.PublicKey, sub Subject) (*Entity, error) {
-	pub, ok := key.(*ecdsa.PublicKey)
-	if !ok {
-		return nil, fmt.Errorf("testpki: certificate of %s: %T is no ECDSA key", sub.Name, key)
-	}
-	return certify(pub, nil, s.now, s.by[issuer], sub)
+	return s.by[issuer].Sign(s.now, key, sub)
 }
 
 // NewContract makes one more contract of the mobility operator.
