@@ -31,6 +31,7 @@ func (s *Station) disconnected() {
 	}
 	s.stepRPC(rpc.Closed{})
 	s.conns.up, s.conns.lostAt = false, s.now
+	s.mon.flying = false
 	s.net.begin(true)
 	s.dial()
 	s.stepQueue(txqueue.Offline{})

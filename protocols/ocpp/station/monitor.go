@@ -1,6 +1,7 @@
 package station
 
 import (
+	"fmt"
 	"maps"
 	"math"
 	"slices"
@@ -14,7 +15,8 @@ import (
 
 const (
 	keyMonitor    = "monitor/"
-	firstCustom   = 1000 // ids below are of the station's own monitors
+	keyEvent      = "event/" // of those that wait for the CSMS
+	firstCustom   = 1000     // ids below are of the station's own monitors
 	mostMonitors  = 200
 	mostSeverity  = 9
 	mostQueued    = 200 // events that wait for the CSMS; the oldest go
@@ -41,9 +43,10 @@ type monitor struct {
 
 type monitors struct {
 	byID    map[int]*monitor
-	queued  []v201.EventData
-	dropped int // of queued, since the start
-	events  int // last event id
+	queued  []v201.EventData // wait for the CSMS, on disk too
+	flying  bool             // the first of queued were sent and not answered
+	dropped int              // of queued, since the start
+	events  int              // last event id
 	faults  map[int]string
 }
 
@@ -60,9 +63,14 @@ func (s *Station) factory() map[int]*monitor {
 	return all
 }
 
-// restoreMonitors puts the saved ones over those of the factory (N07.FR.13).
-func (s *Station) restoreMonitors(saved []monitor) {
+// restoreMonitors puts the saved ones over those of the factory (N07.FR.13), and the events back that wait for the CSMS.
+func (s *Station) restoreMonitors(saved []monitor, events []v201.EventData) {
 	s.mon = monitors{byID: s.factory(), faults: map[int]string{}}
+	slices.SortFunc(events, func(a, b v201.EventData) int { return a.EventId - b.EventId })
+	s.mon.queued = events
+	if n := len(events); n > 0 {
+		s.mon.events = events[n-1].EventId
+	}
 	for _, m := range saved {
 		for _, v := range s.model.vars {
 			if v.key() == m.Var {
@@ -401,31 +409,65 @@ func (s *Station) alert(list []v201.EventData, severity int, d v201.EventData) [
 	}
 	s.mon.events++
 	d.EventId, d.Timestamp = s.mon.events, s.now
-	if s.Accepted() {
+	switch {
+	case s.Accepted() && len(s.mon.queued) == 0:
 		return append(list, d)
-	}
-	if severity <= s.model.number("MonitoringCtrlr", "OfflineQueuingSeverity") {
-		if len(s.mon.queued) >= mostQueued {
-			s.mon.queued = s.mon.queued[1:]
-			if s.mon.dropped++; s.mon.dropped == 1 || s.mon.dropped%100 == 0 {
-				s.note(true, "the CSMS does not hear of the oldest events of monitors: more than %d wait (%d left out)", mostQueued, s.mon.dropped)
-			}
-		}
-		s.mon.queued = append(s.mon.queued, d)
+	case s.Accepted() || severity <= s.model.number("MonitoringCtrlr", "OfflineQueuingSeverity"): // in order behind those that wait
+		s.holdEvent(d)
 	}
 	return list
 }
 
-// sendEvents sends events, those that waited first.
+// holdEvent keeps an event for the CSMS over a restart; when too many wait, the oldest goes.
+func (s *Station) holdEvent(d v201.EventData) {
+	m := &s.mon
+	if len(m.queued) >= mostQueued {
+		s.saves.put(eventKey(m.queued[0].EventId), nil)
+		m.queued = m.queued[1:]
+		if m.dropped++; m.dropped == 1 || m.dropped%100 == 0 {
+			s.note(true, "the CSMS does not hear of the oldest events of monitors: more than %d wait (%d left out)", mostQueued, m.dropped)
+		}
+	}
+	m.queued = append(m.queued, d)
+	s.save(eventKey(d.EventId), d)
+}
+
+func eventKey(id int) string { return fmt.Sprintf("%s%016x", keyEvent, id) }
+
+const eventsPerCall = 20
+
+// sendEvents sends events, and those that waited part by part: each is forgotten when the CSMS has answered (N07.FR.04, N08.FR.03).
 func (s *Station) sendEvents(events []v201.EventData) {
 	if !s.Accepted() {
 		return
 	}
-	events = append(s.mon.queued, events...)
-	s.mon.queued = nil
-	for part := range slices.Chunk(events, 20) { // each is a report of its own (N07.FR.07)
-		s.call(&v201.NotifyEventRequest{GeneratedAt: s.now, Tbc: new(false), EventData: part}, nil)
+	notify := func(part []v201.EventData, done func(rpc.Message, string)) { // each is a report of its own (N07.FR.07)
+		s.call(&v201.NotifyEventRequest{GeneratedAt: s.now, Tbc: new(false), EventData: part}, done)
 	}
+	for part := range slices.Chunk(events, eventsPerCall) {
+		notify(part, nil)
+	}
+	m := &s.mon
+	if m.flying || len(m.queued) == 0 {
+		return
+	}
+	m.flying = true
+	part := slices.Clone(m.queued[:min(len(m.queued), eventsPerCall)])
+	notify(part, func(res rpc.Message, why string) {
+		switch {
+		case res == nil && (why == rpc.TimedOut.String() || why == rpc.Cut.String() || why == rpc.NotSent.String()):
+			return // the connection goes down, and they are sent again on the next one
+		case res == nil && why == rpc.QueueFull.String():
+			m.flying = false
+			return
+		}
+		m.flying = false
+		last := part[len(part)-1].EventId
+		for len(m.queued) > 0 && m.queued[0].EventId <= last {
+			s.saves.put(eventKey(m.queued[0].EventId), nil)
+			m.queued = m.queued[1:]
+		}
+	})
 }
 
 func (m *monitors) due() (at time.Time) {

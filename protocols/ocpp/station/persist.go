@@ -165,6 +165,7 @@ type savedEVSE struct{ Operative bool }
 func (s *Station) restore(saved map[string][]byte) error {
 	var items []txqueue.Item
 	var mons []monitor
+	var events []v201.EventData
 	s.disp = display{byID: map[int]v201.MessageInfo{}, shown: map[int][]int{}}
 	for key, value := range saved {
 		var err error
@@ -202,6 +203,10 @@ func (s *Station) restore(saved map[string][]byte) error {
 			var m monitor
 			err = json.Unmarshal(value, &m)
 			mons = append(mons, m)
+		} else if _, ok := rest(keyEvent); ok {
+			var d v201.EventData
+			err = json.Unmarshal(value, &d)
+			events = append(events, d)
 		} else if _, ok := rest(keyMessage); ok {
 			var m v201.MessageInfo
 			err = json.Unmarshal(value, &m)
@@ -225,7 +230,7 @@ func (s *Station) restore(saved map[string][]byte) error {
 			return fmt.Errorf("stored record %q: %w", key, err)
 		}
 	}
-	s.restoreMonitors(mons)
+	s.restoreMonitors(mons, events)
 	if err := s.restoreSecurity(saved, items); err != nil {
 		return err
 	}

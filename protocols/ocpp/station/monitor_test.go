@@ -1,0 +1,112 @@
+package station
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/voltyard/voltyard/protocols/ocpp/v201"
+)
+
+// told are the events that the CSMS got, by the code of their fault, and how many came with each request.
+func (w *world) told() (codes []string, parts []int) {
+	for _, q := range w.requests {
+		if n, ok := q.(*v201.NotifyEventRequest); ok {
+			parts = append(parts, len(n.EventData))
+			for _, d := range n.EventData {
+				if d.TechCode != "" {
+					codes = append(codes, d.TechCode)
+				}
+			}
+		}
+	}
+	return codes, parts
+}
+
+func (w *world) held() (n int) {
+	for key := range w.disk {
+		if strings.HasPrefix(key, keyEvent) {
+			n++
+		}
+	}
+	return n
+}
+
+func (w *world) faults(from, to int) (codes []string) {
+	for i := from; i <= to; i++ {
+		w.now = w.now.Add(time.Second)
+		w.do(Fault{EVSE: 1, Code: "F" + itoa(i)})
+		codes = append(codes, "F"+itoa(i))
+	}
+	return codes
+}
+
+// What waits offline reaches the CSMS after a restart, in order and once it has answered not again (N07.FR.04).
+func TestEventsWaitOverARestart(t *testing.T) {
+	w := newWorld(t, nil)
+	want := w.faults(1, 25)
+	if w.held() != 25 {
+		t.Fatalf("%d events are on disk", w.held())
+	}
+	w.start()
+	want = append(want, w.faults(26, 30)...)
+	w.do(Connected{})
+	want = append(want, w.faults(31, 31)...)
+	codes, parts := w.told()
+	if !slices.Equal(codes, want) || !slices.Equal(parts, []int{20, 10, 1}) {
+		t.Errorf("the CSMS hears of %q in %d", codes, parts)
+	}
+	if w.held() != 0 {
+		t.Errorf("%d events are left on disk", w.held())
+	}
+	w.start()
+	w.requests = nil
+	w.do(Connected{})
+	if codes, _ := w.told(); len(codes) > 0 {
+		t.Errorf("again: %q", codes)
+	}
+}
+
+// An event that was sent and not answered is sent again, and what comes meanwhile goes behind it.
+func TestEventsThatWereNotAnsweredAreSentAgain(t *testing.T) {
+	w := newWorld(t, nil)
+	want := w.faults(1, 3)
+	w.do(Connected{})
+	w.do(Disconnected{})
+	w.requests = nil
+	want = append(want[:0], w.faults(4, 5)...)
+	w.mute = true // the connection is there, and nobody answers
+	w.do(Connected{})
+	want = append(want, w.faults(6, 6)...)
+	if codes, _ := w.told(); !slices.Equal(codes, want[:2]) {
+		t.Fatalf("before there is an answer: %q", codes)
+	}
+	w.do(Disconnected{})
+	w.requests, w.mute = nil, false
+	w.do(Connected{})
+	if codes, _ := w.told(); !slices.Equal(codes, want) || w.held() != 0 {
+		t.Errorf("the CSMS hears of %q, %d are left", codes, w.held())
+	}
+}
+
+// Few enough wait, the newest of them, and none that is not grave enough.
+func TestFewEventsWait(t *testing.T) {
+	w := newWorld(t, nil)
+	w.faults(1, mostQueued+7)
+	if w.held() != mostQueued {
+		t.Errorf("%d events are on disk", w.held())
+	}
+	w.start()
+	w.do(Connected{})
+	if codes, _ := w.told(); len(codes) != mostQueued || codes[0] != "F8" {
+		t.Errorf("%d events, from %s on", len(codes), codes[0])
+	}
+	w = newWorld(t, func(c *Config) {
+		c.Variables = map[string]string{"MonitoringCtrlr.OfflineQueuingSeverity": itoa(severityFault - 1)}
+	})
+	w.faults(1, 3)
+	if w.held() != 0 {
+		t.Errorf("%d events wait that nobody wants", w.held())
+	}
+}
