@@ -293,7 +293,7 @@ func randomKind(rng *rand.Rand) kind {
 	case 1:
 		k.tells = false
 	case 2:
-		k.perTx = true
+		k.perTx, k.evses = true, 1+rng.IntN(3)
 	}
 	return k
 }

@@ -37,7 +37,7 @@ type Config struct {
 	MaxAmps  si.Amps       // of the station's supply, for folding the CSMS's own limits; 0 for 63 A
 	Levels   int           // 1 for a station with a single stack level; 0 to ask it
 	Whole    bool          // the station takes whole amperes only
-	PerTx    bool          // the station honours limits of transactions only: the grant goes to its EVSEs in equal parts
+	PerTx    bool          // the station honours limits of transactions only: the grant goes to its transactions in equal parts
 	EVSEs    int           // with PerTx: how many it has; 0 counts as 1
 	Timeout  time.Duration // of a call; 0 for 30 s
 	Settle   time.Duration // how long a station may take to follow a lower limit; 0 for 6 s

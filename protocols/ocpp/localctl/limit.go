@@ -25,8 +25,10 @@ const (
 
 // OwnProfile reports whether a profile id is one of the controller's.
 func OwnProfile(id int) bool {
-	if n := max(id, -id) - idTx; n > 0 && n <= maxEVSEs {
-		return true
+	for _, first := range []int{idTx, idDefault} {
+		if n := max(id, -id) - first; n > 0 && n <= maxEVSEs {
+			return true
+		}
 	}
 	return id == idLease || id == idFallback || id == idLease16 || id == idFallback16
 }
@@ -34,12 +36,10 @@ func OwnProfile(id int) bool {
 // limiter keeps the site's limit installed in the station: the lease at the top stack level with an end, the fallback a
 // level lower without one.
 type limiter struct {
-	levels   int     // stack levels of the station; 0 until known
-	held     bool    // the balancer counts with what was granted, no more with the station's maximum
-	fallback bool    // the fallback is installed
-	defs     uint64  // counts them
-	def      si.Amps // with PerTx: what all EVSEs may draw by the default that was sent last
-	grant    *Grant  // the last one; its Seq is the one to acknowledge
+	levels   int    // stack levels of the station; 0 until known
+	held     bool   // the balancer counts with what was granted, no more with the station's maximum
+	fallback bool   // the fallback is installed
+	grant    *Grant // the last one; its Seq is the one to acknowledge
 	stage    stage
 	partly   bool      // refused by one EVSE only
 	gen      uint64    // counts installations, so that a late answer to an earlier one is not taken for this one's
@@ -53,6 +53,8 @@ type limiter struct {
 	overFrom time.Time     // since when readings are over the limit in force
 	overAt   time.Time     // since when the station is known not to follow; zero: it does
 	settle   time.Duration // how long the station may take to follow
+	eased    time.Time     // with PerTx: when vehicles have followed what was lowered last
+	resume   func()        // what waits for that
 }
 
 // earlier returns the earlier of two instants, of which zero is never.
@@ -86,6 +88,9 @@ func (l *limiter) next() time.Time {
 	if l.stage == settling {
 		at = earlier(at, l.due)
 	}
+	if l.resume != nil {
+		at = earlier(at, l.eased)
+	}
 	if !l.overFrom.IsZero() && l.stage == inForce {
 		at = earlier(at, l.overFrom.Add(l.settle))
 	}
@@ -103,6 +108,7 @@ func (r *Relay) accepted() {
 	}
 	r.ready = true
 	r.limit.fallback, r.limit.stage = false, idle
+	r.unsure()
 	r.seen.report(r)
 	if r.cfg.Levels > 0 {
 		r.limit.levels = r.cfg.Levels
@@ -256,6 +262,7 @@ func (r *Relay) installGrant() {
 	}
 	l.stage, l.until, l.at, l.partly = sending, until, r.now, false
 	l.gen++
+	l.resume = nil
 	gen := l.gen
 	current := func() bool { return l.stage == sending && l.gen == gen }
 	r.hold(g.Hold, func() {
@@ -340,6 +347,10 @@ func (r *Relay) confirm() {
 // limitDue acknowledges a lowering once the station has had its time, and refreshes folded limits.
 func (r *Relay) limitDue() {
 	l := &r.limit
+	if then := l.resume; then != nil && !r.now.Before(l.eased) {
+		l.resume = nil
+		then()
+	}
 	if l.stage == settling && !r.now.Before(l.due) {
 		if r.over() && (!l.overAt.IsZero() || r.now.Sub(r.seen.heard) < 2*r.cfg.Settle) {
 			r.disobeys() // not acknowledged, so the balancer keeps the old limit reserved
@@ -389,6 +400,7 @@ func (r *Relay) watch() {
 // reinstall sends our profiles again after the CSMS has changed the station's.
 func (r *Relay) reinstall() {
 	r.limit.fallback = false
+	r.unsure()
 	r.install()
 }
 

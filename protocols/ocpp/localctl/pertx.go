@@ -2,8 +2,6 @@ package localctl
 
 import (
 	"encoding/json"
-	"maps"
-	"slices"
 	"strconv"
 	"time"
 
@@ -13,9 +11,11 @@ import (
 	"github.com/voltyard/voltyard/protocols/ocpp/v16"
 )
 
-// A station that honours no limit for the whole station is limited by its transactions (Config.PerTx): each EVSE has an equal
-// part of the grant as TxProfile with an end, and beneath it, as TxDefaultProfile without one, the same part of the fallback,
-// or of the grant if that is less. So it matters neither when transactions begin and end, nor in which order profiles arrive.
+// A station that honours no limit for the whole station is limited by its transactions (Config.PerTx): those that run have the
+// grant in equal parts as TxProfiles with an end, and beneath them, as TxDefaultProfile of their EVSE without one, the fallback in
+// equal parts, or the grant if that is less. An EVSE without a transaction has a default of 0, so that one vehicle alone has all;
+// without any transaction each EVSE has its part of the fallback, for who comes while the controller is gone. How it gets from one
+// to the other is in shares.go.
 //
 // A TxProfile of the CSMS would hold in place of the default once ours has ended. It is therefore kept here, folded into ours,
 // and never sent to the station, which does not report it either.
@@ -23,100 +23,65 @@ import (
 // keyTx is the key of a running transaction, by EVSE: after a restart its profile must be lowered before it is heard of.
 const keyTx = "tx/"
 
-// The ids of profiles of transactions: this and the number of the EVSE, negative but with OCPP 1.6.
-const idTx = 1971001000
+// The ids of profiles of EVSEs: these and the number of the EVSE, negative but with OCPP 1.6. The default of the first one has the
+// id of the fallback.
+const (
+	idTx      = 1971001000
+	idDefault = 1971002000
+)
 
-func (r *Relay) txID(evse int) int {
+func (r *Relay) ownID(id int) int {
 	if r.cfg.Version == rpc.V16 {
-		return idTx + evse
+		return id
 	}
-	return -idTx - evse
+	return -id
 }
 
-// evses is by how many EVSEs the grant is divided.
+// evses is how many EVSEs the station has.
 func (r *Relay) evses() int { return max(r.cfg.EVSEs, 1) }
 
-// installPerTx sends what has to change for a grant, one after the other.
-func (r *Relay) installPerTx(amps si.Amps, until time.Time, current func() bool) {
-	l := &r.limit
-	n := si.Amps(r.evses())
-	var steps []profile.Profile
-	def := min(amps, r.cfg.Fallback)
-	if !l.fallback || def != l.def {
-		steps = append(steps, r.defaultProfile(def))
-	}
-	for _, k := range slices.Sorted(maps.Keys(r.seen.evses)) {
-		if e := r.seen.evses[k]; e.tx != "" && k <= r.evses() {
-			p := r.allot(r.txID(k), profile.Tx, amps/n, until, r.theirs.Composite(profile.EVSE{Number: k, Rating: r.rating(amps / n),
-				Tx: profile.Transaction{ID: e.tx, Began: e.began}}, r.now, horizon))
-			p.EVSE, p.TxID = k, e.tx
-			steps = append(steps, p)
-		}
-	}
-	r.sendParts(steps, amps, def, current)
-}
-
-func (r *Relay) sendParts(steps []profile.Profile, amps, def si.Amps, current func() bool) {
-	if !current() {
-		return
-	}
-	l := &r.limit
-	if len(steps) == 0 {
-		r.follows(amps, taken)
-		r.granted(amps, taken)
-		return
-	}
-	p := steps[0]
-	if p.Purpose == profile.TxDefault {
-		l.fallback, l.def = false, def
-		l.defs++
-	}
-	sent := l.defs
-	r.set("part/"+itoa(p.EVSE), p, func(o outcome) {
-		if p.Purpose == profile.TxDefault {
-			l.fallback = o == taken && l.defs == sent
-		} else if e := r.seen.evses[p.EVSE]; o == absent || o == refusal && e.tx != p.TxID {
-			o = taken // the transaction has ended, and its profile with it
-			if e.tx == p.TxID {
-				e.tx = ""
-				r.ended(p.EVSE)
-			}
-		}
-		r.follows(amps, unknown) // one EVSE may have its new part, another one its old
-		switch {
-		case o == taken:
-			r.sendParts(steps[1:], amps, def, current)
-		case current():
-			r.granted(amps, unknown)
-			if o == refusal { // some EVSEs may have their parts: nothing is acknowledged, and it is tried again later
-				l.stage, l.partly = refused, true
-			}
-		}
-	})
-}
-
-// installFirst sends the default to a station of which nothing is counted with but its maximum.
+// installFirst sends the defaults to a station of which nothing is counted with but its maximum.
 func (r *Relay) installFirst() {
-	if r.limit.held || r.limit.fallback {
+	first := func() bool { return r.ready && !r.limit.held }
+	if !first() {
 		return
 	}
-	r.set("fallback", r.defaultProfile(r.cfg.Fallback), func(o outcome) {
+	var steps []step
+	for n := range r.evses() {
+		if !r.share(n + 1).def.sure {
+			steps = append(steps, step{evse: n + 1, amps: r.cfg.Fallback / si.Amps(r.evses())})
+		}
+	}
+	r.sendSteps(steps, 0, first, func() {}, func(o outcome) {
 		if o == refusal {
 			r.note(true, "the station did not take the fallback limit")
 		}
 	})
 }
 
-// defaultProfile is what an EVSE may draw before its transaction has a profile.
-func (r *Relay) defaultProfile(amps si.Amps) profile.Profile {
-	a := amps / si.Amps(r.evses())
-	least := profile.Limit{Amps: a}
-	for n := range r.evses() { // whatever the CSMS allows at some time; relative ones have no time yet
-		for _, q := range r.theirs.Composite(profile.EVSE{Number: n + 1, Rating: r.rating(a)}, r.now, horizon) {
-			least.Amps = min(least.Amps, q.Limit.Amps)
-		}
+// defaultProfile is what an EVSE may draw before its transaction has a profile, and after that has ended.
+func (r *Relay) defaultProfile(evse int, a si.Amps) profile.Profile {
+	least := profile.Limit{Amps: a} // whatever the CSMS allows at some time; relative ones have no time yet
+	for _, q := range r.theirs.Composite(profile.EVSE{Number: evse, Rating: r.rating(a)}, r.now, horizon) {
+		least.Amps = min(least.Amps, q.Limit.Amps)
 	}
-	return r.allot(r.fallbackID(), profile.TxDefault, a, time.Time{}, []profile.Piece{{Limit: least}})
+	id := r.fallbackID()
+	if evse > 1 {
+		id = r.ownID(idDefault + evse)
+	}
+	p := r.allot(id, profile.TxDefault, a, time.Time{}, []profile.Piece{{Limit: least}})
+	if r.evses() > 1 {
+		p.EVSE = evse
+	}
+	return p
+}
+
+// txProfile is what the transaction of an EVSE may draw.
+func (r *Relay) txProfile(st step) profile.Profile {
+	p := r.allot(r.ownID(idTx+st.evse), profile.Tx, st.amps, st.until, r.theirs.Composite(profile.EVSE{Number: st.evse, Rating: r.rating(st.amps),
+		Tx: profile.Transaction{ID: st.tx, Began: r.seen.evse(st.evse).began}}, r.now, horizon))
+	p.EVSE, p.TxID = st.evse, st.tx
+	return p
 }
 
 func (r *Relay) rating(amps si.Amps) profile.Rating {
@@ -147,10 +112,12 @@ func (r *Relay) ended(evse int) {
 	if !r.cfg.PerTx {
 		return
 	}
+	r.seen.evse(evse).tx = ""
 	r.saves.put(keyTx+itoa(evse), nil)
 	for _, id := range r.theirs.EndTransaction(evse) {
 		r.forget(id)
 	}
+	r.installGrant() // for the others
 }
 
 type txRecord struct {

@@ -30,6 +30,7 @@ type Relay struct {
 	theirs   profile.Store           // the CSMS's own limits of our purposes
 	written  map[int]json.RawMessage // those of OCPP 2 as the CSMS wrote them, by id
 	saves    saver
+	shares   map[int]*share // with PerTx, by EVSE
 	asked    map[int]*asked // by request id: reports of charging profiles under way
 	ready    bool           // the station was accepted and takes calls of ours
 	replay   bool           // messages taken meanwhile go to the CSMS before new ones
@@ -64,6 +65,7 @@ func New(cfg Config, saved map[string][]byte, now time.Time) (*Relay, error) {
 	r.csms = lane{timeout: cfg.Timeout, write: func(raw []byte) { r.emit(ToCSMS{raw}) }}
 	r.limit.settle, r.limit.held = cfg.Settle, saved[HoldKey] != nil
 	r.saves.open, r.written = map[uint64]batch{}, map[int]json.RawMessage{}
+	r.shares = map[int]*share{}
 	r.seen.evses = map[int]*evseSeen{}
 	r.local.status = map[[2]int]string{}
 	r.local.cache = map[string]v201.IdTokenInfo{}
@@ -235,7 +237,7 @@ func (r *Relay) finish(c *call, f rpc.Frame) {
 func (r *Relay) stationDown() {
 	sent, waiting := r.station.cut()
 	clear(r.asked)
-	r.ready, r.limit.stage = false, idle
+	r.ready, r.limit.stage, r.limit.resume = false, idle, nil
 	for _, c := range append(sent, waiting...) {
 		switch {
 		case c.own && c.done != nil:
