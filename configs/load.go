@@ -111,6 +111,7 @@ func (s *Site) complete(dir string) {
 		e := &s.EVSEs[i]
 		def(&e.Phases, min(3, s.Site.Phases))
 		def(&e.Auth, "free")
+		def(&e.Cable, "attached")
 		def(&e.Weight, 1)
 		def(&e.Station, s.Site.ID+"-"+e.ID)
 		if e.Port != nil {

@@ -61,6 +61,9 @@ type EVSE struct {
 	Priority int      `yaml:"priority,omitempty" doc:"Who is served when not all can be; higher first."`
 	Auth     string   `yaml:"auth,omitempty" doc:"free: anyone charges. rfid: a card first. remote: the CSMS starts it. Default free." enum:"free,rfid,remote"`
 	HAL      string   `yaml:"hal" doc:"Driver of its hardware." enum:"sim"`
+	Cable    string   `yaml:"cable,omitempty" doc:"attached: its cable is fixed. socket: drivers bring theirs; the plug is locked in the socket while energy may flow. Default attached." enum:"attached,socket"`
+	Display  bool     `yaml:"display,omitempty" doc:"It has a display for drivers, which shows the CSMS's messages and what charging costs. Default false."`
+	Signs    string   `yaml:"signs,omitempty" doc:"Of a simulated EVSE. ocmf: its meter signs readings, as meters under calibration law do. Default none." enum:"ocmf"`
 	Port     *Port    `yaml:"port,omitempty" doc:"Communication with the vehicle by ISO 15118; absent: pilot duty cycle only."`
 	Station  string   `yaml:"station,omitempty" doc:"OCPP identity under which the CSMS sees it. EVSEs with the same identity are EVSEs of one station. Default the site id, a dash and the EVSE id."`
 }

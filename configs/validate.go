@@ -100,6 +100,8 @@ func (c *checker) names(s *Site) {
 			c.add(path+".max_a", "give max_a of at least 6", "an AC EVSE cannot offer less than 6 A, and %g A is its maximum", e.MaxA)
 		case e.Type == "ac" && (e.MaxW != 0 || e.FloorW != nil):
 			c.add(path+".max_w", "use max_a and floor_a", "an AC EVSE is limited in A, not W")
+		case e.Type == "dc" && e.Cable == "socket":
+			c.add(path+".cable", "leave it out", "a DC EVSE has an attached cable (IEC 61851-23), no socket")
 		case e.Type == "dc" && e.MaxW <= 0:
 			c.add(path+".max_w", "give max_w, what it draws from the grid at most", "a DC EVSE needs a maximum power")
 		case e.Type == "dc" && (e.MaxA != 0 || e.FloorA != nil):

@@ -13,6 +13,7 @@ import (
 	"github.com/voltyard/voltyard/actors/kit/tlsfile"
 	"github.com/voltyard/voltyard/actors/station"
 	"github.com/voltyard/voltyard/configs"
+	"github.com/voltyard/voltyard/hal"
 	"github.com/voltyard/voltyard/hal/si"
 	"github.com/voltyard/voltyard/protocols/ocpp/profile"
 	role "github.com/voltyard/voltyard/protocols/ocpp/station"
@@ -95,6 +96,9 @@ func ocppActors(env *kit.Env, s *configs.Site, p Parts, certs managed) ([]Child,
 			x := role.EVSEConfig{ConnectorType: "cType2", Rating: profile.Rating{Phases: e.Phases, Volts: volts, Max: si.Amps(e.MaxA)}}
 			if e.Type == "dc" {
 				x = role.EVSEConfig{ConnectorType: "cCCS2", DC: true, Rating: profile.Rating{Phases: 3, Volts: volts, Power: si.Watts(e.MaxW)}}
+			}
+			if meter, ok := p.Outlets[e.ID].Meter.(hal.Signer); ok {
+				x.Signs, x.PublicKey = true, meter.PublicKey()
 			}
 			sc.Role.EVSEs = append(sc.Role.EVSEs, x)
 			if e.Port != nil && e.Port.Contract != nil && e.Port.Contract.Central {

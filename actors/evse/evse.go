@@ -60,9 +60,10 @@ type EVSE struct {
 	kids Children
 	log  zerolog.Logger
 
-	timers *kit.Timers
-	credit kit.Credit
-	lease  holder
+	timers  *kit.Timers
+	credit  kit.Credit
+	signing kit.Credit // signatures of the meter that may be under way
+	lease   holder
 	vehicle
 	input     hal.Input
 	operative bool
@@ -124,7 +125,7 @@ func New(env *kit.Env, cfg Config, hw hal.Outlet, kids Children) func() actor.Ac
 		e := &EVSE{env: env, cfg: cfg, hw: hw, kids: kids, operative: true,
 			log:    env.Log.With().Str("evse", cfg.ID).Logger(),
 			lease:  holder{floor: floor{cfg.Floor, cfg.FloorW, cfg.FloorFor}},
-			credit: kit.NewCredit(64)}
+			credit: kit.NewCredit(64), signing: kit.NewCredit(mostSigning)}
 		if hw.Module != nil {
 			e.limits = hw.Module.Limits()
 		}
@@ -170,6 +171,9 @@ func (e *EVSE) Receive(ctx actor.Context) {
 		e.authorize(ctx, m.ID, m.Kind)
 	case msg.StopCharging:
 		e.stop(ctx, m.Why)
+	case msg.SignMeter:
+		e.sign(ctx, m)
+		return
 	case msg.Unlock:
 		e.stop(ctx, "unlock requested")
 		ctx.Send(e.env.At(msg.StationName(e.cfg.Station)), msg.Unlocked{EVSE: e.cfg.ID, OK: !e.input.Locked || !e.input.Pilot.Connected()})

@@ -91,6 +91,20 @@ type Unlocked struct {
 	OK   bool
 }
 
+// SignMeter asks an EVSE to have its meter take and sign a reading; MeterSigned answers. Station to EVSE.
+type SignMeter struct {
+	EVSE   string
+	Token  uint64
+	Moment hal.Moment
+}
+
+// MeterSigned answers SignMeter. Without Reading.Signed the meter has not signed. EVSE to station.
+type MeterSigned struct {
+	EVSE    string
+	Token   uint64
+	Reading hal.MeterReading
+}
+
 // Operative sets an EVSE in or out of service. Station to EVSE.
 type Operative struct {
 	EVSE string

@@ -6,6 +6,7 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 
 	"github.com/voltyard/voltyard/actors/msg"
+	"github.com/voltyard/voltyard/hal"
 	"github.com/voltyard/voltyard/hal/si"
 	role "github.com/voltyard/voltyard/protocols/ocpp/station"
 	"github.com/voltyard/voltyard/protocols/ocpp/v201"
@@ -76,6 +77,15 @@ func (s *Station) carryOut(ctx actor.Context, e role.Effect) {
 		s.offer(ctx, e)
 	case role.Stop:
 		s.send(ctx, e.EVSE, msg.StopCharging{EVSE: s.id(e.EVSE), Why: e.Why})
+	case role.SignReading:
+		moment := hal.MomentDuring
+		switch e.Context {
+		case v201.ReadingContextTransactionBegin:
+			moment = hal.MomentBegin
+		case v201.ReadingContextTransactionEnd:
+			moment = hal.MomentEnd
+		}
+		s.send(ctx, e.EVSE, msg.SignMeter{EVSE: s.id(e.EVSE), Token: e.Token, Moment: moment})
 	case role.Unlock:
 		s.send(ctx, e.EVSE, msg.Unlock{EVSE: s.id(e.EVSE)})
 	case role.Operative:

@@ -19,6 +19,7 @@ import (
 	"github.com/voltyard/voltyard/actors/kit/transfer"
 	"github.com/voltyard/voltyard/actors/kit/v2gtls"
 	"github.com/voltyard/voltyard/actors/msg"
+	"github.com/voltyard/voltyard/hal"
 	"github.com/voltyard/voltyard/hal/si"
 	role "github.com/voltyard/voltyard/protocols/ocpp/station"
 	"github.com/voltyard/voltyard/protocols/ocpp/v201"
@@ -190,6 +191,10 @@ func (s *Station) handle(ctx actor.Context, message any) {
 	case msg.StationStates:
 		s.told = msg.StationState{}
 		s.state(ctx)
+	case msg.MeterSigned:
+		if n := s.number(m.EVSE); n > 0 {
+			s.step(ctx, signed(n, m, s.evses[n-1].report.SoC))
+		}
 	case msg.Unlocked:
 		if n := s.number(m.EVSE); n > 0 {
 			s.step(ctx, role.Unlocked{EVSE: n, OK: m.OK})
@@ -320,8 +325,7 @@ func (s *Station) reported(ctx actor.Context, n int, r msg.EVSEReport) {
 	e := s.evses[n-1]
 	was := e.report
 	if !r.Stale {
-		s.step(ctx, role.Reading{EVSE: n, Energy: r.Meter.Import, Export: r.Meter.Export, Power: r.Meter.Power, Amps: r.Meter.Current,
-			Volts: r.Meter.Voltage, SoC: soc(r.SoC)})
+		s.step(ctx, reading(n, r.Meter, r.SoC))
 	}
 	if r.Fault != was.Fault {
 		s.step(ctx, role.Fault{EVSE: n, Code: r.Fault})
@@ -341,7 +345,18 @@ func (s *Station) reported(ctx actor.Context, n int, r msg.EVSEReport) {
 	s.flow(ctx, n, r)
 }
 
-func soc(p si.Percent) float64 { return float64(p) }
+func reading(n int, m hal.MeterReading, soc si.Percent) role.Reading {
+	return role.Reading{EVSE: n, Energy: m.Import, Export: m.Export, Power: m.Power, Amps: m.Current, Volts: m.Voltage, SoC: float64(soc)}
+}
+
+// signed is the answer of a meter that was asked to sign.
+func signed(n int, m msg.MeterSigned, soc si.Percent) role.ReadingSigned {
+	out := role.ReadingSigned{Token: m.Token, Reading: reading(n, m.Reading, soc), At: m.Reading.At}
+	if r := m.Reading.Signed; r != nil {
+		out.Record = role.SignedRecord{Data: r.Data, Encoding: r.Encoding, Method: r.Method, PublicKey: r.PublicKey}
+	}
+	return out
+}
 
 // settle is how long a state of the energy transfer must last to be reported, except the start of charging.
 const settle = 2 * time.Second

@@ -1,8 +1,14 @@
 package main
 
 import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
 	"encoding/binary"
+	"errors"
 	"fmt"
+	"io/fs"
 	"math"
 	"os"
 	"path/filepath"
@@ -46,3 +52,30 @@ func (r *register) keep(imports, exports si.WattHours) {
 }
 
 func (r *register) close() { _ = r.file.Close() }
+
+// meterKey is the key of a simulated meter that signs. It is made once and kept, as a real meter's is burnt in.
+func meterKey(dir, evse string) (*ecdsa.PrivateKey, error) {
+	name := filepath.Join(dir, "simulated-meters", evse+".key")
+	der, err := os.ReadFile(name)
+	if err == nil {
+		key, err := x509.ParseECPrivateKey(der)
+		if err != nil {
+			return nil, fmt.Errorf("key of a simulated meter, %s: %w; remove it for a new one", name, err)
+		}
+		return key, nil
+	}
+	if !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("key of a simulated meter: %w", err)
+	}
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err == nil {
+		der, err = x509.MarshalECPrivateKey(key)
+	}
+	if err == nil {
+		err = os.WriteFile(name, der, 0o600)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("key of a simulated meter: %w", err)
+	}
+	return key, nil
+}

@@ -48,6 +48,12 @@ func newWorld(s *configs.Site, speed float64) (*world, error) {
 		}
 		w.registers = append(w.registers, r)
 		cfg.Import, cfg.Export, cfg.Keep = r.imports, r.exports, r.keep
+		if e.Signs == "ocmf" {
+			if cfg.SigningKey, err = meterKey(s.Storage.Dir, e.ID); err != nil {
+				return nil, err
+			}
+			cfg.Serial = e.ID
+		}
 		o := sim.NewOutlet(cfg)
 		w.outlets[e.ID] = o
 		w.wires.Connect(e.Node, turn, o)

@@ -6,6 +6,7 @@
 package sim
 
 import (
+	"crypto/ecdsa"
 	"sync"
 	"time"
 
@@ -26,6 +27,9 @@ type Config struct {
 	// a meter can outlive the process, as a real one does. It is called under a lock and must not block.
 	Import, Export si.WattHours
 	Keep           func(imports, exports si.WattHours)
+	// SigningKey lets the meter sign readings in OCMF, with secp256r1; nil for a meter that does not sign. Serial is the meter's.
+	SigningKey *ecdsa.PrivateKey
+	Serial     string
 }
 
 // Outlet is the simulated hardware of one EVSE. All methods are safe for concurrent use.
@@ -51,6 +55,7 @@ type Outlet struct {
 	battery   si.Volts // voltage at the vehicle's inlet; 0 when its relays are open
 	carAmps   si.Amps  // the most the vehicle takes
 	isolation hal.Isolation
+	page      int // of the meter's log of signed records
 	fault     hal.Fault
 }
 
@@ -81,6 +86,9 @@ func NewOutlet(cfg Config) *Outlet {
 // HAL returns the outlet as the controller sees it.
 func (o *Outlet) HAL() hal.Outlet {
 	h := hal.Outlet{Board: (*board)(o), Meter: (*meter)(o)}
+	if o.cfg.SigningKey != nil {
+		h.Meter = signer{(*meter)(o)}
+	}
 	if o.cfg.DC {
 		h.Module = (*module)(o)
 	}

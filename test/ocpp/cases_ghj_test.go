@@ -269,11 +269,34 @@ func TestCasesIJP(t *testing.T) {
 			s.want("periodic", context(e.MeterValue, v201.ReadingContextSamplePeriodic), e)
 		}},
 		{"TC_J_10_CS", func(t *testing.T) {
-			s := newSUT(t).boot()
+			s := newSUT(t, "SampledDataCtrlr.TxEndedInterval", "60", "AlignedDataCtrlr.TxEndedMeasurands", "").boot()
 			s.begin(1)
+			s.wait(150 * time.Second)
 			s.unplug(1)
-			e := s.event(v201.TransactionEventEnded, "")
-			s.want("end", context(e.MeterValue, v201.ReadingContextTransactionEnd), e)
+			mv := s.event(v201.TransactionEventEnded, "").MeterValue
+			s.want("values", len(mv) == 4, mv)
+			s.want("begin", context(mv, v201.ReadingContextTransactionBegin), mv)
+			for i := 1; i < 3; i++ {
+				s.want("during", context(mv[i:], v201.ReadingContextSamplePeriodic) && mv[i].Timestamp.Sub(mv[i-1].Timestamp) == time.Minute, mv)
+			}
+			s.want("end", context(mv[3:], v201.ReadingContextTransactionEnd), mv)
+		}},
+		{"TC_J_03_CS", func(t *testing.T) { // E06.FR.11; a restart amid it loses nothing
+			s := newSUT(t, "AlignedDataCtrlr.TxEndedInterval", "60", "SampledDataCtrlr.TxEndedMeasurands", "",
+				"AlignedDataCtrlr.TxEndedMeasurands", "Energy.Active.Import.Register,Voltage").boot()
+			s.begin(1)
+			s.wait(150 * time.Second)
+			s.reboot()
+			s.meter(1, 2000)
+			s.plug(1)
+			s.wait(150 * time.Second)
+			s.unplug(1)
+			mv := s.event(v201.TransactionEventEnded, "").MeterValue
+			s.want("one for each minute", len(mv) == 5, mv)
+			for i := range mv {
+				s.want("on the clock", context(mv[i:], v201.ReadingContextSampleClock) && mv[i].Timestamp.Equal(start.Truncate(time.Minute).Add(time.Duration(i+1)*time.Minute)), mv[i])
+				s.want("each measurand", len(mv[i].SampledValue) == 4, mv[i])
+			}
 		}},
 		{"TC_P_01_CS", func(t *testing.T) {
 			s := newSUT(t).boot()

@@ -31,6 +31,7 @@ var notApplicable = map[string]string{
 	"TC_E_11_CS": "DataSigned is not among the supported start points",
 	"TC_E_12_CS": "there is no detector of parking bays",
 	"TC_E_19_CS": "there is no detector of parking bays",
+	"TC_J_08_CS": "a token is always shown at an EVSE, so that the EVSE is known when a transaction starts",
 	"TC_K_12_CS": "both charging rate units are supported",
 	"TC_K_42_CS": "both charging rate units are supported",
 	"TC_L_16_CS": "new firmware is activated by a restart, which waits for transactions",

@@ -145,10 +145,14 @@ func (r *Record) CheckTransactions(station string, ended bool) []string {
 			wrong = append(wrong, fmt.Sprintf("%s: %s goes on after its end", station, id))
 		}
 		t.over = t.over || q.EventType == v201.TransactionEventEnded
-		for _, mv := range q.MeterValue {
+		last := t.wh
+		if t.over {
+			t.wh = 0 // the end may tell of all the time from the begin (J02.FR.10)
+		}
+		for i, mv := range q.MeterValue {
 			for _, v := range mv.SampledValue {
 				if v.Measurand == v201.MeasurandEnergyActiveImportRegister {
-					if v.Value < t.wh {
+					if v.Value < t.wh || i == len(q.MeterValue)-1 && v.Value < last {
 						wrong = append(wrong, fmt.Sprintf("%s: register of %s runs back from %v to %v", station, id, t.wh, v.Value))
 					}
 					t.wh = v.Value

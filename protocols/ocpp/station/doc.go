@@ -58,6 +58,8 @@ type EVSEConfig struct {
 	Rating        profile.Rating
 	DC            bool
 	PhaseSwitch   bool
+	Signs         bool   // its meter signs readings: whoever drives the machine carries out SignReading
+	PublicKey     []byte // of the meter that signs, DER; nil when it is not known before the first signature
 }
 
 // Event goes into the machine.

@@ -33,27 +33,39 @@ func (s *Station) nextSample() time.Time {
 // meterDue sends what is due of sampled and clock-aligned values (J02).
 func (s *Station) meterDue() {
 	for _, e := range s.evses {
-		if e.tx == nil || e.tx.sampleAt.IsZero() || s.now.Before(e.tx.sampleAt) {
+		if e.tx == nil || e.tx.restored || e.tx.sampleAt.IsZero() || s.now.Before(e.tx.sampleAt) {
 			continue
 		}
 		e.tx.sampleAt = s.nextSample()
-		if v := s.sampled(e, v201.ReadingContextSamplePeriodic, "TxUpdatedMeasurands"); v != nil {
-			s.update(e, v201.TriggerReasonMeterValuePeriodic, v)
-		}
+		t := e.tx
+		s.take(e, s.signs(e, "SampledDataCtrlr", "TxUpdatedMeasurands"), v201.ReadingContextSamplePeriodic, func(p sample) {
+			if v := s.sampled(p, v201.ReadingContextSamplePeriodic, "TxUpdatedMeasurands"); v != nil && e.tx == t {
+				s.update(e, v201.TriggerReasonMeterValuePeriodic, v)
+			}
+		})
+	}
+	for _, e := range s.evses {
+		s.keptDue(e)
 	}
 	if s.aligned.IsZero() || s.now.Before(s.aligned) {
 		return
 	}
 	s.armAligned()
 	for _, e := range s.evses {
-		v := s.values(e, v201.ReadingContextSampleClock, s.model.value("AlignedDataCtrlr", "Measurands"))
-		switch {
-		case v == nil:
-		case e.tx != nil && !s.model.flag("AlignedDataCtrlr", "SendDuringIdle"):
-			s.update(e, v201.TriggerReasonMeterValueClock, v)
-		case e.tx == nil && s.Accepted():
-			s.call(&v201.MeterValuesRequest{EvseId: e.n, MeterValue: v}, nil)
+		if e.tx != nil && s.model.flag("AlignedDataCtrlr", "SendDuringIdle") || e.tx == nil && !s.Accepted() {
+			continue
 		}
+		t := e.tx
+		s.take(e, s.signs(e, "AlignedDataCtrlr", "Measurands"), v201.ReadingContextSampleClock, func(p sample) {
+			v := p.values(v201.ReadingContextSampleClock, s.model.value("AlignedDataCtrlr", "Measurands"))
+			switch {
+			case v == nil || e.tx != t:
+			case t != nil:
+				s.update(e, v201.TriggerReasonMeterValueClock, v)
+			default:
+				s.call(&v201.MeterValuesRequest{EvseId: e.n, MeterValue: v}, nil)
+			}
+		})
 	}
 }
 
@@ -64,24 +76,24 @@ func (s *Station) armAligned() {
 	if d <= 0 || !s.model.flag("AlignedDataCtrlr", "Enabled") {
 		return
 	}
-	midnight := s.now.UTC().Truncate(24 * time.Hour)
-	s.aligned = midnight.Add(s.now.Sub(midnight).Truncate(d) + d)
+	s.aligned = nextAligned(s.now, d)
 }
 
-func (s *Station) sampled(e *evse, ctx v201.ReadingContextEnum, variable string) []v201.MeterValue {
+func (s *Station) sampled(p sample, ctx v201.ReadingContextEnum, variable string) []v201.MeterValue {
 	if !s.model.flag("SampledDataCtrlr", "Enabled") {
 		return nil
 	}
-	return s.values(e, ctx, s.model.value("SampledDataCtrlr", variable))
+	return p.values(ctx, s.model.value("SampledDataCtrlr", variable))
 }
 
 func round(v float64, digits float64) float64 { return math.Round(v*digits) / digits }
 
-// values samples the measurands of a list from the last reading of the meter.
-func (s *Station) values(e *evse, ctx v201.ReadingContextEnum, list string) []v201.MeterValue {
-	if !e.hasLast || list == "" {
+// values are the measurands of a list.
+func (p sample) values(ctx v201.ReadingContextEnum, list string) []v201.MeterValue {
+	if !p.has || list == "" {
 		return nil
 	}
+	e := p.e
 	var out []v201.SampledValue
 	add := func(m v201.MeasurandEnum, v float64, unit string, phase v201.PhaseEnum) {
 		sv := v201.SampledValue{Value: v, Context: ctx, Measurand: m, Phase: phase}
@@ -90,13 +102,14 @@ func (s *Station) values(e *evse, ctx v201.ReadingContextEnum, list string) []v2
 		}
 		out = append(out, sv)
 	}
-	r := &e.last
+	r := &p.r
 	phases := [3]v201.PhaseEnum{v201.PhaseL1, v201.PhaseL2, v201.PhaseL3}
 	volts := [3]v201.PhaseEnum{v201.PhaseL1N, v201.PhaseL2N, v201.PhaseL3N}
 	for _, name := range strings.Split(list, ",") {
 		switch m := v201.MeasurandEnum(strings.TrimSpace(name)); m {
 		case v201.MeasurandEnergyActiveImportRegister:
 			add(m, round(float64(r.Energy), 1000), "Wh", "")
+			out[len(out)-1].SignedMeterValue = p.signed
 		case v201.MeasurandEnergyActiveExportRegister:
 			add(m, round(float64(r.Export), 1000), "Wh", "")
 		case v201.MeasurandPowerActiveImport:
@@ -134,5 +147,5 @@ func (s *Station) values(e *evse, ctx v201.ReadingContextEnum, list string) []v2
 	if out == nil {
 		return nil
 	}
-	return []v201.MeterValue{{Timestamp: s.now, SampledValue: out}}
+	return []v201.MeterValue{{Timestamp: p.at, SampledValue: out}}
 }

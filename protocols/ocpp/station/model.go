@@ -1,6 +1,7 @@
 package station
 
 import (
+	"encoding/base64"
 	"slices"
 	"strconv"
 	"strings"
@@ -113,8 +114,16 @@ func (m *model) describe(cfg Config) {
 		ro("LocalController", 0, 0, "Model", cfg.Model, text, "")
 		ro("LocalController", 0, 0, "ChargingStation", strings.Join(cfg.Chain, ","), v201.DataMemberList, "")
 	}
+	if slices.ContainsFunc(cfg.EVSEs, func(e EVSEConfig) bool { return e.Signs }) { // where no meter signs, these are not there
+		for _, line := range strings.Split(strings.TrimSpace(signingVariables), "\n") {
+			m.add(parseVariable(line))
+		}
+	}
 	for i, e := range cfg.EVSEs {
 		n := i + 1
+		if e.Signs {
+			ro("FiscalMetering", n, 0, "PublicKey", base64.StdEncoding.EncodeToString(e.PublicKey), text, "")
+		}
 		phases := itoa(max(e.Rating.Phases, 1))
 		if e.DC {
 			phases = "0"

@@ -231,6 +231,9 @@ func (s *Station) restore(saved map[string][]byte) error {
 		}
 	}
 	s.restoreMonitors(mons, events)
+	if err := s.restoreKept(saved); err != nil {
+		return err
+	}
 	if err := s.restoreSecurity(saved, items); err != nil {
 		return err
 	}

@@ -289,9 +289,11 @@ func triggerMessage(s *Station, q *v201.TriggerMessageRequest) (rpc.Message, err
 		}
 		s.then(func() {
 			for _, e := range send { // F06.FR.06
-				if v := s.values(e, v201.ReadingContextTrigger, s.model.value("AlignedDataCtrlr", "Measurands")); v != nil {
-					s.call(&v201.MeterValuesRequest{EvseId: e.n, MeterValue: v}, nil)
-				}
+				s.take(e, s.signs(e, "AlignedDataCtrlr", "Measurands"), v201.ReadingContextTrigger, func(p sample) {
+					if v := p.values(v201.ReadingContextTrigger, s.model.value("AlignedDataCtrlr", "Measurands")); v != nil {
+						s.call(&v201.MeterValuesRequest{EvseId: e.n, MeterValue: v}, nil)
+					}
+				})
 			}
 		})
 	case v201.MessageTriggerTransactionEvent:
@@ -306,7 +308,12 @@ func triggerMessage(s *Station, q *v201.TriggerMessageRequest) (rpc.Message, err
 		}
 		s.then(func() {
 			for _, e := range send {
-				s.update(e, v201.TriggerReasonTrigger, s.sampled(e, v201.ReadingContextTrigger, "TxUpdatedMeasurands"))
+				t := e.tx
+				s.take(e, s.signs(e, "SampledDataCtrlr", "TxUpdatedMeasurands"), v201.ReadingContextTrigger, func(p sample) {
+					if e.tx == t {
+						s.update(e, v201.TriggerReasonTrigger, s.sampled(p, v201.ReadingContextTrigger, "TxUpdatedMeasurands"))
+					}
+				})
 			}
 		})
 	case v201.MessageTriggerFirmwareStatusNotification:

@@ -32,6 +32,9 @@ type Station struct {
 	saves saver
 	key   uint64 // last key of a call
 
+	awaited []awaited // signed readings, the oldest first
+	tokens  uint64    // last one of theirs
+
 	sec          security
 	net          network
 	announced    bool
@@ -137,6 +140,8 @@ func (s *Station) Step(now time.Time, ev Event, out []Effect) []Effect {
 		s.with(ev.EVSE, func(s *Station, e *evse) { s.flow(e, ev) })
 	case Reading:
 		s.with(ev.EVSE, func(s *Station, e *evse) { s.reading(e, ev) })
+	case ReadingSigned:
+		s.readingSigned(ev)
 	case StoppedByEV:
 		s.with(ev.EVSE, (*Station).stoppedByEV)
 	case Fault:
@@ -207,6 +212,7 @@ func (s *Station) tick() {
 	s.stepQueue(txqueue.Tick{})
 	s.bootDue()
 	s.heartbeatDue()
+	s.signedDue()
 	s.meterDue()
 	s.authDue()
 	s.reservationsDue()
@@ -233,6 +239,9 @@ func (s *Station) deadline() {
 	sooner(s.beat)
 	sooner(s.aligned)
 	sooner(s.saves.retry)
+	if len(s.awaited) > 0 {
+		sooner(s.awaited[0].by)
+	}
 	sooner(s.ocspAt)
 	sooner(s.useAt)
 	if s.signing != nil {
@@ -249,6 +258,8 @@ func (s *Station) deadline() {
 		sooner(e.exchange.by)
 		if e.tx != nil {
 			sooner(e.tx.sampleAt)
+			sooner(e.tx.keepAt)
+			sooner(e.tx.clockAt)
 		}
 	}
 	for _, r := range s.resv {

@@ -257,7 +257,7 @@ func TestOneWholeTransaction(t *testing.T) {
 		t.Errorf("also sent: %s", got)
 	}
 	last := w.lastEvent()
-	if last.MeterValue[0].SampledValue[0].Value != 1100 || last.MeterValue[0].SampledValue[0].Context != v201.ReadingContextTransactionEnd {
+	if last.MeterValue[1].SampledValue[0].Value != 1100 || last.MeterValue[1].SampledValue[0].Context != v201.ReadingContextTransactionEnd {
 		t.Errorf("last reading: %+v", last.MeterValue)
 	}
 	if w.s.Unacknowledged() != 0 || len(w.disk) != 2 { // the cache entry and the security log stay
@@ -360,7 +360,7 @@ func TestRestartContinuesTheTransaction(t *testing.T) {
 		t.Errorf("the repeat differs:\n%s", strings.Join(sent, "\n"))
 	}
 	end := w.lastEvent()
-	if v := end.MeterValue[0].SampledValue[0].Value; v != 750 {
+	if v := end.MeterValue[len(end.MeterValue)-1].SampledValue[0].Value; v != 750 {
 		t.Errorf("register %v at the end, want 750", v)
 	}
 }

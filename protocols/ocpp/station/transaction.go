@@ -32,8 +32,14 @@ type transaction struct {
 	HoldAt     si.WattHours // register at which energy ends because the token was refused, 0 for never
 	Offset     si.WattHours // added to the meter's register, so that a meter that begins anew does not run backwards
 
+	KeySent bool // the meter's public key
+
 	restored bool // by a restart; the EVSE has not said yet whether the vehicle is still there
 	sampleAt time.Time
+
+	kept            []kept // for the end, the oldest first
+	keptBytes       int
+	keepAt, clockAt time.Time
 }
 
 // point tells whether one of the standard's start and stop points holds now (TxStartPoint, TxStopPoint).
@@ -108,9 +114,34 @@ func (s *Station) startTx(e *evse, why v201.TriggerReasonEnum) {
 	if why == v201.TriggerReasonAuthorized && e.remote != nil {
 		why = v201.TriggerReasonRemoteStart
 	}
-	s.event(e, v201.TransactionEventStarted, why, s.sampled(e, v201.ReadingContextTransactionBegin, "TxStartedMeasurands"))
+	s.started(e, why)
 	e.tx.sampleAt = s.nextSample()
+	s.armKept(e.tx)
 	s.statusChanged(e)
+}
+
+// started sends the Started event, and keeps what the meter says at the begin for the end.
+func (s *Station) started(e *evse, why v201.TriggerReasonEnum) {
+	t, begin := e.tx, v201.ReadingContextTransactionBegin
+	var hold uint64
+	var req *v201.TransactionEventRequest
+	tell := func(p sample) []v201.MeterValue { return s.sampled(p, begin, "TxStartedMeasurands") }
+	if s.signs(e, "SampledDataCtrlr", "TxStartedMeasurands") {
+		s.tokens++
+		hold = s.tokens
+	}
+	req = s.event(e, v201.TransactionEventStarted, why, tell(s.sample(e)), hold)
+	s.take(e, s.signs(e, "SampledDataCtrlr", "TxStartedMeasurands", "TxEndedMeasurands"), begin, func(p sample) {
+		kept := s.sampled(p, begin, "TxEndedMeasurands")
+		if hold != 0 {
+			s.amend(hold, req, tell(p))
+			kept = s.withoutKey(kept) // the event has it
+		}
+		s.keepValues(e, t, kept)
+		if e.tx == t && t.KeySent {
+			s.save(keyTx+itoa(e.n), t)
+		}
+	})
 }
 
 // update sends an Updated event.
@@ -124,7 +155,7 @@ func (s *Station) update(e *evse, why v201.TriggerReasonEnum, values []v201.Mete
 	if why == v201.TriggerReasonAuthorized && e.remote != nil && !e.tx.RemoteSent {
 		why = v201.TriggerReasonRemoteStart
 	}
-	s.event(e, v201.TransactionEventUpdated, why, values)
+	s.event(e, v201.TransactionEventUpdated, why, values, 0)
 }
 
 func (s *Station) endTx(e *evse, why v201.TriggerReasonEnum, reason v201.ReasonEnum) {
@@ -135,11 +166,23 @@ func (s *Station) endTx(e *evse, why v201.TriggerReasonEnum, reason v201.ReasonE
 		reason = v201.ReasonLocal
 	}
 	e.tx.Reason = reason
-	values := s.sampled(e, v201.ReadingContextTransactionEnd, "TxEndedMeasurands")
 	if e.flow == v201.ChargingStateCharging {
 		e.flow = v201.ChargingStateSuspendedEVSE
 	}
-	s.event(e, v201.TransactionEventEnded, why, values)
+	t, signed := e.tx, s.signs(e, "SampledDataCtrlr", "TxEndedMeasurands")
+	var hold uint64
+	if signed {
+		s.tokens++
+		hold = s.tokens
+	}
+	tell := func(p sample) []v201.MeterValue {
+		return t.ended(s.sampled(p, v201.ReadingContextTransactionEnd, "TxEndedMeasurands"))
+	}
+	req := s.event(e, v201.TransactionEventEnded, why, tell(s.sample(e)), hold)
+	if signed {
+		s.take(e, true, v201.ReadingContextTransactionEnd, func(p sample) { s.amend(hold, req, tell(p)) })
+	}
+	s.forgetKept(e)
 	s.emit(Ended{e.n, e.tx.ID, reason, e.tx.Last - e.tx.First})
 	for _, id := range s.store.EndTransaction(e.n) { // K02.FR.05
 		s.saves.put(keyProfile+itoa(id), nil)
@@ -161,8 +204,9 @@ func (s *Station) chargingState(e *evse) v201.ChargingStateEnum {
 	return e.flow
 }
 
-// event makes a TransactionEvent durable and queues it; tx and queue are written together.
-func (s *Station) event(e *evse, kind v201.TransactionEventEnum, why v201.TriggerReasonEnum, values []v201.MeterValue) {
+// event makes a TransactionEvent durable and queues it; tx and queue are written together. With hold it is not sent before
+// amend.
+func (s *Station) event(e *evse, kind v201.TransactionEventEnum, why v201.TriggerReasonEnum, values []v201.MeterValue, hold uint64) *v201.TransactionEventRequest {
 	t := e.tx
 	req := &v201.TransactionEventRequest{EventType: kind, Timestamp: s.now, TriggerReason: why, SeqNo: t.Seq, MeterValue: values,
 		TransactionInfo: v201.Transaction{TransactionId: t.ID, ChargingState: s.chargingState(e)}}
@@ -208,7 +252,8 @@ func (s *Station) event(e *evse, kind v201.TransactionEventEnum, why v201.Trigge
 	s.save(keyTx+itoa(e.n), t)
 	online := req.AppendJSON(nil)
 	req.Offline = new(true) // E04.FR.03
-	s.stepQueue(txqueue.Put{Kind: item, Action: req.ActionName(), Tx: t.ID, Payload: online, Offline: req.AppendJSON(nil)})
+	s.stepQueue(txqueue.Put{Kind: item, Action: req.ActionName(), Tx: t.ID, Payload: online, Offline: req.AppendJSON(nil), Token: hold, Hold: hold != 0})
+	return req
 }
 
 // delivered reads the CSMS's answer to an event.

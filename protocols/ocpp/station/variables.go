@@ -132,6 +132,9 @@ func (s *Station) applied(v *variable) {
 		s.emit(Password{v.value})
 	case "aligneddatactrlr.interval", "aligneddatactrlr.enabled":
 		s.armAligned()
+		s.rearmKept()
+	case "sampleddatactrlr.txendedinterval", "aligneddatactrlr.txendedinterval", "sampleddatactrlr.enabled":
+		s.rearmKept()
 	case "sampleddatactrlr.txupdatedinterval":
 		for _, e := range s.evses {
 			if e.tx != nil {

@@ -18,7 +18,8 @@ type Config struct {
 type Event interface{ event() }
 
 // Put adds a message. Offline is the payload to use when the message could not be sent before the connection broke; nil
-// when the payload has no offline mark. Token comes back in Durable.
+// when the payload has no offline mark. Token comes back in Durable. With Hold the message is stored, but not sent before an
+// Amend with its Token.
 type Put struct {
 	Kind    Kind
 	Action  string
@@ -26,6 +27,15 @@ type Put struct {
 	Payload []byte
 	Offline []byte
 	Token   uint64
+	Hold    bool
+}
+
+// Amend lets a held message go, with another payload unless that is nil. What was stored before it counts when the process
+// ends in between.
+type Amend struct {
+	Token   uint64
+	Payload []byte
+	Offline []byte
 }
 
 // Stored says that the database has what Store asked for.
@@ -53,6 +63,7 @@ type Refused struct {
 type Tick struct{}
 
 func (Put) event()      {}
+func (Amend) event()    {}
 func (Stored) event()   {}
 func (Online) event()   {}
 func (Offline) event()  {}
@@ -103,6 +114,7 @@ type entry struct {
 	offline  []byte // replaces the payload on Offline unless it was sent
 	token    uint64
 	told     bool // Durable was emitted
+	held     bool // waits for Amend
 	pending  int  // Stores without Stored
 	sent     int  // transmissions
 	refusals int
@@ -178,6 +190,8 @@ func (q *Queue) Step(now time.Time, ev Event, out []Effect) []Effect {
 	switch ev := ev.(type) {
 	case Put:
 		out = q.put(ev, out)
+	case Amend:
+		out = q.amend(ev, out)
 	case Stored:
 		out = q.stored(ev.Seq, out)
 	case Online:
@@ -198,7 +212,7 @@ func (q *Queue) Step(now time.Time, ev Event, out []Effect) []Effect {
 }
 
 func (q *Queue) put(p Put, out []Effect) []Effect {
-	e := &entry{Item: Item{Seq: q.next, Kind: p.Kind, Action: p.Action, Tx: p.Tx, Payload: p.Payload}, offline: p.Offline, token: p.Token, pending: 1}
+	e := &entry{Item: Item{Seq: q.next, Kind: p.Kind, Action: p.Action, Tx: p.Tx, Payload: p.Payload}, offline: p.Offline, token: p.Token, pending: 1, held: p.Hold}
 	q.next++
 	if !q.online && p.Offline != nil {
 		e.Payload, e.offline = p.Offline, nil
@@ -210,6 +224,26 @@ func (q *Queue) put(p Put, out []Effect) []Effect {
 		out = q.thin(out)
 	}
 	return out
+}
+
+func (q *Queue) amend(a Amend, out []Effect) []Effect {
+	i := slices.IndexFunc(q.list, func(e *entry) bool { return e.held && e.token == a.Token })
+	if i < 0 {
+		return out
+	}
+	e := q.list[i]
+	if e.held = false; a.Payload == nil {
+		return out
+	}
+	q.bytes -= len(e.Payload)
+	if e.offline == nil && a.Offline != nil { // it happened, or waited, while the connection was gone
+		e.Payload = a.Offline
+	} else {
+		e.Payload, e.offline = a.Payload, a.Offline
+	}
+	q.bytes += len(e.Payload)
+	e.pending++
+	return append(out, Store{e.Item})
 }
 
 // thin drops the 1st, 3rd, 5th... of the intermediate messages (E04.FR.08). The newest one stays, so that the limit is
@@ -300,7 +334,7 @@ func (q *Queue) pop() *entry {
 }
 
 func (q *Queue) send(now time.Time, out []Effect) []Effect {
-	if !q.online || q.flying || len(q.list) == 0 || q.list[0].pending > 0 || now.Before(q.retryAt) {
+	if !q.online || q.flying || len(q.list) == 0 || q.list[0].pending > 0 || q.list[0].held || now.Before(q.retryAt) {
 		return out
 	}
 	e := q.list[0]
