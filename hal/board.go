@@ -51,7 +51,7 @@ type Output struct {
 	Duty    si.Duty // with DrivePWM; 5 % means digital communication, 10 to 96 % a current (IEC 61851-1, Table A.7)
 	Close   bool    // permit the contactor
 	Phases3 bool    // switch three phases, where the board can choose; else one
-	Lock    bool    // lock the connector
+	Lock    bool    // hold the plug in the outlet's socket (retention lock); without a socket it does nothing
 }
 
 // Fault names what a board found. Empty is healthy. Values follow the names charging networks use.
@@ -78,8 +78,8 @@ type Input struct {
 	At     time.Time
 	Pilot  Pilot
 	Closed bool    // mirror contact of the contactor
-	Locked bool    // connector lock feedback
-	Cable  si.Amps // rating of the cable by its proximity resistor; 0 for a fixed cable
+	Locked bool    // feedback of the retention lock
+	Cable  si.Amps // rating of the plug in the socket by its proximity resistor; 0 without a plug, and for an attached cable
 	Fault  Fault
 }
 

@@ -124,7 +124,7 @@ func Assemble(env *kit.Env, s *configs.Site, p Parts) ([]Child, error) {
 
 func makeEVSE(env *kit.Env, s *configs.Site, e configs.EVSE, hw hal.Outlet, n network.Network, comm *vehicles) (func() actor.Actor, error) {
 	cfg := evse.Config{ID: e.ID, Station: e.Station, DC: e.Type == "dc", Phases: e.Phases, MaxAmps: si.Amps(e.MaxA), MaxWatts: si.Watts(e.MaxW),
-		Volts: si.Volts(s.Site.VoltageV), FloorFor: topology.DefaultFloorFor, Auth: evse.Auth(e.Auth)}
+		Volts: si.Volts(s.Site.VoltageV), FloorFor: topology.DefaultFloorFor, Auth: evse.Auth(e.Auth), Socket: e.Cable == "socket"}
 	if e.FloorA != nil {
 		cfg.Floor = si.Amps(*e.FloorA)
 	}

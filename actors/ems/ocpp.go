@@ -93,7 +93,10 @@ func ocppActors(env *kit.Env, s *configs.Site, p Parts, certs managed) ([]Child,
 			Firmware: cut(firmware, 50), Reason: v201.BootReasonPowerUp, NewID: rand.Text}}
 		for _, e := range evses[id] {
 			sc.EVSEs = append(sc.EVSEs, e.ID)
-			x := role.EVSEConfig{ConnectorType: "cType2", Rating: profile.Rating{Phases: e.Phases, Volts: volts, Max: si.Amps(e.MaxA)}}
+			x := role.EVSEConfig{ConnectorType: "cType2", Socket: e.Cable == "socket", Rating: profile.Rating{Phases: e.Phases, Volts: volts, Max: si.Amps(e.MaxA)}}
+			if x.Socket {
+				x.ConnectorType = "sType2"
+			}
 			if e.Type == "dc" {
 				x = role.EVSEConfig{ConnectorType: "cCCS2", DC: true, Rating: profile.Rating{Phases: 3, Volts: volts, Power: si.Watts(e.MaxW)}}
 			}

@@ -42,6 +42,10 @@ type situation struct {
 	Permit    permit
 	MaxAmps   si.Amps
 	Closed    bool      // contactor feedback
+	Socket    bool      // with a lock, which must hold the plug before energy flows
+	Plug      bool      // is in the socket
+	Lock      bool      // is wanted
+	Locked    bool      // its feedback
 	NoOffer   time.Time // since when the vehicle is offered nothing while in state C; zero when it is offered something
 
 	WantClose bool // the session asks for the contactor
@@ -59,7 +63,7 @@ type decision struct {
 // decide is the one place where the outlet is energised.
 func decide(s situation) decision {
 	var d decision
-	d.Out.Lock = s.Pilot.Connected()
+	d.Out.Lock = s.Socket && s.Plug && (s.Lock || s.Closed) // never opens under load
 	d.Out.Phases3 = s.Permit.Phases != 1
 	if s.Fault != hal.FaultNone || !s.Operative {
 		d.Out.Drive = hal.DriveF
@@ -78,7 +82,7 @@ func decide(s situation) decision {
 	switch s.Mode {
 	case modeDigital:
 		d.Out.Drive, d.Out.Duty = hal.DrivePWM, iec61851.Digital
-		d.Out.Close = s.WantClose && s.Pilot.Wants() && s.Auth && !s.CutOff && !s.Permit.Open
+		d.Out.Close = s.held() && s.WantClose && s.Pilot.Wants() && s.Auth && !s.CutOff && !s.Permit.Open
 		if s.DC {
 			d.Module = clamp(s)
 		}
@@ -91,10 +95,15 @@ func decide(s situation) decision {
 			d.Out.Drive, d.Out.Duty = hal.DrivePWM, duty
 		}
 		lingering := s.Closed && may && !ok && s.Now.Sub(s.NoOffer) < openUnderLoad // the vehicle may ramp down first
-		d.Out.Close = may && s.Pilot.Wants() && (ok || lingering)
+		d.Out.Close = s.held() && may && s.Pilot.Wants() && (ok || lingering)
 	case modeFallback: // x1 until the pause is over
 	}
 	return d
+}
+
+// held reports whether the plug cannot be pulled. One that is to be let go keeps what flows until the vehicle has ended it.
+func (s *situation) held() bool {
+	return !s.Socket || s.Locked && (s.Lock || s.Closed)
 }
 
 // clamp holds the power module within the permit, at once and whatever the session asked for.

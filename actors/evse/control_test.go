@@ -28,6 +28,11 @@ func digital() situation {
 	return s
 }
 
+// socket is an outlet with a lock that is told, and says.
+func socket(want, locked bool) func(*situation) {
+	return func(s *situation) { s.Socket, s.Plug, s.Lock, s.Locked = true, true, want, locked }
+}
+
 func TestDecide(t *testing.T) {
 	for name, c := range map[string]struct {
 		from   func() situation
@@ -50,6 +55,9 @@ func TestDecide(t *testing.T) {
 		"pause, vehicle does not leave": {basic, func(s *situation) { s.Permit.Amps, s.Closed, s.Now = 5, true, t0.Add(6*time.Second) }, false, hal.DriveX1, 0, 0},
 		"short circuit of the pilot":    {basic, func(s *situation) { s.Pilot = hal.PilotE }, false, hal.DriveX1, 0, 0},
 		"more than the hardware can":    {basic, func(s *situation) { s.Permit.Amps = 63 }, true, hal.DrivePWM, si.Duty(32 / 0.6), 0},
+		"socket, plug locked":           {basic, socket(true, true), true, hal.DrivePWM, si.Duty(16 / 0.6), 0},
+		"socket, lock does not hold":    {basic, socket(true, false), false, hal.DrivePWM, si.Duty(16 / 0.6), 0},
+		"socket, plug let go":           {basic, socket(false, true), false, hal.DrivePWM, si.Duty(16 / 0.6), 0},
 		"falling back":                  {basic, func(s *situation) { s.Mode = modeFallback }, false, hal.DriveX1, 0, 0},
 		"dc charging":                   {digital, nil, true, hal.DrivePWM, 5, 9900},
 		"dc module clamped to zero":     {digital, func(s *situation) { s.Permit.Watts = 0 }, true, hal.DrivePWM, 5, 0},
@@ -80,6 +88,7 @@ func TestNoEnergyWithoutAllConditions(t *testing.T) {
 			DC: rapid.Bool().Draw(t, "dc"), Mode: mode(rapid.IntRange(0, 2).Draw(t, "mode")),
 			Pilot: hal.Pilot(rapid.IntRange(0, 6).Draw(t, "pilot")), Operative: rapid.Bool().Draw(t, "op"),
 			Auth: rapid.Bool().Draw(t, "auth"), Stopped: rapid.Bool().Draw(t, "stopped"), CutOff: rapid.Bool().Draw(t, "cut"),
+			Socket: rapid.Bool().Draw(t, "socket"), Plug: rapid.Bool().Draw(t, "plug"), Lock: rapid.Bool().Draw(t, "lock"), Locked: rapid.Bool().Draw(t, "locked"),
 			Closed: rapid.Bool().Draw(t, "closed"), WantClose: rapid.Bool().Draw(t, "want"), MaxAmps: 32,
 			Permit: permit{Amps: si.Amps(rapid.Float64Range(0, 100).Draw(t, "a")), Watts: si.Watts(rapid.Float64Range(0, 2e5).Draw(t, "w")),
 				Phases: rapid.IntRange(0, 3).Draw(t, "n"), Open: rapid.Bool().Draw(t, "open")},
@@ -92,6 +101,12 @@ func TestNoEnergyWithoutAllConditions(t *testing.T) {
 		d := decide(s)
 		if d.Out.Close && (s.Fault != "" || !s.Operative || !s.Pilot.Wants() || !s.Auth || s.CutOff || s.Permit.Open) {
 			t.Fatalf("closed in %+v", s)
+		}
+		if d.Out.Close && s.Socket && !s.Locked {
+			t.Fatalf("closed without a lock in %+v", s)
+		}
+		if s.Socket && s.Plug && s.Closed && !d.Out.Lock || d.Out.Lock && !s.Socket {
+			t.Fatalf("lock %v in %+v", d.Out.Lock, s)
 		}
 		if d.Offer > s.Permit.Amps || d.Offer > s.MaxAmps {
 			t.Fatalf("offers %v of %+v", d.Offer, s.Permit)

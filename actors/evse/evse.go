@@ -36,6 +36,7 @@ type Config struct {
 	Floor    si.Amps  // AC, per phase
 	FloorW   si.Watts // DC
 	FloorFor time.Duration
+	Socket   bool // vehicles bring their cables; the plug is locked
 	Auth     Auth
 	// LocalContracts accepts a contract whose chain leads to a root of this EVSE without asking the station role.
 	LocalContracts bool
@@ -65,6 +66,7 @@ type EVSE struct {
 	signing kit.Credit // signatures of the meter that may be under way
 	lease   holder
 	vehicle
+	lock      lock
 	input     hal.Input
 	operative bool
 	gen       uint64
@@ -168,6 +170,9 @@ func (e *EVSE) Receive(ctx actor.Context) {
 	case msg.Authorized:
 		e.authorized(ctx, m)
 	case msg.Token:
+		if e.shownAgain(ctx, m) {
+			return
+		}
 		e.authorize(ctx, m.ID, m.Kind)
 	case msg.StopCharging:
 		e.stop(ctx, m.Why)
@@ -175,8 +180,9 @@ func (e *EVSE) Receive(ctx actor.Context) {
 		e.sign(ctx, m)
 		return
 	case msg.Unlock:
-		e.stop(ctx, "unlock requested")
-		ctx.Send(e.env.At(msg.StationName(e.cfg.Station)), msg.Unlocked{EVSE: e.cfg.ID, OK: !e.input.Locked || !e.input.Pilot.Connected()})
+		e.unlock(ctx, now)
+	case msg.LockCable:
+		e.lock.want = m.On
 	case msg.Operative:
 		e.operative = m.On
 	case *actor.Stopping:
@@ -272,7 +278,7 @@ func (e *EVSE) authorized(ctx actor.Context, m msg.Authorized) {
 	}
 	e.asked = false
 	if m.Accepted {
-		e.auth, e.token = true, m.Token
+		e.auth, e.token, e.lock.want = true, m.Token, true
 	} else {
 		e.log.Warn().Str("token", m.Token).Msg("token refused")
 	}
@@ -324,6 +330,7 @@ func (e *EVSE) measure(ctx actor.Context, now time.Time) {
 // act decides, tells the hardware, and tells everyone who needs to know.
 func (e *EVSE) act(ctx actor.Context, now time.Time) {
 	e.advance(ctx, now)
+	e.watchLock(now)
 	p := e.lease.permit(now)
 	fault := e.input.Fault
 	if fault == hal.FaultWatchdog {
@@ -337,6 +344,7 @@ func (e *EVSE) act(ctx actor.Context, now time.Time) {
 		Now: now, DC: e.cfg.DC, Mode: e.mode, Pilot: e.input.Pilot, Fault: fault,
 		Operative: e.operative || e.input.Pilot.Connected(), Auth: e.auth, Stopped: e.stopped, CutOff: e.cutOff, Permit: p,
 		MaxAmps: e.cfg.MaxAmps, Closed: e.input.Closed, NoOffer: e.noOffer,
+		Socket: e.cfg.Socket, Plug: e.plugIn(), Lock: e.lock.want, Locked: e.input.Locked,
 		WantClose: e.close, Module: e.setpoint, Limits: e.limits,
 	})
 	if e.decision.Offer < offered {
@@ -352,6 +360,7 @@ func (e *EVSE) act(ctx actor.Context, now time.Time) {
 			e.log.Error().Err(moduleErr).Msg("power module does not take its set-point")
 		}
 	}
+	e.unlocked(ctx, now)
 	e.confirm(ctx, now, moduleErr)
 	if e.gen != 0 {
 		e.tellSession(ctx, e.present(p))

@@ -45,7 +45,7 @@ func (r *root) Receive(ctx actor.Context) {
 
 func withRig(t *testing.T, cfg Config, accept bool, f func(r *rig)) {
 	kittest.Run(t, func(t *testing.T, env *kit.Env) {
-		r := &rig{t: t, env: env, bal: &kittest.Probe{}, outlet: sim.NewOutlet(sim.Config{})}
+		r := &rig{t: t, env: env, bal: &kittest.Probe{}, outlet: sim.NewOutlet(sim.Config{Socket: cfg.Socket})}
 		r.station = &kittest.Probe{Answer: func(ctx actor.Context) {
 			if a, ok := ctx.Message().(msg.Authorize); ok {
 				ctx.Send(env.At(msg.EVSEName(a.EVSE)), msg.Authorized{EVSE: a.EVSE, Accepted: accept, Token: a.Token})

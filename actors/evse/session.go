@@ -107,7 +107,7 @@ func (e *EVSE) fromChild(ctx actor.Context, now time.Time) bool {
 		case e.auth && !e.stopped:
 			e.tellSession(ctx, msg.SessionAuthorized{Gen: e.gen, Accepted: true})
 		case m.Contract != nil && e.cfg.LocalContracts && m.Contract.Rooted:
-			e.auth, e.token = true, m.Contract.EMAID
+			e.auth, e.token, e.lock.want = true, m.Contract.EMAID, true
 			e.ask(ctx, msg.Authorize{Token: m.Contract.EMAID, Kind: "eMAID", Contract: m.Contract}) // for its transaction
 			e.tellSession(ctx, msg.SessionAuthorized{Gen: e.gen, Accepted: true})
 		case m.Contract != nil:
@@ -192,7 +192,7 @@ func (e *EVSE) fromChild(ctx actor.Context, now time.Time) bool {
 // present is what the session answers its vehicle from.
 func (e *EVSE) present(p permit) msg.SessionPresent {
 	s := msg.SessionPresent{Gen: e.gen, Pilot: e.input.Pilot, Closed: e.input.Closed, Energy: e.meter.Import,
-		MaxCurrent: e.decision.Offer, MaxPower: p.Watts, Ready: e.input.Fault == hal.FaultNone && !e.cutOff, Emergency: e.input.Fault == hal.FaultEmergency,
+		MaxCurrent: e.decision.Offer, MaxPower: p.Watts, Ready: e.input.Fault == hal.FaultNone && !e.cutOff && !e.lock.failed, Emergency: e.input.Fault == hal.FaultEmergency,
 		RatedAmps: e.cfg.MaxAmps, RatedWatts: e.cfg.MaxWatts, Phases: e.cfg.Phases}
 	if p.Phases == 1 {
 		s.Phases = 1

@@ -36,6 +36,8 @@ type EVSEReport struct {
 	Meter      hal.MeterReading
 	Energy     si.WattHours // of this session
 	Stopped    bool         // the charging was ended from outside, until the vehicle leaves
+	Cable      bool         // a plug is in the EVSE's own socket
+	LockFailed bool         // the lock of the socket does not follow
 	Stale      bool         // the meter does not answer; Meter and Draw are old
 	Draw       si.Phases    // taken from the grid now, at its own terminals; with the losses of a power module
 	Limit      si.Amps      // permitted now, per phase
@@ -84,6 +86,12 @@ type StopCharging struct {
 
 // Unlock asks an EVSE to release its connector; Unlocked answers. Station to EVSE.
 type Unlock struct{ EVSE string }
+
+// LockCable asks an EVSE with a socket to hold the plug, or to let it go as soon as no energy can flow. Station to EVSE.
+type LockCable struct {
+	EVSE string
+	On   bool
+}
 
 // Unlocked answers Unlock. EVSE to station.
 type Unlocked struct {

@@ -86,6 +86,8 @@ func (s *Station) carryOut(ctx actor.Context, e role.Effect) {
 			moment = hal.MomentEnd
 		}
 		s.send(ctx, e.EVSE, msg.SignMeter{EVSE: s.id(e.EVSE), Token: e.Token, Moment: moment})
+	case role.Lock:
+		s.send(ctx, e.EVSE, msg.LockCable{EVSE: s.id(e.EVSE), On: e.On})
 	case role.Unlock:
 		s.send(ctx, e.EVSE, msg.Unlock{EVSE: s.id(e.EVSE)})
 	case role.Operative:

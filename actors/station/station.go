@@ -280,7 +280,9 @@ func (s *Station) authorize(ctx actor.Context, n int, m msg.Authorize) {
 		kind = v201.IdTokenNoAuthorization
 	}
 	s.waiting[n] = m
-	s.plug(ctx, n, true)
+	if r := s.evses[n-1].report; !r.Cable || r.Plugged { // a token for a cable without a vehicle says nothing about one
+		s.plug(ctx, n, true)
+	}
 	token := v201.IdToken{IdToken: m.Token, Type: kind}
 	if m.Contract != nil {
 		s.step(ctx, role.ContractShown{EVSE: n, Token: token, Contract: contractOf(m.Contract)})
@@ -329,6 +331,12 @@ func (s *Station) reported(ctx actor.Context, n int, r msg.EVSEReport) {
 	}
 	if r.Fault != was.Fault {
 		s.step(ctx, role.Fault{EVSE: n, Code: r.Fault})
+	}
+	if r.Cable != was.Cable {
+		s.step(ctx, role.Cable{EVSE: n, In: r.Cable})
+	}
+	if r.LockFailed != was.LockFailed {
+		s.step(ctx, role.LockFailed{EVSE: n, On: r.LockFailed})
 	}
 	s.plug(ctx, n, r.Plugged)
 	if token, ok := s.role.Permitted(n); ok && r.Plugged && !r.Auth && r.Seq < was.Seq { // the EVSE began anew and has forgotten

@@ -16,6 +16,7 @@ type Rig struct {
 	Plug   func()          // a vehicle is plugged in, state B
 	Pilot  func(hal.Pilot) // the vehicle sets B or C
 	Unplug func()
+	Socket bool // drivers bring their cables; Unplug of a locked one lets the plug stay
 }
 
 // Run checks the promises of package hal. The rig is made inside a bubble of virtual time: a driver with real hardware
@@ -28,6 +29,7 @@ func Run(t *testing.T, make func() Rig) {
 		"every change of the pilot is reported":     notifies,
 		"closing is final and safe":                 releases,
 		"the meter's registers never run backwards": monotonic,
+		"the lock follows and reports":              locks,
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) { check(t, make()) })
@@ -62,6 +64,40 @@ func closes(t *testing.T, r Rig) {
 		t.Fatal("the contactor is closed 100 ms after it was told to open")
 	}
 	_ = r.Outlet.Board.Close()
+}
+
+func locks(t *testing.T, r Rig) {
+	b := r.Outlet.Board
+	defer func() { _ = b.Close() }()
+	set := func(lock bool) bool {
+		for range 20 { // a motor needs its time
+			if err := b.Set(hal.Output{Lock: lock}); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(b.Watchdog() / 3)
+			if b.Read().Locked == lock {
+				return true
+			}
+		}
+		return false
+	}
+	if !r.Socket {
+		if set(true) || b.Read().Cable != 0 {
+			t.Fatal("an outlet without a socket reports a lock or a plug")
+		}
+		return
+	}
+	r.Plug()
+	if !set(true) || b.Read().Cable <= 0 {
+		t.Fatalf("told to lock: %+v", b.Read())
+	}
+	r.Unplug()
+	if in := b.Read(); in.Cable <= 0 || in.Pilot.Connected() {
+		t.Fatalf("the vehicle's end of a locked cable was taken off: %+v", in)
+	}
+	if !set(false) {
+		t.Fatalf("told to unlock: %+v", b.Read())
+	}
 }
 
 func watchdog(t *testing.T, r Rig) {

@@ -38,9 +38,11 @@ func (o *Outlet) apply(out hal.Output) {
 	if o.fault != hal.FaultNone {
 		out.Close = false
 	}
-	was := o.out.Close
+	was, lock := o.out.Close, o.out.Lock
 	o.out = out
-	o.in.Locked = out.Lock
+	if o.cfg.Socket && out.Lock != lock {
+		o.moveLock()
+	}
 	switch {
 	case !out.Close: // opening is quick, and never waits
 		if o.feedback != nil {
@@ -52,6 +54,23 @@ func (o *Outlet) apply(out hal.Output) {
 			o.change(func(time.Time) { o.in.Closed = o.out.Close && !o.closed })
 		})
 	}
+}
+
+// moveLock lets the lock follow its output. The caller holds the lock of the outlet.
+func (o *Outlet) moveLock() {
+	if o.lock != nil {
+		o.lock.Stop()
+	}
+	o.lock = time.AfterFunc(o.cfg.Lock, func() {
+		o.change(func(time.Time) {
+			if o.closed || o.jammed {
+				return
+			}
+			if o.in.Locked = o.out.Lock; !o.in.Locked && o.leaving {
+				o.leaving, o.in.Cable = false, 0
+			}
+		})
+	})
 }
 
 // expire is the watchdog: nobody has set the board for too long.
@@ -88,8 +107,10 @@ func (b *board) Close() error {
 		o.apply(hal.Output{Drive: hal.DriveF})
 		o.set = hal.ModuleSetpoint{}
 		o.closed, o.notify = true, nil
-		if o.watchdog != nil {
-			o.watchdog.Stop()
+		for _, t := range []*time.Timer{o.watchdog, o.lock} {
+			if t != nil {
+				t.Stop()
+			}
 		}
 	})
 	return nil

@@ -29,22 +29,50 @@ func (o *Outlet) offer() Offer {
 func (c Cable) Plug(seen func(Offer)) bool {
 	ok := false
 	c.o.change(func(time.Time) {
-		if c.o.in.Pilot != hal.PilotA {
+		if c.o.in.Pilot != hal.PilotA || c.o.leaving {
 			return
 		}
 		ok = true
 		c.o.in.Pilot = hal.PilotB
+		if c.o.cfg.Socket {
+			c.o.in.Cable = cableRating
+		}
 		c.o.car = seen
 		c.o.load, c.o.battery, c.o.carAmps = si.Phases{}, 0, 0
 	})
 	return ok
 }
 
-// Unplug takes the plug out.
+// Unplug takes the cable off the vehicle and, from a socket, out of that: at once, or when its lock opens.
 func (c Cable) Unplug() {
 	c.o.change(func(time.Time) {
-		c.o.in.Pilot, c.o.car = hal.PilotA, nil
-		c.o.load, c.o.battery, c.o.carAmps = si.Phases{}, 0, 0
+		c.o.detach()
+		if c.o.leaving = c.o.in.Locked; !c.o.leaving {
+			c.o.in.Cable = 0
+		}
+	})
+}
+
+// Detach takes the cable off the vehicle alone; a plug in the outlet's socket stays there.
+func (c Cable) Detach() { c.o.change(func(time.Time) { c.o.detach() }) }
+
+func (o *Outlet) detach() {
+	o.in.Pilot, o.car = hal.PilotA, nil
+	o.load, o.battery, o.carAmps = si.Phases{}, 0, 0
+}
+
+// cableRating is what drivers' cables are made for.
+const cableRating = si.Amps(32)
+
+// Insert puts a cable into the socket; the other end is free.
+func (c Cable) Insert() { c.o.change(func(time.Time) { c.o.in.Cable = cableRating }) }
+
+// JamLock lets the socket's lock stay as it is, whatever it is told; false repairs it.
+func (o *Outlet) JamLock(on bool) {
+	o.change(func(time.Time) {
+		if o.jammed = on; !on && o.cfg.Socket && !o.closed {
+			o.moveLock()
+		}
 	})
 }
 

@@ -30,6 +30,10 @@ type Config struct {
 	// SigningKey lets the meter sign readings in OCMF, with secp256r1; nil for a meter that does not sign. Serial is the meter's.
 	SigningKey *ecdsa.PrivateKey
 	Serial     string
+	// Socket is an outlet without a cable of its own: vehicles bring theirs, and its plug can be locked. Lock is until the lock's
+	// feedback follows; 0 means 300 ms.
+	Socket bool
+	Lock   time.Duration
 }
 
 // Outlet is the simulated hardware of one EVSE. All methods are safe for concurrent use.
@@ -44,6 +48,10 @@ type Outlet struct {
 	watchdog *time.Timer
 	feedback *time.Timer
 	closed   bool // released
+
+	lock    *time.Timer // the lock moves
+	jammed  bool        // the lock does not move
+	leaving bool        // somebody pulls at a plug that is locked
 
 	load  si.Phases // what the vehicle draws at the outlet's own terminals, AC
 	since time.Time
@@ -72,6 +80,9 @@ func NewOutlet(cfg Config) *Outlet {
 	}
 	if cfg.Close <= 0 {
 		cfg.Close = 40 * time.Millisecond
+	}
+	if cfg.Lock <= 0 {
+		cfg.Lock = 300 * time.Millisecond
 	}
 	if cfg.Watchdog <= 0 {
 		cfg.Watchdog = 2 * time.Second

@@ -15,14 +15,14 @@ import (
 
 func TestConformance(t *testing.T) {
 	for name, cfg := range map[string]sim.Config{
-		"ac": {},
+		"ac": {}, "ac socket": {Socket: true},
 		"dc": {DC: true, Module: hal.ModuleLimits{MaxVolts: 500, MaxAmps: 125, MaxWatts: 50e3, Efficiency: 0.95}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			haltest.Run(t, func() haltest.Rig {
 				o := sim.NewOutlet(cfg)
 				c := o.Cable()
-				return haltest.Rig{Outlet: o.HAL(), Plug: func() { c.Plug(nil) }, Pilot: c.Pilot, Unplug: c.Unplug}
+				return haltest.Rig{Outlet: o.HAL(), Plug: func() { c.Plug(nil) }, Pilot: c.Pilot, Unplug: c.Unplug, Socket: cfg.Socket}
 			})
 		})
 	}

@@ -33,6 +33,7 @@ import (
 	"github.com/voltyard/voltyard/actors/msg"
 	"github.com/voltyard/voltyard/actors/sim/csms"
 	actorstation "github.com/voltyard/voltyard/actors/station"
+	"github.com/voltyard/voltyard/hal/sim"
 	"github.com/voltyard/voltyard/protocols/ocpp/profile"
 	"github.com/voltyard/voltyard/protocols/ocpp/rpc"
 	"github.com/voltyard/voltyard/protocols/ocpp/station"
@@ -46,11 +47,14 @@ const linePassword = "a-password-of-24-letters"
 // their own: sockets and TLS are real, in virtual time.
 type line struct {
 	*testing.T
-	env   *kit.Env
-	net   *network.Memory
-	conf  lineConfig
-	store map[string][]byte
-	keys  keyring.Ring
+	env     *kit.Env
+	net     *network.Memory
+	conf    lineConfig
+	plant   *sim.Outlet
+	grant   uint64
+	granted time.Time
+	store   map[string][]byte
+	keys    keyring.Ring
 
 	mu    sync.Mutex
 	hosts map[string]*host
@@ -64,6 +68,9 @@ type lineConfig struct {
 	roots    []*lineCert
 	own      *lineCert // its certificate at first
 	vars     map[string]string
+	plant    *sim.Config // hardware of its EVSE; nil: none, it says nothing
+	lock     bool        // with a socket that can be locked
+	display  bool
 }
 
 // host is a CSMS.
@@ -109,7 +116,7 @@ func onLine(t *testing.T, c func(*line) lineConfig, f func(l *line)) {
 				ctx.Send(m.Reply, msg.Saved{Token: m.Token})
 			}
 		})
-		kittest.NewProbe(t, env, msg.Balancer, nil)
+		kittest.NewProbe(t, env, msg.Balancer, l.allot)
 		l.conf = c(l)
 		if *sutFlag != "mute" {
 			l.begin()
@@ -137,6 +144,7 @@ func (l *line) begin() {
 	}
 	c.Role.Network = &station.Network{URL: l.conf.url, Security: l.conf.security}
 	c.Certificates = &actorstation.Certificates{Own: tlsfile.Own{Ring: l.keys, Identity: "CS1"}, Uplink: tlsfile.NewUplink(base, false)}
+	l.build(&c)
 	kittest.Spawn(l.T, l.env, msg.StationName("CS1"), actorstation.New(l.env, c))
 	kittest.Spawn(l.T, l.env, msg.Controller, controller.New(l.env, controller.Config{Own: []string{"CS1"}, NewID: rand.Text, Stats: c.Stats,
 		CSMS: &controller.CSMS{URL: l.conf.url, Password: linePassword, TLS: base, Dial: l.dial}}))

@@ -24,6 +24,10 @@ func (s *Station) presented(e *evse, t v201.IdToken) {
 	if t.Type == "" || !s.model.flag("AuthCtrlr", "Enabled") {
 		t = v201.IdToken{Type: v201.IdTokenNoAuthorization}
 	}
+	if e.keeps != nil && !e.auth {
+		s.shownToHeld(e, t, func() { s.ask(e, t) })
+		return
+	}
 	if e.auth {
 		if t.Type == v201.IdTokenNoAuthorization {
 			s.emit(Permit{EVSE: e.n, Allowed: true, Token: deref(e.token)})
@@ -49,6 +53,11 @@ func (s *Station) presented(e *evse, t v201.IdToken) {
 		})
 		return
 	}
+	s.ask(e, t)
+}
+
+// ask finds out whether a token may begin to charge.
+func (s *Station) ask(e *evse, t v201.IdToken) {
 	if !e.serves() || e.faulted != "" {
 		s.emit(Permit{EVSE: e.n, Token: t})
 		return
@@ -98,6 +107,8 @@ func (s *Station) authorise(e *evse, t v201.IdToken, group string, remote *int) 
 	if id := s.reservedFor(e); id != 0 {
 		e.resv = id
 	}
+	s.release(e)
+	s.lock(e, true) // before energy flows
 	s.emit(Permit{EVSE: e.n, Allowed: true, Token: t, Remote: remote != nil})
 	if !e.plugged {
 		if d := s.model.seconds("TxCtrlr", "EVConnectionTimeOut"); d > 0 {
@@ -111,6 +122,7 @@ func (s *Station) authorise(e *evse, t v201.IdToken, group string, remote *int) 
 func (s *Station) deauthorise(e *evse) {
 	had := e.auth || e.token != nil
 	e.auth, e.token, e.group, e.remote, e.plugBy, e.startProf = false, nil, "", nil, time.Time{}, nil
+	s.lock(e, false) // E06.FR.10, E07.FR.07, E08.FR.03, E09.FR.02
 	if had {
 		s.emit(Permit{EVSE: e.n})
 	}

@@ -58,6 +58,7 @@ type EVSEConfig struct {
 	Rating        profile.Rating
 	DC            bool
 	PhaseSwitch   bool
+	Socket        bool   // drivers bring their cables, whose plugs it can lock: whoever drives the machine carries out Lock
 	Signs         bool   // its meter signs readings: whoever drives the machine carries out SignReading
 	PublicKey     []byte // of the meter that signs, DER; nil when it is not known before the first signature
 }

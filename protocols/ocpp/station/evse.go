@@ -15,6 +15,10 @@ type evse struct {
 	n         int
 	cfg       EVSEConfig
 	plugged   bool
+	cable     bool    // a plug is in its socket
+	locked    bool    // Lock was told
+	lockBad   bool    // the lock does not follow
+	keeps     *holder // whose cable stays locked without a vehicle
 	operative bool
 	held      bool // out of service until firmware is installed
 	offAfter  bool // goes out of service when the transaction ends
@@ -52,7 +56,7 @@ func (e *evse) status() v201.ConnectorStatusEnum {
 		return v201.ConnectorStatusFaulted
 	case !e.serves():
 		return v201.ConnectorStatusUnavailable
-	case e.plugged || e.tx != nil:
+	case e.plugged || e.cable || e.tx != nil:
 		return v201.ConnectorStatusOccupied
 	case e.resv != 0 && !e.auth:
 		return v201.ConnectorStatusReserved
@@ -77,8 +81,12 @@ func (s *Station) plugged(e *evse) {
 		return
 	}
 	e.plugged, e.departed, e.plugBy = true, false, time.Time{}
+	e.cable = e.cable || e.cfg.Socket
 	if e.tx != nil && e.tx.restored {
 		e.tx.restored = false
+		if e.auth {
+			s.lock(e, true)
+		}
 		s.emit(Permit{EVSE: e.n, Allowed: e.auth, Token: deref(e.token)})
 		s.statusChanged(e)
 		return
@@ -104,8 +112,9 @@ func (s *Station) unplugged(e *evse) {
 			e.tx.Reason = v201.ReasonEVDisconnected
 		}
 		if s.model.flag("TxCtrlr", "StopTxOnEVSideDisconnect") {
+			s.holdFor(e)
 			e.auth = false // E09.FR.01
-		} else if d := s.model.seconds("TxCtrlr", "EVConnectionTimeOut"); d > 0 && e.auth { // E10.FR.02
+		} else if d := s.model.seconds("TxCtrlr", "EVConnectionTimeOut"); d > 0 && e.auth && !e.cable { // E10.FR.02; a cable of the driver's own stays locked, E10.FR.01
 			e.plugBy = s.now.Add(d)
 		}
 		s.evaluate(e, v201.TriggerReasonEVCommunicationLost)

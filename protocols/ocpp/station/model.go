@@ -142,6 +142,10 @@ func (m *model) describe(cfg Config) {
 		ro("Connector", n, 1, "AvailabilityState", "Available", v201.DataOptionList, "")
 		ro("Connector", n, 1, "ConnectorType", e.ConnectorType, text, "")
 		ro("Connector", n, 1, "SupplyPhases", phases, num, "")
+		if e.Socket {
+			ro(retentionLock, n, 1, "Available", "true", yes, "")
+			ro(retentionLock, n, 1, "Problem", "false", yes, "")
+		}
 		sw := ro("SmartChargingCtrlr", n, 0, "ACPhaseSwitchingSupported", strconv.FormatBool(e.PhaseSwitch), yes, "")
 		sw.evse = n
 	}

@@ -48,6 +48,7 @@ type monitors struct {
 	dropped int              // of queued, since the start
 	events  int              // last event id
 	faults  map[int]string
+	locks   map[int]bool
 }
 
 // factory makes the monitors that a station is born with: an EVSE that draws more than its rating.
@@ -65,7 +66,7 @@ func (s *Station) factory() map[int]*monitor {
 
 // restoreMonitors puts the saved ones over those of the factory (N07.FR.13), and the events back that wait for the CSMS.
 func (s *Station) restoreMonitors(saved []monitor, events []v201.EventData) {
-	s.mon = monitors{byID: s.factory(), faults: map[int]string{}}
+	s.mon = monitors{byID: s.factory(), faults: map[int]string{}, locks: map[int]bool{}}
 	slices.SortFunc(events, func(a, b v201.EventData) int { return a.EventId - b.EventId })
 	s.mon.queued = events
 	if n := len(events); n > 0 {
@@ -318,6 +319,10 @@ func (s *Station) observe() {
 		if e.faulted != s.mon.faults[e.n] {
 			events = s.alert(events, severityFault, s.problem(e))
 			s.mon.faults[e.n] = e.faulted
+		}
+		if e.lockBad != s.mon.locks[e.n] {
+			events = s.alert(events, severityFault, s.lockProblem(e))
+			s.mon.locks[e.n] = e.lockBad
 		}
 	}
 	for _, id := range slices.Sorted(maps.Keys(s.mon.byID)) {

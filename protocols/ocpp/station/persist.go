@@ -159,7 +159,10 @@ type savedProfile struct {
 	Profile v201.ChargingProfile
 }
 
-type savedEVSE struct{ Operative bool }
+type savedEVSE struct {
+	Operative bool
+	Held      *holder `json:",omitempty"`
+}
 
 // restore puts back what was saved.
 func (s *Station) restore(saved map[string][]byte) error {
@@ -197,7 +200,7 @@ func (s *Station) restore(saved map[string][]byte) error {
 			var v savedEVSE
 			if e := s.evse(n); e != nil {
 				err = json.Unmarshal(value, &v)
-				e.operative = v.Operative
+				e.operative, e.keeps = v.Operative, v.Held
 			}
 		} else if _, ok := rest(keyMonitor); ok {
 			var m monitor
@@ -230,6 +233,7 @@ func (s *Station) restore(saved map[string][]byte) error {
 			return fmt.Errorf("stored record %q: %w", key, err)
 		}
 	}
+	s.model.sockets(slices.ContainsFunc(s.cfg.EVSEs, hasSocket))
 	s.restoreMonitors(mons, events)
 	if err := s.restoreKept(saved); err != nil {
 		return err

@@ -130,6 +130,8 @@ func (s *Station) unlocked(e *evse, ok bool) {
 	st := v201.UnlockStatusUnlockFailed
 	if ok {
 		st = v201.UnlockStatusUnlocked
+		e.locked = false
+		s.release(e)
 	}
 	s.answer(e.unlockID, &v201.UnlockConnectorResponse{Status: st})
 	e.unlockID = ""
@@ -161,8 +163,10 @@ func changeAvailability(s *Station, q *v201.ChangeAvailabilityRequest) (rpc.Mess
 }
 
 func (s *Station) saveOperative(e *evse, on bool) {
-	s.save(keyEVSE+itoa(e.n), savedEVSE{Operative: on}) // G03.FR.07: over a restart, too
+	s.save(keyEVSE+itoa(e.n), savedEVSE{Operative: on, Held: e.keeps}) // G03.FR.07: over a restart, too
 }
+
+func (s *Station) saveEVSE(e *evse) { s.saveOperative(e, e.operative) }
 
 func (s *Station) setOperative(e *evse, on bool) {
 	if e.operative == on {

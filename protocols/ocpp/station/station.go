@@ -144,6 +144,10 @@ func (s *Station) Step(now time.Time, ev Event, out []Effect) []Effect {
 		s.readingSigned(ev)
 	case StoppedByEV:
 		s.with(ev.EVSE, (*Station).stoppedByEV)
+	case Cable:
+		s.with(ev.EVSE, func(s *Station, e *evse) { s.cableIs(e, ev.In) })
+	case LockFailed:
+		s.with(ev.EVSE, func(_ *Station, e *evse) { e.lockBad = ev.On })
 	case Fault:
 		s.with(ev.EVSE, func(s *Station, e *evse) { s.fault(e, ev.Code) })
 	case Unlocked:
@@ -294,6 +298,7 @@ func (s *Station) announce() {
 		}
 	}
 	s.dial()
+	s.relock()
 	if s.cfg.Reason == v201.BootReasonPowerUp || s.cfg.Reason == v201.BootReasonWatchdog {
 		s.securityEvent("StartupOfTheDevice", "")
 	} else {

@@ -26,6 +26,10 @@ func (s *Station) current(v *variable) string {
 		if e := s.evse(v.evse); e != nil {
 			return strconv.FormatBool(e.faulted != "")
 		}
+	case "connectorplugretentionlock.problem":
+		if e := s.evse(v.evse); e != nil {
+			return strconv.FormatBool(e.lockBad)
+		}
 	case "displaymessagectrlr.displaymessages":
 		return itoa(len(s.disp.byID))
 	case "evse.power":
