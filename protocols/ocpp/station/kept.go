@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/voltyard/voltyard/hal/si"
 	"github.com/voltyard/voltyard/protocols/ocpp/v201"
 )
 
@@ -130,12 +131,16 @@ func (s *Station) keptDue(e *evse) {
 	}
 	if sampled {
 		s.take(e, s.signs(e, "SampledDataCtrlr", "TxEndedMeasurands"), v201.ReadingContextSamplePeriodic, func(p sample) {
-			s.keepValues(e, t, p.values(v201.ReadingContextSamplePeriodic, s.model.value("SampledDataCtrlr", "TxEndedMeasurands")))
+			if e.tx == t {
+				s.keepValues(e, t, p.values(v201.ReadingContextSamplePeriodic, s.model.value("SampledDataCtrlr", "TxEndedMeasurands")))
+			}
 		})
 	}
 	if clock {
 		s.take(e, s.signs(e, "AlignedDataCtrlr", "TxEndedMeasurands"), v201.ReadingContextSampleClock, func(p sample) {
-			s.keepValues(e, t, p.values(v201.ReadingContextSampleClock, s.model.value("AlignedDataCtrlr", "TxEndedMeasurands")))
+			if e.tx == t {
+				s.keepValues(e, t, p.values(v201.ReadingContextSampleClock, s.model.value("AlignedDataCtrlr", "TxEndedMeasurands")))
+			}
 		})
 	}
 }
@@ -163,6 +168,11 @@ func (s *Station) restoreKept(saved map[string][]byte) error {
 		size := len(v.Value.AppendJSON(nil))
 		e.tx.kept = append(e.tx.kept, kept{seq: seq, value: v.Value, size: size})
 		e.tx.keptBytes += size
+		for _, sv := range v.Value.SampledValue { // newer than what the last event has told
+			if sv.Measurand == v201.MeasurandEnergyActiveImportRegister {
+				e.tx.Last = max(e.tx.Last, si.WattHours(sv.Value))
+			}
+		}
 	}
 	for _, e := range s.evses {
 		if t := e.tx; t != nil {

@@ -130,8 +130,12 @@ func (s *Station) started(e *evse, why v201.TriggerReasonEnum) {
 		s.tokens++
 		hold = s.tokens
 	}
-	req = s.event(e, v201.TransactionEventStarted, why, tell(s.sample(e)), hold)
+	first := s.sample(e)
+	req = s.event(e, v201.TransactionEventStarted, why, tell(first), hold)
 	s.take(e, s.signs(e, "SampledDataCtrlr", "TxStartedMeasurands", "TxEndedMeasurands"), begin, func(p sample) {
+		if e.tx != t { // signed after the end: it says nothing about the begin any more
+			p = first
+		}
 		kept := s.sampled(p, begin, "TxEndedMeasurands")
 		if hold != 0 {
 			s.amend(hold, req, tell(p))
