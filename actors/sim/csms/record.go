@@ -149,10 +149,10 @@ func (r *Record) CheckTransactions(station string, ended bool) []string {
 		if t.over {
 			t.wh = 0 // the end may tell of all the time from the begin (J02.FR.10)
 		}
-		for i, mv := range q.MeterValue {
+		for _, mv := range q.MeterValue {
 			for _, v := range mv.SampledValue {
 				if v.Measurand == v201.MeasurandEnergyActiveImportRegister {
-					if v.Value < t.wh || i == len(q.MeterValue)-1 && v.Value < last {
+					if v.Value < t.wh || v.Context == v201.ReadingContextTransactionEnd && v.Value < last {
 						wrong = append(wrong, fmt.Sprintf("%s: register of %s runs back from %v to %v", station, id, t.wh, v.Value))
 					}
 					t.wh = v.Value

@@ -142,10 +142,10 @@ func (c *crash) judge(e *v201.TransactionEventRequest, payload []byte) {
 	if c.over[id] {
 		c.last[id] = 0 // the end tells of all the time from the begin
 	}
-	for i, mv := range e.MeterValue {
+	for _, mv := range e.MeterValue {
 		for _, v := range mv.SampledValue {
 			if v.Measurand == v201.MeasurandEnergyActiveImportRegister {
-				if v.Value < c.last[id] || i == len(e.MeterValue)-1 && v.Value < from {
+				if v.Value < c.last[id] || v.Context == v201.ReadingContextTransactionEnd && v.Value < from {
 					c.Fatalf("%s: the register runs back from %v to %v", id, c.last[id], v.Value)
 				}
 				c.last[id] = v.Value
