@@ -26,8 +26,8 @@ type Options struct {
 	Write    time.Duration // deadline of a write; 10 s when 0
 	Ping     time.Duration // interval of our pings; 0 for 30 s, negative for none
 	Deflate  bool          // offer or accept permessage-deflate
-	Rate     int           // messages per second that are read on average, with five seconds' worth at once; 0 for no bound
-	Slowed   func()        // told, in the reader, of each message that had to wait for that; nil for nobody
+	Rate     int           // messages per second that are read on average, with five seconds' worth at once; as many pings and pongs; 0 for no bound on messages
+	Slowed   func()        // told, in the reader, of each message, ping or pong that had to wait for that; nil for nobody
 }
 
 func (o Options) filled() Options {
@@ -81,6 +81,9 @@ type Peer struct {
 const bufferSize = 1024
 
 var pool sync.Pool
+
+// usualControls is how many pings and pongs per second are read on average where messages are not bounded; a few a minute are usual.
+const usualControls = 10
 
 func newPeer(c *websocket.Conn, o Options) *Peer {
 	o = o.filled()
@@ -223,11 +226,21 @@ func (p *Peer) read(root *actor.RootContext, to *actor.PID) {
 			_ = p.conn.SetReadDeadline(time.Now().Add(2*p.opt.Ping + p.opt.Write))
 		}
 	}
-	rate := kit.Rate{Burst: 5 * p.opt.Rate, Every: time.Second / time.Duration(max(p.opt.Rate, 1))}
+	bucket := func(perSecond int) kit.Rate {
+		return kit.Rate{Burst: 5 * perSecond, Every: time.Second / time.Duration(perSecond)}
+	}
+	rate, controls := bucket(max(p.opt.Rate, 1)), bucket(usualControls)
+	if p.opt.Rate > 0 {
+		controls = rate
+	}
+	control := func() {
+		p.slow(controls.Wait(time.Now()))
+		alive()
+	}
 	alive()
-	p.conn.SetPongHandler(func(string) error { alive(); return nil })
+	p.conn.SetPongHandler(func(string) error { control(); return nil })
 	ping := p.conn.PingHandler()
-	p.conn.SetPingHandler(func(s string) error { alive(); return ping(s) })
+	p.conn.SetPingHandler(func(s string) error { control(); return ping(s) })
 	for {
 		kind, raw, err := p.next()
 		if err != nil {
