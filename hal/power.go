@@ -71,9 +71,10 @@ type PowerModule interface {
 	Close() error
 }
 
-// Outlet is all the hardware of one EVSE. Module is nil for AC.
+// Outlet is all the hardware of one EVSE. Module is nil for AC, Display where there is none.
 type Outlet struct {
-	Board  Board
-	Meter  Meter
-	Module PowerModule
+	Board   Board
+	Meter   Meter
+	Module  PowerModule
+	Display Display
 }

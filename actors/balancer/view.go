@@ -113,6 +113,7 @@ func (b *Balancer) evseView(id, node string, e *evse) msg.EVSEView {
 		Phases: r.Phases, Limit: r.Limit, LimitW: r.LimitW, Current: r.Draw, Power: r.Meter.Power, Energy: r.Energy, Fault: r.Fault, State: stateOf(e)}
 	i, _ := b.tree.FindEVSE(id)
 	v.Rotation, v.Priority, v.Paused = b.tree.EVSE(i).Rotation.String(), b.tree.EVSE(i).Priority+e.needs.priority, e.needs.pause
+	v.Display = displayView(r.Screen)
 	if r.Plugged {
 		v.LimitedBy = e.explain
 		v.Plan, v.Estimates, v.Target = e.steps, e.estimates, e.needs.energy
@@ -129,6 +130,20 @@ func (b *Balancer) evseView(id, node string, e *evse) msg.EVSEView {
 			soc := r.SoC
 			v.SoC = &soc
 		}
+	}
+	return v
+}
+
+func displayView(s *hal.Screen) *msg.DisplayView {
+	if s == nil || len(s.Messages) == 0 && s.Cost == nil {
+		return nil
+	}
+	v := &msg.DisplayView{}
+	for _, m := range s.Messages {
+		v.Messages = append(v.Messages, msg.MessageView(m))
+	}
+	if c := s.Cost; c != nil {
+		v.Cost = &msg.CostView{Total: c.Total, Currency: c.Currency, Final: c.Final}
 	}
 	return v
 }

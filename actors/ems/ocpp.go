@@ -100,6 +100,7 @@ func ocppActors(env *kit.Env, s *configs.Site, p Parts, certs managed) ([]Child,
 			if e.Type == "dc" {
 				x = role.EVSEConfig{ConnectorType: "cCCS2", DC: true, Rating: profile.Rating{Phases: 3, Volts: volts, Power: si.Watts(e.MaxW)}}
 			}
+			sc.Role.Display = sc.Role.Display || e.Display
 			if meter, ok := p.Outlets[e.ID].Meter.(hal.Signer); ok {
 				x.Signs, x.PublicKey = true, meter.PublicKey()
 			}

@@ -67,6 +67,7 @@ type EVSE struct {
 	lease   holder
 	vehicle
 	lock      lock
+	screen    *hal.Screen // what drivers are shown
 	input     hal.Input
 	operative bool
 	gen       uint64
@@ -181,6 +182,13 @@ func (e *EVSE) Receive(ctx actor.Context) {
 		return
 	case msg.Unlock:
 		e.unlock(ctx, now)
+	case msg.Show:
+		e.screen = &m.Screen
+		if e.hw.Display != nil {
+			if err := e.hw.Display.Show(m.Screen); err != nil {
+				e.log.Warn().Err(err).Msg("the display does not show what it was told")
+			}
+		}
 	case msg.LockCable:
 		e.lock.want = m.On
 	case msg.Operative:

@@ -23,6 +23,7 @@ type reportKey struct {
 	grant    uint64
 	accepts  si.Amps
 	acceptsW si.Watts
+	screen   *hal.Screen
 	cable    bool
 	lock     bool
 	draw     [3]int // in half amperes
@@ -33,7 +34,7 @@ type reportKey struct {
 func (e *EVSE) report(ctx actor.Context, now time.Time, p permit) {
 	r := e.describe(p)
 	key := reportKey{pilot: r.Pilot, closed: r.Charging, auth: r.Auth, wants: r.Wants, fault: hal.Fault(r.Fault), stage: r.Stage,
-		grant: e.lease.grant.Seq, accepts: r.Max, acceptsW: r.MaxPower, cable: r.Cable, lock: r.LockFailed}
+		grant: e.lease.grant.Seq, accepts: r.Max, acceptsW: r.MaxPower, screen: r.Screen, cable: r.Cable, lock: r.LockFailed}
 	for i, a := range r.Draw {
 		key.draw[i] = int(math.Round(float64(a) * 2))
 	}
@@ -59,7 +60,7 @@ func (e *EVSE) describe(p permit) msg.EVSEReport {
 	r := msg.EVSEReport{EVSE: e.cfg.ID, Pilot: e.input.Pilot, Plugged: e.input.Pilot.Connected(), Charging: e.input.Closed,
 		Fault: string(e.input.Fault), Operative: e.operative, Phases: e.phases(), SoC: -1, Meter: e.meter,
 		GrantSeq: e.lease.grant.Seq, Grant: e.lease.grant, Setpoint: e.decision.Offer, Limit: p.Amps, LimitW: p.Watts, Draw: e.draw(), Stale: e.stale,
-		Cable: e.plugIn(), LockFailed: e.lock.failed}
+		Cable: e.plugIn(), LockFailed: e.lock.failed, Screen: e.screen}
 	if e.hw.Module != nil && r.Fault == "" {
 		r.Fault = string(e.module.Fault)
 	}

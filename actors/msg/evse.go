@@ -38,6 +38,7 @@ type EVSEReport struct {
 	Stopped    bool         // the charging was ended from outside, until the vehicle leaves
 	Cable      bool         // a plug is in the EVSE's own socket
 	LockFailed bool         // the lock of the socket does not follow
+	Screen     *hal.Screen  // what drivers are shown; nil for nothing. Not to be changed
 	Stale      bool         // the meter does not answer; Meter and Draw are old
 	Draw       si.Phases    // taken from the grid now, at its own terminals; with the losses of a power module
 	Limit      si.Amps      // permitted now, per phase
@@ -91,6 +92,12 @@ type Unlock struct{ EVSE string }
 type LockCable struct {
 	EVSE string
 	On   bool
+}
+
+// Show has the drivers at an EVSE see this from now on. Station to EVSE.
+type Show struct {
+	EVSE   string
+	Screen hal.Screen // belongs to the receivers, who do not change it
 }
 
 // Unlocked answers Unlock. EVSE to station.

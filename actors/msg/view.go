@@ -89,6 +89,7 @@ type EVSEView struct {
 	SoC       *si.Percent  `json:"soc,omitempty"`
 	Since     *time.Time   `json:"since,omitempty"`
 	Fault     string       `json:"fault,omitempty"`
+	Display   *DisplayView `json:"display,omitempty"`
 
 	Binding   *BindingView    `json:"binding,omitempty"`
 	Rotation  string          `json:"rotation,omitempty"`
@@ -99,6 +100,25 @@ type EVSEView struct {
 	Target    *si.WattHours   `json:"target_energy_wh,omitempty"` // of this session
 	Plan      []StepView      `json:"plan,omitempty"`
 	Estimates []plan.Estimate `json:"estimates,omitempty"` // for the driver
+}
+
+// DisplayView is what the drivers at an EVSE are shown.
+type DisplayView struct {
+	Messages []MessageView `json:"messages,omitempty"` // in turn
+	Cost     *CostView     `json:"cost,omitempty"`
+}
+
+// MessageView is a message for drivers.
+type MessageView struct {
+	Text     string `json:"text"`
+	Language string `json:"language,omitempty"`
+}
+
+// CostView is what charging costs: so far, or in all.
+type CostView struct {
+	Total    float64 `json:"total"`
+	Currency string  `json:"currency"`
+	Final    bool    `json:"final"`
 }
 
 // BindingView is limited_by for machines.

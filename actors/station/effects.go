@@ -86,6 +86,12 @@ func (s *Station) carryOut(ctx actor.Context, e role.Effect) {
 			moment = hal.MomentEnd
 		}
 		s.send(ctx, e.EVSE, msg.SignMeter{EVSE: s.id(e.EVSE), Token: e.Token, Moment: moment})
+	case role.Show:
+		s.show(ctx, e)
+	case role.Cost:
+		s.priced(ctx, e)
+	case role.Personal:
+		s.personal(ctx, e)
 	case role.Lock:
 		s.send(ctx, e.EVSE, msg.LockCable{EVSE: s.id(e.EVSE), On: e.On})
 	case role.Unlock:

@@ -75,7 +75,8 @@ type evse struct {
 	flow   v201.ChargingStateEnum
 	since  time.Time // since when flow is to change
 	next   v201.ChargingStateEnum
-	ended  bool  // the vehicle's own end was told
+	ended  bool // the vehicle's own end was told
+	screen screen
 	offer  []int // the CSMS's ids of the schedules that the vehicle was offered, the first as the vehicle's 1
 }
 
@@ -313,6 +314,7 @@ func (s *Station) plug(ctx actor.Context, n int, in bool) {
 		return
 	}
 	e.seen, e.report.Plugged = true, in
+	s.wipe(ctx, n, in)
 	if in {
 		s.step(ctx, role.Plugged{EVSE: n})
 		return
@@ -341,6 +343,9 @@ func (s *Station) reported(ctx actor.Context, n int, r msg.EVSEReport) {
 	s.plug(ctx, n, r.Plugged)
 	if token, ok := s.role.Permitted(n); ok && r.Plugged && !r.Auth && r.Seq < was.Seq { // the EVSE began anew and has forgotten
 		ctx.Send(s.env.At(msg.EVSEName(r.EVSE)), msg.Authorized{EVSE: r.EVSE, Accepted: true, Token: token.IdToken, Remote: true})
+	}
+	if r.Seq < was.Seq {
+		s.draw(ctx, n)
 	}
 	e.report = r
 	if !r.Plugged {

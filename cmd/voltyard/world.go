@@ -36,7 +36,7 @@ func newWorld(s *configs.Site, speed float64) (*world, error) {
 		if err != nil {
 			return nil, fmt.Errorf("evse %s: %w", e.ID, err)
 		}
-		cfg := sim.Config{Speed: speed, Volts: si.Volts(s.Site.VoltageV), Phases: e.Phases, DC: e.Type == "dc", Socket: e.Cable == "socket", Watchdog: 3 * time.Second}
+		cfg := sim.Config{Speed: speed, Volts: si.Volts(s.Site.VoltageV), Phases: e.Phases, DC: e.Type == "dc", Socket: e.Cable == "socket", Display: e.Display, Watchdog: 3 * time.Second}
 		if cfg.DC {
 			out := min(50e3, e.MaxW)
 			cfg.Phases = 3

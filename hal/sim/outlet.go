@@ -32,8 +32,9 @@ type Config struct {
 	Serial     string
 	// Socket is an outlet without a cable of its own: vehicles bring theirs, and its plug can be locked. Lock is until the lock's
 	// feedback follows; 0 means 300 ms.
-	Socket bool
-	Lock   time.Duration
+	Socket  bool
+	Lock    time.Duration
+	Display bool // it has one
 }
 
 // Outlet is the simulated hardware of one EVSE. All methods are safe for concurrent use.
@@ -50,8 +51,9 @@ type Outlet struct {
 	closed   bool // released
 
 	lock    *time.Timer // the lock moves
-	jammed  bool        // the lock does not move
-	leaving bool        // somebody pulls at a plug that is locked
+	screen  hal.Screen
+	jammed  bool // the lock does not move
+	leaving bool // somebody pulls at a plug that is locked
 
 	load  si.Phases // what the vehicle draws at the outlet's own terminals, AC
 	since time.Time
@@ -97,6 +99,9 @@ func NewOutlet(cfg Config) *Outlet {
 // HAL returns the outlet as the controller sees it.
 func (o *Outlet) HAL() hal.Outlet {
 	h := hal.Outlet{Board: (*board)(o), Meter: (*meter)(o)}
+	if o.cfg.Display {
+		h.Display = (*display)(o)
+	}
 	if o.cfg.SigningKey != nil {
 		h.Meter = signer{(*meter)(o)}
 	}

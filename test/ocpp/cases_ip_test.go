@@ -31,14 +31,14 @@ func TestCasesI(t *testing.T) {
 			priced(s, 3.25)
 			s.unplug(1)
 			s.event(v201.TransactionEventEnded, "")
-			s.want("total", s.cost() == station.Cost{EVSE: 1, Tx: tx, Total: 3.25, Final: true}, s.cost())
+			s.want("total", s.cost() == station.Cost{EVSE: 1, Tx: tx, Total: 3.25, Currency: "EUR", Final: true}, s.cost())
 		}},
 		{"TC_I_07_CS", func(t *testing.T) { // I02.FR.04
 			s := newSUT(t).boot()
 			tx := s.begin(1)
 			priced(s, 1.5)
 			s.flow(1, v201.ChargingStateSuspendedEV)
-			s.want("running", s.cost() == station.Cost{EVSE: 1, Tx: tx, Total: 1.5}, s.cost())
+			s.want("running", s.cost() == station.Cost{EVSE: 1, Tx: tx, Total: 1.5, Currency: "EUR"}, s.cost())
 		}},
 	})
 }

@@ -125,6 +125,38 @@ func TestCasesPlant(t *testing.T) {
 					begin, periodic, periodic, end)(t)
 			}
 		}},
+		{"TC_O_15_CS", withPlant(sim.Config{Display: true}, nil, func(l *line, h *host) { // O01.FR.08, C01.FR.08, FR.09
+			set := func(id int, language, text string) {
+				m := message(id)
+				m.Message.Language, m.Message.Content = language, text
+				r := tell[*v201.SetDisplayMessageResponse](h, &v201.SetDisplayMessageRequest{Message: m})
+				l.want("accepted", r.Status == v201.DisplayMessageStatusAccepted, r)
+			}
+			reads := func(want ...string) {
+				l.Helper()
+				time.Sleep(3 * time.Second)
+				var got []string
+				for _, m := range l.plant.Screen().Messages {
+					got = append(got, m.Text)
+				}
+				l.want("the driver reads", slices.Equal(got, want), got, want)
+			}
+			set(1, "en", "Hello")
+			set(2, "fr", "Bonjour")
+			reads("Hello", "Bonjour")
+			l.charge(h, "TAG") // prefers de, then fr
+			reads("Bonjour")
+			set(3, "de-AT", "Servus")
+			reads("Servus")
+			set(4, "", "230 V")
+			reads("Servus", "230 V")
+			tell[*v201.CostUpdatedResponse](h, &v201.CostUpdatedRequest{TotalCost: 1.5, TransactionId: h.lastEvent().TransactionInfo.TransactionId})
+			time.Sleep(3 * time.Second)
+			c := l.plant.Screen().Cost
+			l.want("the cost", c != nil && c.Total == 1.5 && c.Currency == "EUR" && !c.Final, c)
+			l.plant.Cable().Unplug()
+			reads("Hello", "Bonjour", "Servus", "230 V")
+		})},
 		{"TC_C_05_CS", withPlant(sim.Config{Socket: true}, nil, func(l *line, h *host) { // C01.FR.02
 			l.plant.Cable().Plug(nil)
 			time.Sleep(3 * time.Second)

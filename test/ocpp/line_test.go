@@ -69,8 +69,6 @@ type lineConfig struct {
 	own      *lineCert // its certificate at first
 	vars     map[string]string
 	plant    *sim.Config // hardware of its EVSE; nil: none, it says nothing
-	lock     bool        // with a socket that can be locked
-	display  bool
 }
 
 // host is a CSMS.

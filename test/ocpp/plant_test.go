@@ -33,6 +33,7 @@ func (l *line) build(c *actorstation.Config) {
 	if m, ok := hw.Meter.(hal.Signer); ok {
 		x.Signs, x.PublicKey = true, m.PublicKey()
 	}
+	c.Role.Display = l.conf.plant.Display
 	kittest.Spawn(l.T, l.env, msg.EVSEName("e1"), evse.New(l.env, evse.Config{ID: "e1", Station: "CS1", Phases: 3, MaxAmps: 32, Volts: 230, Auth: evse.AuthRFID, Socket: x.Socket}, hw, evse.Children{}))
 }
 
@@ -57,7 +58,7 @@ func withPlant(plant sim.Config, vars map[string]string, f func(l *line, h *host
 				if q.(*v201.AuthorizeRequest).IdToken.IdToken == "BAD" {
 					st = v201.AuthorizationStatusInvalid
 				}
-				return &v201.AuthorizeResponse{IdTokenInfo: v201.IdTokenInfo{Status: st}}
+				return &v201.AuthorizeResponse{IdTokenInfo: v201.IdTokenInfo{Status: st, Language1: "de", Language2: "fr"}}
 			}
 			return lineConfig{url: "ws://one/ocpp", security: 1, vars: vars, plant: &plant}
 		}, func(l *line) {

@@ -10,9 +10,10 @@ import (
 
 // cached is an entry of the authorisation cache (C10): never more than what a decision needs.
 type cached struct {
-	Status  v201.AuthorizationStatusEnum
-	Group   string
-	Expires time.Time
+	Status    v201.AuthorizationStatusEnum
+	Group     string
+	Expires   time.Time
+	Languages [2]string `json:",omitzero"`
 }
 
 func (e *evse) same(t v201.IdToken) bool {
@@ -89,6 +90,7 @@ func (s *Station) ask(e *evse, t v201.IdToken) {
 			return
 		}
 		s.authorise(e, t, group, nil)
+		s.speak(e, info)
 	})
 }
 
@@ -107,6 +109,7 @@ func (s *Station) authorise(e *evse, t v201.IdToken, group string, remote *int) 
 	if id := s.reservedFor(e); id != 0 {
 		e.resv = id
 	}
+	e.languages = [2]string{}
 	s.release(e)
 	s.lock(e, true) // before energy flows
 	s.emit(Permit{EVSE: e.n, Allowed: true, Token: t, Remote: remote != nil})
@@ -121,6 +124,7 @@ func (s *Station) authorise(e *evse, t v201.IdToken, group string, remote *int) 
 // deauthorise takes a permission back.
 func (s *Station) deauthorise(e *evse) {
 	had := e.auth || e.token != nil
+	e.languages = [2]string{}
 	e.auth, e.token, e.group, e.remote, e.plugBy, e.startProf = false, nil, "", nil, time.Time{}, nil
 	s.lock(e, false) // E06.FR.10, E07.FR.07, E08.FR.03, E09.FR.02
 	if had {
@@ -198,7 +202,7 @@ func (s *Station) locally(t v201.IdToken) (v201.IdTokenInfo, bool) {
 		}
 	}
 	if c, ok := s.cache[listKey(t)]; ok && s.model.flag("AuthCacheCtrlr", "Enabled") {
-		info := v201.IdTokenInfo{Status: c.Status}
+		info := v201.IdTokenInfo{Status: c.Status, Language1: c.Languages[0], Language2: c.Languages[1]}
 		if c.Group != "" {
 			info.GroupIdToken = &v201.IdToken{IdToken: c.Group, Type: v201.IdTokenCentral}
 		}
@@ -217,7 +221,7 @@ func (s *Station) learn(t v201.IdToken, info v201.IdTokenInfo) {
 		return
 	}
 	key := listKey(t)
-	c := cached{Status: info.Status, Expires: info.CacheExpiryDateTime}
+	c := cached{Status: info.Status, Expires: info.CacheExpiryDateTime, Languages: [2]string{info.Language1, info.Language2}}
 	if info.GroupIdToken != nil {
 		c.Group = info.GroupIdToken.IdToken
 	}

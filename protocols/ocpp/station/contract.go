@@ -51,6 +51,7 @@ func (s *Station) contractShown(e *evse, t v201.IdToken, c Contract) {
 			return
 		}
 		s.authorise(e, t, group, nil)
+		s.speak(e, info)
 	})
 }
 

@@ -8,10 +8,11 @@ import (
 
 // Cost is what a transaction costs so far, or in all, to be shown to the driver (I02, I03).
 type Cost struct {
-	EVSE  int
-	Tx    string
-	Total float64 // in TariffCostCtrlr.Currency
-	Final bool
+	EVSE     int
+	Tx       string
+	Total    float64
+	Currency string // TariffCostCtrlr.Currency
+	Final    bool
 }
 
 // Personal is a message for the driver at an EVSE: a new tariff, for instance (I06).
@@ -26,7 +27,7 @@ func (Personal) effect() {}
 func costUpdated(s *Station, q *v201.CostUpdatedRequest) (rpc.Message, error) {
 	for _, e := range s.evses {
 		if e.tx != nil && e.tx.ID == q.TransactionId { // I02.FR.03
-			s.emit(Cost{EVSE: e.n, Tx: e.tx.ID, Total: q.TotalCost})
+			s.emit(Cost{EVSE: e.n, Tx: e.tx.ID, Total: q.TotalCost, Currency: s.model.value("TariffCostCtrlr", "Currency")})
 		}
 	}
 	s.note(false, "transaction %s costs %.2f so far", q.TransactionId, q.TotalCost)
@@ -41,7 +42,7 @@ func (s *Station) priced(it txqueue.Item, res *v201.TransactionEventResponse) {
 			continue
 		}
 		if res.TotalCost != nil && (running || it.Kind == txqueue.End) { // I02.FR.04, I03.FR.03
-			s.emit(Cost{EVSE: e.n, Tx: it.Tx, Total: *res.TotalCost, Final: it.Kind == txqueue.End})
+			s.emit(Cost{EVSE: e.n, Tx: it.Tx, Total: *res.TotalCost, Currency: s.model.value("TariffCostCtrlr", "Currency"), Final: it.Kind == txqueue.End})
 		}
 		if res.UpdatedPersonalMessage != nil && running { // I06.FR.03
 			s.emit(Personal{EVSE: e.n, Message: *res.UpdatedPersonalMessage})

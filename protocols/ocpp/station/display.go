@@ -3,6 +3,7 @@ package station
 import (
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/voltyard/voltyard/protocols/ocpp/rpc"
@@ -162,7 +163,47 @@ func (s *Station) visible(e *evse) (list []v201.MessageInfo) {
 			list = append(list, m)
 		}
 	}
+	return e.understood(list)
+}
+
+// speak takes over the languages that the driver prefers, and shows what the CSMS says about the tariff (I01).
+func (s *Station) speak(e *evse, info v201.IdTokenInfo) {
+	if info.Status != v201.AuthorizationStatusAccepted {
+		return
+	}
+	if l := [2]string{info.Language1, info.Language2}; l != e.languages && l[0] != "" {
+		e.languages = l
+		if e.tx != nil {
+			e.tx.Languages = l
+			s.save(keyTx+itoa(e.n), e.tx)
+		}
+	}
+	if info.PersonalMessage != nil {
+		s.emit(Personal{EVSE: e.n, Message: *info.PersonalMessage})
+	}
+}
+
+// understood leaves out messages in other languages, when there are some in the driver's first or second, or else in English
+// (C01.FR.08, C01.FR.09, C01.FR.13). What is in no language is for everyone, and without a driver everything is.
+func (e *evse) understood(list []v201.MessageInfo) []v201.MessageInfo {
+	if e.languages[0] == "" {
+		return list
+	}
+	for _, want := range []string{e.languages[0], e.languages[1], "en"} {
+		in := func(m v201.MessageInfo) bool { return want != "" && speaks(m.Message.Language, want) }
+		if !slices.ContainsFunc(list, in) {
+			continue
+		}
+		return slices.DeleteFunc(list, func(m v201.MessageInfo) bool { return m.Message.Language != "" && !in(m) })
+	}
 	return list
+}
+
+// speaks compares language tags by their language, de-AT is understood by who prefers de.
+func speaks(tag, want string) bool {
+	a, _, _ := strings.Cut(tag, "-")
+	b, _, _ := strings.Cut(want, "-")
+	return a != "" && strings.EqualFold(a, b)
 }
 
 func (e *evse) messageState() v201.MessageStateEnum {

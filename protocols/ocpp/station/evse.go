@@ -42,8 +42,9 @@ type evse struct {
 	unlockID  string
 	offerBy   time.Time // the vehicle waits for the CSMS's schedule until then
 	exchange  exchange
-	lastTx    string // the transaction that ended last
-	departed  bool   // the vehicle ended the session; it must leave before another one starts
+	lastTx    string    // the transaction that ended last
+	languages [2]string // of the driver, the preferred one first (C01.FR.08)
+	departed  bool      // the vehicle ended the session; it must leave before another one starts
 }
 
 // serves tells whether the EVSE is in service.

@@ -186,6 +186,7 @@ func (s *Station) restore(saved map[string][]byte) error {
 				e.tx = new(transaction)
 				err = json.Unmarshal(value, e.tx)
 				e.tx.restored = true
+				e.languages = e.tx.Languages
 				e.auth, e.token, e.group, e.remote = e.tx.Authorized, e.tx.Token, e.tx.Group, e.tx.RemoteID
 			}
 		} else if _, ok := rest(keyProfile); ok {

@@ -47,6 +47,7 @@ func requestStart(s *Station, q *v201.RequestStartTransactionRequest) (rpc.Messa
 		s.decide(q.IdToken, func(i v201.IdTokenInfo) { // F01.FR.01
 			if i.Status == v201.AuthorizationStatusAccepted && !e.auth {
 				s.authorise(e, q.IdToken, group, &id)
+				s.speak(e, i)
 			}
 		})
 	})

@@ -32,7 +32,8 @@ type transaction struct {
 	HoldAt     si.WattHours // register at which energy ends because the token was refused, 0 for never
 	Offset     si.WattHours // added to the meter's register, so that a meter that begins anew does not run backwards
 
-	KeySent bool // the meter's public key
+	KeySent   bool // the meter's public key
+	Languages [2]string
 
 	restored bool // by a restart; the EVSE has not said yet whether the vehicle is still there
 	sampleAt time.Time
@@ -100,7 +101,7 @@ func (s *Station) evaluate(e *evse, why v201.TriggerReasonEnum) {
 }
 
 func (s *Station) startTx(e *evse, why v201.TriggerReasonEnum) {
-	e.tx = &transaction{ID: s.cfg.NewID(), Began: s.now}
+	e.tx = &transaction{ID: s.cfg.NewID(), Began: s.now, Languages: e.languages}
 	if e.startProf != nil {
 		p := *e.startProf
 		p.TxID, e.startProf = e.tx.ID, nil
@@ -280,6 +281,7 @@ func (s *Station) delivered(d txqueue.Delivered) {
 		if e.tx == nil || e.tx.ID != d.Item.Tx {
 			continue
 		}
+		s.speak(e, *res.IdTokenInfo)
 		if g := res.IdTokenInfo.GroupIdToken; g != nil {
 			e.group = g.IdToken
 		}
