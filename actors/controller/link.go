@@ -1,6 +1,7 @@
 package controller
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -12,6 +13,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/voltyard/voltyard/actors/kit"
+	"github.com/voltyard/voltyard/actors/kit/password"
 	"github.com/voltyard/voltyard/actors/kit/ws"
 	"github.com/voltyard/voltyard/actors/msg"
 	"github.com/voltyard/voltyard/hal/si"
@@ -23,8 +25,12 @@ import (
 // bucket of the database; keys are the identity, a slash, and the key of the machine.
 const bucket = "ocpp-link"
 
-// versionKey is the key of the version that the station spoke last.
-const versionKey = "version"
+// The keys of what the link itself stores: the version that the station spoke last, and whether it showed no Authorization then.
+// What a station shows is never stored.
+const (
+	versionKey = "version"
+	openKey    = "open"
+)
 
 // link is the actor of one third-party station: two websockets and the machine between them.
 type link struct {
@@ -151,7 +157,10 @@ func (l *link) restore(ctx actor.Context, m msg.Loaded) {
 	}
 	l.tellHeld(ctx)
 	if v, ok := rpc.ParseSubprotocol(string(l.saved[versionKey])); ok {
-		l.machine(v)
+		if l.machine(v) && l.owes() {
+			l.log.Info().Int("waiting", l.relay.Unacknowledged()).Msg("messages of the station wait for the CSMS from before; they are delivered without it")
+			l.timers.Set("dial", l.backoff.Next())
+		}
 	}
 	l.timers.Set("report", reportEvery)
 	for _, h := range l.held {
@@ -181,7 +190,7 @@ func (l *link) machine(v rpc.Version) bool {
 	}
 	saved := map[string][]byte{}
 	for k, b := range l.saved {
-		if k != versionKey {
+		if k != versionKey && k != openKey {
 			saved[k] = b
 		}
 	}
@@ -280,7 +289,7 @@ func (l *link) dial(subprotocols []string) {
 	ctx, cancel := context.WithCancel(context.Background())
 	l.dialGen++
 	l.cancel = cancel
-	t := ws.Target{URL: l.cfg.CSMS.URL, Identity: l.st.ID, Subprotocols: subprotocols, Authorization: l.visitor.Authorization, TLS: l.cfg.CSMS.secure(),
+	t := ws.Target{URL: l.cfg.CSMS.URL, Identity: l.st.ID, Subprotocols: subprotocols, Authorization: l.authorization(), TLS: l.cfg.CSMS.secure(),
 		DialContext: l.cfg.CSMS.Dial, Options: l.cfg.wire()}
 	root, self, gen := l.root, l.self, l.dialGen
 	go func() {
@@ -317,6 +326,11 @@ func (l *link) dialled(ctx actor.Context, d dialled) {
 		}
 		return
 	}
+	var no *ws.Refused
+	if l.station == nil && l.visitor.Identity == "" && errors.As(d.err, &no) && no.Status < 500 {
+		l.log.Warn().Err(d.err).Msg("the CSMS refuses a connection without the station; what waits for it is delivered when the station is back")
+		return
+	}
 	if d.err != nil || d.peer.Subprotocol() != l.version.Subprotocol() {
 		if d.peer != nil {
 			d.peer.Attach(l.root, l.self)
@@ -342,7 +356,6 @@ func (l *link) dialled(ctx actor.Context, d dialled) {
 func (l *link) arrived(ctx actor.Context, p *ws.Peer) {
 	l.timers.Stop("absent")
 	v, _ := rpc.ParseSubprotocol(p.Subprotocol())
-	old := l.version
 	if l.station != nil {
 		l.leave(ctx)
 	}
@@ -352,10 +365,12 @@ func (l *link) arrived(ctx actor.Context, p *ws.Peer) {
 		p.Close(1011, "")
 		return
 	}
-	if old != v || l.saved[versionKey] == nil {
-		l.saved[versionKey] = []byte(p.Subprotocol())
-		ctx.Send(l.env.At(msg.Recorder), msg.Save{Ops: []msg.Op{{Bucket: bucket, Key: []byte(l.st.ID + "/" + versionKey), Value: []byte(p.Subprotocol())}}})
+	l.remember(ctx, versionKey, []byte(p.Subprotocol()))
+	var open []byte
+	if l.visitor.Authorization == "" {
+		open = []byte("1")
 	}
+	l.remember(ctx, openKey, open)
 	l.station, l.csms, l.ready = p, l.ready, nil
 	l.log.Info().Str("version", p.Subprotocol()).Bool("csms", l.csms != nil).Msg("station connected")
 	if l.csms != nil {
@@ -385,10 +400,36 @@ func (l *link) leave(ctx actor.Context) {
 	l.hangUp(ctx)
 }
 
+// remember stores one of the link's own records, nil for none.
+func (l *link) remember(ctx actor.Context, key string, value []byte) {
+	if bytes.Equal(l.saved[key], value) {
+		return
+	}
+	l.saved[key] = value
+	if value == nil {
+		delete(l.saved, key)
+	}
+	ctx.Send(l.env.At(msg.Recorder), msg.Save{Ops: []msg.Op{{Bucket: bucket, Key: []byte(l.st.ID + "/" + key), Value: value}}})
+}
+
 // owes tells that the CSMS lacks something of the station, and may be told without it. What the station shows to the CSMS is
-// known only if it was here since the start.
+// known if it was here since the start; if not, the CSMS must want the controller's own certificate instead (profile 3), the site
+// file must name the station's password, or the station must have shown nothing the last time.
 func (l *link) owes() bool {
-	return l.relay != nil && l.cfg.CSMS != nil && l.visitor.Identity != "" && l.relay.Unacknowledged() > 0
+	if l.relay == nil || l.cfg.CSMS == nil || l.relay.Unacknowledged() == 0 {
+		return false
+	}
+	t := l.cfg.CSMS.TLS
+	return l.visitor.Identity != "" || t != nil && (t.GetClientCertificate != nil || len(t.Certificates) > 0) ||
+		l.authorization() != "" || l.saved[openKey] != nil
+}
+
+// authorization is what the CSMS is shown for the station.
+func (l *link) authorization() string {
+	if pass := l.st.Password; l.visitor.Identity == "" && pass != "" && !password.IsHash(pass) && l.saved[openKey] == nil {
+		return ws.Basic(l.st.ID, pass)
+	}
+	return l.visitor.Authorization
 }
 
 func (l *link) hangUp(ctx actor.Context) {

@@ -102,15 +102,21 @@ func (d *disk) fill(full bool) {
 
 // yard is twenty stations, a controller, a cloud, and the wire between the last two.
 type yard struct {
-	t      *testing.T
-	env    *kit.Env
-	disk   *disk
-	wire   *wire
-	record *csms.Record
-	draws  [stations]atomic.Int64 // mA
-	ended  atomic.Int64
-	log    logged
-	pace   pace
+	t       *testing.T
+	env     *kit.Env
+	disk    *disk
+	wire    *wire
+	record  *csms.Record
+	draws   [stations]atomic.Int64 // mA
+	ended   atomic.Int64
+	log     logged
+	pace    pace
+	pass    string
+	control func() actor.Actor
+	south   chan net.Addr            // where the controller listens
+	at      atomic.Pointer[net.Addr] // likewise
+	around  kit.Env                  // of what is not the controller's side
+	visit   func(context.Context, string, string) (net.Conn, error)
 }
 
 // pace is how fast things go: virtual time costs nothing.
@@ -177,7 +183,9 @@ type setup struct {
 	faults  []fault
 	count   int
 	gap     int
-	land    *land // nil for the network in memory
+	land    *land  // nil for the network in memory
+	pass    string // of all stations, which the cloud wants; "" for none
+	stored  string // the same in the site file, or its hash
 }
 
 // land is the network that a yard is built on.
@@ -258,36 +266,40 @@ func newYard(t *testing.T, env *kit.Env, s setup) *yard {
 	}
 	y := &yard{t: t, env: env, disk: &disk{data: map[string][]byte{}}, record: csms.NewRecord(1<<20, nil), wire: at.wire, pace: at.pace}
 	env.Log = zerolog.New(&y.log).Level(zerolog.WarnLevel)
-	around := *env
-	around.Log = zerolog.Nop()
+	y.around = *env
+	y.around.Log = zerolog.Nop()
 	server, client := tlsPair(t, s.profile)
 	scheme := "ws://localhost/ocpp"
 	if client != nil {
 		scheme = "wss://localhost/ocpp"
 	}
-	y.spawn("csms", csms.New(&around, csms.Config{Listener: at.north, Path: "/ocpp", Record: y.record, TLS: server, Wire: y.pace.wire}))
+	y.spawn("csms", csms.New(&y.around, csms.Config{Listener: at.north, Path: "/ocpp", Record: y.record, Password: s.pass, TLS: server, Wire: y.pace.wire}))
 	if s.gap > 0 {
 		y.wire.gap = s.gap
 	}
 	y.spawn(msg.Balancer, func() actor.Actor { return &kittest.Probe{} })
 	y.spawn(msg.Recorder, recorder.New(env, y.disk))
-	south := make(chan net.Addr, 1)
+	y.south = make(chan net.Addr, 1)
 	var listed []controller.Station
 	for i := range stations {
-		listed = append(listed, controller.Station{ID: id(i), Fallback: 6, MaxAmps: 32, Phases: 3})
+		listed = append(listed, controller.Station{ID: id(i), Fallback: 6, MaxAmps: 32, Phases: 3, Password: s.stored})
 	}
-	y.spawn(msg.Controller, controller.New(env, controller.Config{Listen: "stations", Path: "/ocpp", Stay: s.stay, Stations: listed, Volts: 230,
+	y.pass = s.pass
+	y.control = controller.New(env, controller.Config{Listen: "stations", Path: "/ocpp", Stay: s.stay, Stations: listed, Volts: 230,
 		CSMS: &controller.CSMS{URL: scheme, Dial: at.dial, TLS: client}, NewID: ws.NewID, Stats: ocppstat.New(env), Wire: y.pace.wire, Backoff: y.pace.backoff,
 		Bind: func(string) (net.Listener, error) {
 			l, err := at.south()
 			if err == nil {
-				south <- l.Addr()
+				y.south <- l.Addr()
 			}
 			return l, err
-		}}))
-	to := <-south
+		}})
+	y.spawn(msg.Controller, y.control)
+	to := <-y.south
+	y.at.Store(&to)
+	y.visit = func(ctx context.Context, _, _ string) (net.Conn, error) { return at.visit(ctx, *y.at.Load()) }
 	for i := range stations {
-		y.spawn(id(i), y.station(&around, i, func(ctx context.Context, _, _ string) (net.Conn, error) { return at.visit(ctx, to) }, "ws://site/ocpp"))
+		y.spawn(id(i), y.station(&y.around, i, y.visit, "ws://site/ocpp"))
 	}
 	y.until("all charging at once", time.Hour, y.allCharging)
 	if y.wire != nil {
@@ -298,7 +310,7 @@ func newYard(t *testing.T, env *kit.Env, s setup) *yard {
 
 // station makes a station with one vehicle that stays until it is told to leave.
 func (y *yard) station(env *kit.Env, i int, dial func(ctx context.Context, network, addr string) (net.Conn, error), url string) func() actor.Actor {
-	return station.New(env, station.Config{URL: url, Identity: id(i), MaxAmps: 32, NewID: ws.NewID, Dial: dial,
+	return station.New(env, station.Config{URL: url, Identity: id(i), Password: y.pass, MaxAmps: 32, NewID: ws.NewID, Dial: dial,
 		Variables: map[string]string{"SampledDataCtrlr.TxUpdatedInterval": y.pace.interval},
 		Load:      func(p si.Phases) { y.draws[i].Store(int64(1000 * p.Highest())) },
 		Ended:     func(si.WattHours) { y.ended.Add(1) },
