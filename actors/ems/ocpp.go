@@ -109,6 +109,7 @@ func ocppActors(env *kit.Env, s *configs.Site, p Parts, certs managed) ([]Child,
 				sc.Role.Variables = map[string]string{"ISO15118Ctrlr.CentralContractValidationAllowed": "true"}
 			}
 		}
+		sc.Role.Fixed = fixed(s, evses[id])
 		certs.into(&sc, s)
 		more.into(&sc)
 		children = append(children, Child{"station", "station-" + id, station.New(env, sc)})
@@ -116,12 +117,38 @@ func ocppActors(env *kit.Env, s *configs.Site, p Parts, certs managed) ([]Child,
 	if s.CSMS != nil {
 		own := station.Config{Cloud: true, Stats: stats, Site: p.View, Role: role.Config{Identity: s.CSMS.Identity, Vendor: vendor, Model: "Local Controller",
 			Serial: cut(s.CSMS.Identity, 25), Firmware: cut(firmware, 50), Reason: v201.BootReasonPowerUp, NewID: rand.Text, Control: true,
-			Chain: append(chain, ids...), Rating: profile.Rating{Volts: volts}}}
+			Chain: append(chain, ids...), Rating: profile.Rating{Volts: volts}, Fixed: fixed(s, nil)}}
 		certs.into(&own, s)
 		more.into(&own)
 		children = append(children, Child{"station", "station-" + s.CSMS.Identity, station.New(env, own)})
 	}
 	return children, nil
+}
+
+// fixed are the variables that the site file decides and the CSMS cannot.
+func fixed(s *configs.Site, evses []configs.EVSE) map[string]string {
+	out := map[string]string{}
+	if s.Tariff != nil && s.Tariff.Currency != "" {
+		out["TariffCostCtrlr.Currency"] = s.Tariff.Currency
+	}
+	has := func(what func(*configs.Port) bool) bool {
+		return slices.ContainsFunc(evses, func(e configs.EVSE) bool { return e.Port != nil && what(e.Port) })
+	}
+	off := func(names ...string) {
+		for _, n := range names {
+			out["ISO15118Ctrlr."+n] = "false"
+		}
+	}
+	if !has(func(*configs.Port) bool { return true }) {
+		off("Available", "Enabled")
+	}
+	if !has(func(p *configs.Port) bool { return p.Contract != nil }) {
+		off("PnCEnabled", "CentralContractValidationAllowed", "ContractValidationOffline")
+	}
+	if !has(func(p *configs.Port) bool { return p.Contract != nil && p.Contract.Certificates != "off" }) {
+		off("ContractCertificateInstallationEnabled")
+	}
+	return out
 }
 
 // listeners are those of the site file, with their certificates read. Certificates that are renewed later are logged.

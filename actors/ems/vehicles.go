@@ -85,17 +85,26 @@ func (v *vehicles) config(e configs.EVSE) (session.Config, error) {
 	return c, nil
 }
 
-// current is the configuration of a session that begins now: roots that the CSMS has changed count.
+// current is the configuration of a session that begins now: what the CSMS has changed about contracts counts.
 func (v *vehicles) current(e configs.EVSE, c session.Config) session.Config {
 	m := v.certs[e.Station]
-	if m == nil || m.Trust == nil || c.SECC.Contract == nil {
+	if m == nil || c.SECC.Contract == nil {
 		return c
 	}
-	if t := m.Trust.Load(); t != nil {
-		k := *c.SECC.Contract
-		k.Trust = t
-		c.SECC.Contract = &k
+	k := *c.SECC.Contract
+	if m.Trust != nil {
+		if t := m.Trust.Load(); t != nil {
+			k.Trust = t
+		}
 	}
+	if p := m.Contracts.Load(); p != nil {
+		if !p.Enabled {
+			c.SECC.Contract = nil
+			return c
+		}
+		k.Central, k.Install, k.Update = p.Central, k.Install && p.Install, k.Update && p.Install
+	}
+	c.SECC.Contract = &k
 	return c
 }
 

@@ -28,6 +28,8 @@ type Certificates struct {
 	Vehicles *v2gtls.Issued       // towards vehicles; nil where there are none
 	Trust    *kit.Cell[pki.Trust] // roots of contracts, when the CSMS manages them; nil where there are none
 	Also     *pki.Trust           // roots of contracts that the CSMS does not manage
+	// Contracts is what vehicles are offered as the CSMS has it; nothing before the station role has begun.
+	Contracts kit.Cell[role.PlugAndCharge]
 }
 
 // made is a private key with its request.

@@ -67,6 +67,10 @@ func (s *Station) carryOut(ctx actor.Context, e role.Effect) {
 		s.use(ctx, e)
 	case role.Staple:
 		s.staple(e)
+	case role.PlugAndCharge:
+		if c := s.cfg.Certificates; c != nil {
+			c.Contracts.Store(&e)
+		}
 	case role.Roots:
 		s.takeRoots(e)
 	case role.CertificateIs:

@@ -13,6 +13,22 @@ type Contract struct {
 	PEM    string                 // the chain, leaf first, without the root
 }
 
+// PlugAndCharge says what vehicles are offered from the next session on, as the variables of ISO15118Ctrlr have it.
+type PlugAndCharge struct {
+	Enabled bool // contracts are accepted at all (PnCEnabled)
+	Install bool // so are requests for contract certificates (ContractCertificateInstallationEnabled)
+	Central bool // a contract of an unknown root is passed on to the CSMS (CentralContractValidationAllowed, C07.FR.06)
+}
+
+func (PlugAndCharge) effect() {}
+
+func (s *Station) plugAndCharge() {
+	const c = "ISO15118Ctrlr"
+	on := s.model.flag(c, "PnCEnabled")
+	s.emit(PlugAndCharge{Enabled: on, Install: on && s.model.flag(c, "ContractCertificateInstallationEnabled"),
+		Central: on && s.model.flag(c, "CentralContractValidationAllowed")})
+}
+
 // Limits of AuthorizeRequest.
 const (
 	maxHashData    = 4

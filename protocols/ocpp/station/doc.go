@@ -27,6 +27,7 @@ type Config struct {
 	Reason    v201.BootReasonEnum
 	Share     bool              // divide the station's own maximum among its EVSEs in use
 	Variables map[string]string // initial values by "Component.Variable", over the defaults
+	Fixed     map[string]string // the same for what cannot be carried out where the station is: the CSMS reads the truth and cannot set it
 	Chain     []string          // identities of stations behind this one (component LocalController), when it is a controller
 	Control   bool              // it is a local controller
 	Logs      bool              // whoever drives it carries out Upload

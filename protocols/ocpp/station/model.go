@@ -31,6 +31,7 @@ type variable struct {
 	list                []string // allowed members of a list
 	lo, hi              float64  // of numbers, when hi > lo
 	reboot              bool     // a new value counts after a restart
+	fixed               bool     // nothing here carries another value out: what is stored does not count
 }
 
 // model is the device model of a station (B05 to B08, appendix 3.1 of part 2).
@@ -45,8 +46,13 @@ func newModel(cfg Config) *model {
 		m.add(parseVariable(line))
 	}
 	m.describe(cfg)
-	for name, value := range cfg.Variables {
+	for name, value := range cfg.Fixed {
 		if v := m.byName[strings.ToLower(name)]; v != nil {
+			v.value, v.access, v.fixed = value, readOnly, true
+		}
+	}
+	for name, value := range cfg.Variables {
+		if v := m.byName[strings.ToLower(name)]; v != nil && !v.fixed {
 			v.value = value
 		}
 	}
@@ -77,6 +83,8 @@ func parseVariable(line string) *variable {
 		switch {
 		case x == "reboot":
 			v.reboot = true
+		case x == "fixed":
+			v.fixed = true
 		case strings.HasPrefix(x, "{"):
 			v.list = strings.Split(strings.Trim(x, "{}"), ",")
 		case strings.Contains(x, ".."):
@@ -183,7 +191,7 @@ func (v *variable) key() string {
 
 func (m *model) restore(key, value string) {
 	for _, v := range m.vars {
-		if v.key() == key {
+		if v.key() == key && !v.fixed {
 			v.value = value
 		}
 	}

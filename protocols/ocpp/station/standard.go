@@ -2,7 +2,8 @@ package station
 
 // standardVariables are the controller components of the standard (appendix, device model components and variables),
 // with this station's defaults: component, variable/instance, access, data type, value, then unit, limits "lo..hi",
-// allowed members "{a,b}" and "reboot".
+// allowed members "{a,b}", "reboot", and "fixed" for what was or may be settable elsewhere and is not here: the station takes
+// the time of its computer's clock and does not know what sets that; its reset cannot fail; it pings as often as kit/ws does.
 const standardVariables = `
 AlignedDataCtrlr|Available|ro|boolean|true
 AlignedDataCtrlr|Enabled|rw|boolean|true
@@ -21,7 +22,7 @@ AuthCtrlr|LocalPreAuthorize|rw|boolean|false
 AuthCtrlr|MasterPassGroupId|rw|string||0..36
 AuthCtrlr|OfflineTxForUnknownIdEnabled|rw|boolean|false
 ClockCtrlr|DateTime|ro|dateTime|
-ClockCtrlr|TimeSource|rw|SequenceList|NTP|{Heartbeat,NTP,GPS,RealTimeClock,MobileNetwork,RadioTimeTransmitter}
+ClockCtrlr|TimeSource|ro|SequenceList|RealTimeClock|fixed
 DeviceDataCtrlr|BytesPerMessage/GetReport|ro|integer|65000
 DeviceDataCtrlr|BytesPerMessage/GetVariables|ro|integer|65000
 DeviceDataCtrlr|BytesPerMessage/SetVariables|ro|integer|65000
@@ -32,7 +33,7 @@ ISO15118Ctrlr|Available|ro|boolean|true
 ISO15118Ctrlr|CentralContractValidationAllowed|rw|boolean|false
 ISO15118Ctrlr|ContractCertificateInstallationEnabled|rw|boolean|true
 ISO15118Ctrlr|ContractValidationOffline|rw|boolean|true
-ISO15118Ctrlr|Enabled|rw|boolean|true
+ISO15118Ctrlr|Enabled|ro|boolean|true|fixed
 ISO15118Ctrlr|PnCEnabled|rw|boolean|true
 LocalAuthListCtrlr|Available|ro|boolean|true
 LocalAuthListCtrlr|BytesPerMessage|ro|integer|65000
@@ -49,12 +50,9 @@ OCPPCommCtrlr|NetworkConfigurationPriority|rw|SequenceList|1|{1,2,3,4}
 OCPPCommCtrlr|NetworkProfileConnectionAttempts|rw|integer|3|1..100
 OCPPCommCtrlr|OfflineThreshold|rw|integer|60|s|0..86400
 OCPPCommCtrlr|QueueAllMessages|ro|boolean|false
-OCPPCommCtrlr|ResetRetries|rw|integer|0|0..10
-OCPPCommCtrlr|RetryBackOffRandomRange|rw|integer|3|s|0..3600
-OCPPCommCtrlr|RetryBackOffRepeatTimes|rw|integer|5|0..20
-OCPPCommCtrlr|RetryBackOffWaitMinimum|rw|integer|1|s|0..3600
+OCPPCommCtrlr|ResetRetries|ro|integer|0|fixed
 OCPPCommCtrlr|UnlockOnEVSideDisconnect|rw|boolean|true
-OCPPCommCtrlr|WebSocketPingInterval|rw|integer|30|s|0..86400
+OCPPCommCtrlr|WebSocketPingInterval|ro|integer|30|s|fixed
 ReservationCtrlr|Available|ro|boolean|true
 ReservationCtrlr|Enabled|rw|boolean|true
 ReservationCtrlr|NonEvseSpecific|ro|boolean|true

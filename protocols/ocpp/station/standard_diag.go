@@ -18,7 +18,7 @@ MonitoringCtrlr|Enabled|rw|boolean|true
 MonitoringCtrlr|ItemsPerMessage/ClearVariableMonitoring|ro|integer|50
 MonitoringCtrlr|ItemsPerMessage/SetVariableMonitoring|ro|integer|50
 MonitoringCtrlr|OfflineQueuingSeverity|rw|integer|4|0..9
-TariffCostCtrlr|Currency|rw|string|EUR|1..3
-TariffCostCtrlr|TariffFallbackMessage|rw|string||0..255
-TariffCostCtrlr|TotalCostFallbackMessage|rw|string||0..255
+TariffCostCtrlr|Currency|ro|string|EUR|1..3|fixed
+TariffCostCtrlr|TariffFallbackMessage|ro|string||fixed
+TariffCostCtrlr|TotalCostFallbackMessage|ro|string||fixed
 `

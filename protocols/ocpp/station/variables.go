@@ -134,6 +134,8 @@ func (s *Station) applied(v *variable) {
 	case "securityctrlr.basicauthpassword": // A01: the connection is made anew with it
 		s.securityEvent("ReconfigurationOfSecurityParameters", "BasicAuthPassword") // A01.FR.11, without what it is (A01.FR.12)
 		s.emit(Password{v.value})
+	case "iso15118ctrlr.pncenabled", "iso15118ctrlr.contractcertificateinstallationenabled", "iso15118ctrlr.centralcontractvalidationallowed":
+		s.plugAndCharge()
 	case "aligneddatactrlr.interval", "aligneddatactrlr.enabled":
 		s.armAligned()
 		s.rearmKept()
