@@ -142,7 +142,7 @@ func makeEVSE(env *kit.Env, s *configs.Site, e configs.EVSE, hw hal.Outlet, n ne
 		cfg.LocalContracts = e.Port.Contract != nil && e.Port.Contract.Authorize == "local"
 		kids.Port = func(gen uint64, pid *actor.PID) func() actor.Actor { return port.New(env, n, pc, gen, pid) }
 		kids.Session = func(gen uint64, pid *actor.PID) func() actor.Actor {
-			return comm.sessions.Make(comm.current(e, sc), gen, pid)
+			return comm.sessions.Make(sc, gen, pid)
 		}
 	}
 	return evse.New(env, cfg, hw, kids), nil

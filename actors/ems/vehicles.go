@@ -72,6 +72,7 @@ func (v *vehicles) config(e configs.EVSE) (session.Config, error) {
 		}
 		offered := k.Certificates != "off"
 		c.SECC.Contract = &secc.Contract{Trust: trust, Central: k.Central, Install: offered, Update: offered}
+		c.Contract = v.current(e.Station, c.SECC.Contract)
 		c.SECC.Receipts = seconds(k.ReceiptS)
 		if k.Certificates == "local" {
 			if v.bench == nil {
@@ -85,27 +86,27 @@ func (v *vehicles) config(e configs.EVSE) (session.Config, error) {
 	return c, nil
 }
 
-// current is the configuration of a session that begins now: what the CSMS has changed about contracts counts.
-func (v *vehicles) current(e configs.EVSE, c session.Config) session.Config {
-	m := v.certs[e.Station]
-	if m == nil || c.SECC.Contract == nil {
-		return c
+// current is what a vehicle that connects now is offered of contracts: what the CSMS has changed counts.
+func (v *vehicles) current(station string, k *secc.Contract) func() *secc.Contract {
+	m := v.certs[station]
+	if m == nil || k == nil {
+		return nil
 	}
-	k := *c.SECC.Contract
-	if m.Trust != nil {
-		if t := m.Trust.Load(); t != nil {
-			k.Trust = t
+	return func() *secc.Contract {
+		now := *k
+		if m.Trust != nil {
+			if t := m.Trust.Load(); t != nil {
+				now.Trust = t
+			}
 		}
-	}
-	if p := m.Contracts.Load(); p != nil {
-		if !p.Enabled {
-			c.SECC.Contract = nil
-			return c
+		if p := m.Contracts.Load(); p != nil {
+			if !p.Enabled {
+				return nil
+			}
+			now.Central, now.Install, now.Update = p.Central, k.Install && p.Install, k.Update && p.Install
 		}
-		k.Central, k.Install, k.Update = p.Central, k.Install && p.Install, k.Update && p.Install
+		return &now
 	}
-	c.SECC.Contract = &k
-	return c
 }
 
 // issued is the chain that the CSMS has issued to a station; nil where it issues none.

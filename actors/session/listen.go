@@ -109,6 +109,9 @@ func (s *Session) accept(ctx actor.Context, now time.Time, m accepted) {
 	for start.SessionID == [8]byte{} {
 		_, _ = rand.Read(start.SessionID[:])
 	}
+	if s.cfg.Contract != nil {
+		s.machine.Offer(s.cfg.Contract())
+	}
 	s.read(ctx)
 	s.step(ctx, now, s.present)
 	s.step(ctx, now, start)

@@ -31,6 +31,8 @@ type Config struct {
 	TLS *v2gtls.Server
 	// TLSOnly serves no vehicle without TLS.
 	TLSOnly bool
+	// Contract is asked when a vehicle connects and replaces SECC.Contract; nil where that never changes.
+	Contract func() *secc.Contract
 	// Certificates answers requests for contract certificates; nil has the station role do it.
 	Certificates Certificates
 }
@@ -78,7 +80,7 @@ type Session struct {
 	retry     kit.Backoff
 	conn      net.Conn
 	tls       bool
-	machine   secc.Machine
+	machine   *handshake.Machine
 	present   secc.Present
 	started   bool // the machine has been told what the EVSE measures
 	stop      bool

@@ -68,6 +68,9 @@ func New(cfg secc.Config) *Machine {
 	return &Machine{cfg: cfg, timing: cfg.Timing.Filled()}
 }
 
+// Offer replaces what is offered of Plug & Charge; it counts until the protocol has been chosen.
+func (m *Machine) Offer(c *secc.Contract) { m.cfg.Contract = c }
+
 // Step handles one event.
 func (m *Machine) Step(now time.Time, ev secc.Event, out []secc.Effect) []secc.Effect {
 	if m.next != nil {
