@@ -98,9 +98,6 @@ func (p *program) answers() bool {
 // The controller's process is killed at random moments while the cloud is cut and vehicles charge: what it had answered for is
 // on its disk.
 func TestKilledBetweenCuts(t *testing.T) {
-	if testing.Short() {
-		t.Skip("takes half a minute of wall time")
-	}
 	t.Parallel()
 	dir, seed := t.TempDir(), rand.Uint64()
 	t.Logf("seed %d", seed)
@@ -132,9 +129,9 @@ func TestKilledBetweenCuts(t *testing.T) {
 		y.spawn(id(i), y.station(env, i, nil, "ws://"+south+"/ocpp"))
 	}
 	y.until("all charging at once", time.Minute, y.allCharging)
-	w.begin(100)
+	w.begin(rounds(t, 100))
 	rng := rand.New(rand.NewPCG(seed, 11))
-	for range kills {
+	for range rounds(t, kills) {
 		<-time.After(time.Duration(rng.Int64N(int64(3 * time.Second))))
 		p.stop(syscall.SIGKILL)
 		p.start()

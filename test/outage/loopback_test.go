@@ -51,9 +51,6 @@ func overLoopback(t *testing.T, s setup) *land {
 
 // TCP of this machine stalls, ends, is reset and half open forty times, under each security profile towards the cloud.
 func TestRealTCP(t *testing.T) {
-	if testing.Short() {
-		t.Skip("takes half a minute of wall time")
-	}
 	t.Parallel()
 	for _, p := range []controller.Profile{controller.ProfileBasic, controller.ProfileTLS, controller.ProfileCertificate} {
 		t.Run(fmt.Sprintf("profile %d", p), func(t *testing.T) {
@@ -62,7 +59,7 @@ func TestRealTCP(t *testing.T) {
 			t.Logf("seed %d", seed)
 			env := kit.NewEnv(zerolog.Nop())
 			t.Cleanup(func() { env.System.Shutdown() })
-			s := setup{stay: true, profile: p, seed: seed, count: 40, faults: []fault{cut, drop, stall, half}}
+			s := setup{stay: true, profile: p, seed: seed, count: rounds(t, 40), faults: []fault{cut, drop, stall, half}}
 			s.land = overLoopback(t, s)
 			y := newYard(t, env, s)
 			y.until("forty faults", time.Minute, y.wire.over)

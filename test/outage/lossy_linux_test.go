@@ -35,7 +35,7 @@ func overIP(t *testing.T, seed uint64) (*land, *forwarder) {
 // IP packets between controller and cloud are lost, late, out of order and doubled, under the security profiles with TLS.
 func TestLossyIP(t *testing.T) {
 	if testing.Short() {
-		t.Skip("takes half a minute of wall time")
+		t.Skip("needs half a minute of wall time for enough lost packets: run it without -short")
 	}
 	t.Parallel()
 	for _, p := range []controller.Profile{controller.ProfileTLS, controller.ProfileCertificate} {

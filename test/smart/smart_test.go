@@ -303,7 +303,7 @@ const seeds = 12
 // Whatever the CSMS sets and clears, however late stations answer, whoever goes and comes back: the stations together may
 // never draw more than the tree carries.
 func TestSumStaysUnderTheTree(t *testing.T) {
-	for range seeds {
+	for range rounds(t, seeds) {
 		seed := rand.Uint64()
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			kittest.Run(t, func(t *testing.T, env *kit.Env) {
@@ -337,8 +337,8 @@ func TestSumStaysUnderTheTree(t *testing.T) {
 // A station that accepts every profile and follows none is noticed by its own meter; from then on its maximum is reserved, until
 // it draws no more than it may.
 func TestAStationThatFollowsNothing(t *testing.T) {
-	noticed := 0
-	for range seeds {
+	noticed, n := 0, rounds(t, seeds)
+	for range n {
 		seed := rand.Uint64()
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			kittest.Run(t, func(t *testing.T, env *kit.Env) {
@@ -380,7 +380,7 @@ func TestAStationThatFollowsNothing(t *testing.T) {
 			})
 		})
 	}
-	if noticed == 0 {
+	if noticed == 0 && n == seeds { // a few may all have room for all that it takes
 		t.Error("no station was ever noticed: nothing was tested")
 	}
 }

@@ -1,0 +1,5 @@
+//go:build !race
+
+package smart
+
+const raceEnabled = false
