@@ -120,7 +120,7 @@ type Station struct {
 	Priority     int      `yaml:"priority,omitempty" doc:"Who is served when not all can be; higher first."`
 	Levels       int      `yaml:"levels,omitempty" doc:"Stack levels it can hold, 1 or more. Default 2."`
 	WholeA       bool     `yaml:"whole_a,omitempty" doc:"It takes whole amperes only. Default false."`
-	LimitBy      string   `yaml:"limit_by,omitempty" doc:"station: it is limited as a whole. transaction: it honours limits of transactions only; each of its evses gets an equal part. Default station." enum:"station,transaction"`
+	LimitBy      string   `yaml:"limit_by,omitempty" doc:"station: it is limited as a whole. transaction: it honours limits of transactions only; each that runs gets an equal part. Default station." enum:"station,transaction"`
 	EVSEs        int      `yaml:"evses,omitempty" doc:"With limit_by: transaction: how many EVSEs it has. Default 1."`
 	PasswordFile string   `yaml:"password_file,omitempty" doc:"File with the password it must show (security profiles 1 and 2), or better the hash that voltyard pki password makes of it. Absent: it is passed on to the CSMS."`
 }
