@@ -27,16 +27,19 @@ const pass = "correct-horse-battery"
 // The same when the controller begins anew meanwhile: it knows what to show to the cloud where that takes its own certificate, where
 // the stations showed nothing, and where the site file has their passwords.
 func TestStationsThatNeverComeBackAfterARestart(t *testing.T) {
-	for name, s := range map[string]setup{
-		"stations without a password":         {},
-		"the controller's own certificate":    {profile: controller.ProfileCertificate},
-		"passwords in the site file":          {pass: pass, stored: pass},
-		"passwords, and a certificate":        {profile: controller.ProfileCertificate, pass: pass, stored: pass},
-		"TLS, stations without a password":    {profile: controller.ProfileTLS},
-		"TLS, and passwords in the site file": {profile: controller.ProfileTLS, pass: pass, stored: pass},
-	} {
-		t.Run(name, func(t *testing.T) {
-			abandoned(t, s, func(y *yard) {
+	cases := []struct {
+		name string
+		s    setup
+	}{
+		{"stations without a password", setup{}},
+		{"passwords in the site file", setup{pass: pass, stored: pass}},
+		{"the controller's own certificate", setup{profile: controller.ProfileCertificate}},
+		{"passwords, and a certificate", setup{profile: controller.ProfileCertificate, pass: pass, stored: pass}},
+		{"TLS, and passwords in the site file", setup{profile: controller.ProfileTLS, pass: pass, stored: pass}},
+	}
+	for _, c := range cases[:rounds(t, len(cases))] {
+		t.Run(c.name, func(t *testing.T) {
+			abandoned(t, c.s, func(y *yard) {
 				y.again()
 				y.until("the delivery of all events", 2*time.Hour, func() bool { return y.disk.waiting() == "" })
 			})
