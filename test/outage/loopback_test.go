@@ -59,7 +59,7 @@ func TestRealTCP(t *testing.T) {
 			t.Logf("seed %d", seed)
 			env := kit.NewEnv(zerolog.Nop())
 			t.Cleanup(func() { env.System.Shutdown() })
-			s := setup{stay: true, profile: p, seed: seed, count: rounds(t, 40), faults: []fault{cut, drop, stall, half}}
+			s := setup{stay: true, profile: p, seed: seed, count: 40, faults: []fault{cut, drop, stall, half}}
 			s.land = overLoopback(t, s)
 			y := newYard(t, env, s)
 			y.until("forty faults", time.Minute, y.wire.over)
