@@ -49,9 +49,13 @@ func (u *uplink) Receive(ctx actor.Context) {
 		u.root, u.self = ctx.ActorSystem().Root, ctx.Self()
 		u.gen = uint64(time.Now().UnixNano()) // above that of any incarnation before
 		u.dial()
-	case msg.UplinkOpen: // the station role began anew
+	case msg.UplinkOpen:
+		again := m.Begun == u.open.Begun && m.Password == u.open.Password && m.Reply.Equal(u.open.Reply)
 		u.open = m
-		if u.peer != nil { // it must hear of a connection from its beginning
+		if u.peer != nil && again { // asked twice, as this controller began
+			return
+		}
+		if u.peer != nil { // the role began anew, or shows another password
 			u.drop(ctx, "the station starts anew")
 			return
 		}

@@ -11,6 +11,7 @@ import (
 // UplinkIs whenever that comes or goes. Station role to controller, at its start, and again after the controller began anew.
 type UplinkOpen struct {
 	Station  string
+	Begun    int64  // tells roles apart: each hears of a connection from its beginning
 	Password string // of Basic authentication, "" for the site's; secret
 	Target   UplinkTarget
 	Reply    *actor.PID

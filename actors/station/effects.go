@@ -52,7 +52,7 @@ func (s *Station) carryOut(ctx actor.Context, e role.Effect) {
 	case role.Hangup:
 		ctx.Send(s.env.At(msg.Controller), msg.UplinkHangup{Station: s.cfg.Role.Identity, Gen: s.gen, Why: e.Why})
 	case role.Password:
-		ctx.Send(s.env.At(msg.Controller), msg.UplinkOpen{Station: s.cfg.Role.Identity, Password: e.New, Target: s.target, Reply: ctx.Self()})
+		ctx.Send(s.env.At(msg.Controller), msg.UplinkOpen{Station: s.cfg.Role.Identity, Begun: s.begun, Password: e.New, Target: s.target, Reply: ctx.Self()})
 	case role.Deadline:
 		s.timers.SetAt("tick", e.At)
 	case role.Save:

@@ -50,6 +50,7 @@ type Station struct {
 	role    *role.Station
 	held    []any // messages that wait for the records of the database
 	gen     uint64
+	begun   int64 // this role, among those before
 	timers  *kit.Timers
 	saved   map[string][]byte
 	evses   []*evse
@@ -256,6 +257,7 @@ func (s *Station) begin(ctx actor.Context) bool {
 		}
 	}
 	s.role = r
+	s.begun = max(s.begun+1, time.Now().UnixNano()) // another one than before, also when this actor is a new one
 	for _, e := range s.evses {
 		*e = evse{}
 	}
@@ -266,8 +268,9 @@ func (s *Station) begin(ctx actor.Context) bool {
 
 func (s *Station) uplink(ctx actor.Context) {
 	if s.cfg.Cloud && s.role != nil {
+		s.up = false
 		s.step(ctx, role.Disconnected{})
-		ctx.Send(s.env.At(msg.Controller), msg.UplinkOpen{Station: s.cfg.Role.Identity, Password: s.role.Password(), Target: s.target, Reply: ctx.Self()})
+		ctx.Send(s.env.At(msg.Controller), msg.UplinkOpen{Station: s.cfg.Role.Identity, Begun: s.begun, Password: s.role.Password(), Target: s.target, Reply: ctx.Self()})
 	}
 }
 
