@@ -36,7 +36,7 @@ func serve(env *kit.Env, s *configs.Site, p Parts, ids []string) (*services, err
 	if err != nil {
 		return nil, err
 	}
-	out.roots = transfer.NewRoots(roots)
+	out.roots = transfer.NewSystemRoots(roots)
 	wire := transfer.Config{Roots: out.roots, Dial: p.DialCSMS}
 	site, err := s.YAML()
 	if err != nil {
@@ -80,12 +80,8 @@ func (v *services) into(c *station.Config) {
 	c.Trusted = v.roots
 }
 
-// fileRoots are the roots of the system and of the site file.
-func fileRoots(s *configs.Site) (*x509.CertPool, error) {
-	roots, err := x509.SystemCertPool()
-	if err != nil {
-		roots = x509.NewCertPool()
-	}
+// fileRoots are the roots that the site file names, in PEM form.
+func fileRoots(s *configs.Site) (roots []byte, err error) {
 	files := []string{s.CSMS.CAFile}
 	if s.Firmware != nil {
 		files = append(files, s.Firmware.CAFile)
@@ -98,9 +94,10 @@ func fileRoots(s *configs.Site) (*x509.CertPool, error) {
 		if err != nil {
 			return nil, fmt.Errorf("read roots: %w", err)
 		}
-		if !roots.AppendCertsFromPEM(b) {
+		if !x509.NewCertPool().AppendCertsFromPEM(b) {
 			return nil, fmt.Errorf("read roots %s: no certificate in PEM form", name)
 		}
+		roots = append(append(roots, b...), '\n')
 	}
 	return roots, nil
 }
