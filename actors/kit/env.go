@@ -41,6 +41,6 @@ func (e *Env) Send(name string, m any) { e.System.Root.Send(e.At(name), m) }
 func (e *Env) Props(kind string, make func() actor.Actor) *actor.Props {
 	return actor.PropsFromProducer(make,
 		actor.WithReceiverMiddleware(e.guard(kind)),
-		actor.WithMailbox(func() actor.Mailbox { return actor.Unbounded(newMailboxProbe(e.Metrics, kind))() }),
+		actor.WithMailbox(func() actor.Mailbox { return newMailbox(actor.Unbounded(newMailboxProbe(e.Metrics, kind))()) }),
 	)
 }
