@@ -3,7 +3,6 @@ package balancer
 import (
 	"sync/atomic"
 	"testing"
-	"testing/synctest"
 	"time"
 	"unsafe"
 
@@ -15,6 +14,7 @@ import (
 	"github.com/voltyard/voltyard/site/limits/guard"
 	"github.com/voltyard/voltyard/site/limits/lpc"
 	"github.com/voltyard/voltyard/site/topology"
+	"github.com/voltyard/voltyard/test/virtual"
 )
 
 // jumpy is a clock as an operating system has it: its wall time can be set, its monotonic reading only goes on. In virtual
@@ -40,7 +40,7 @@ func (j *jumpy) now() time.Time {
 }
 
 func TestTheTestsClockJumps(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	virtual.Test(t, func(t *testing.T) {
 		j := jumpy{begun: time.Now()}
 		for _, d := range []time.Duration{5 * time.Hour, -7 * time.Hour} {
 			j.off.Store(0)

@@ -5,12 +5,12 @@ import (
 	"fmt"
 	"net"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/rs/zerolog"
 
 	"github.com/voltyard/voltyard/actors/kit"
+	"github.com/voltyard/voltyard/test/virtual"
 )
 
 // crowd is a listener at which a test lets connections arrive.
@@ -68,7 +68,7 @@ func TestConnectionsAreBounded(t *testing.T) {
 }
 
 func TestHandshakesOfAnAddressAreBounded(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	virtual.Test(t, func(t *testing.T) {
 		g := newGate(crowd{}, Bounds{Handshakes: 5}, kit.NewEnv(zerolog.Nop()).Metrics.BadInput).(*gate)
 		knocks := func(ip string, n int) (in int) {
 			for i := range n {

@@ -7,6 +7,8 @@ import (
 
 	"github.com/asynkron/protoactor-go/actor"
 	"github.com/rs/zerolog"
+
+	"github.com/voltyard/voltyard/test/virtual"
 )
 
 type parent struct {
@@ -59,7 +61,7 @@ func (p *parent) Receive(ctx actor.Context) {
 }
 
 func TestNurseryRespawnsAfterBackOffAndStopsInOrder(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	virtual.Test(t, func(t *testing.T) {
 		env := NewEnv(zerolog.Nop())
 		events := make(chan string, 100)
 		pid, err := env.System.Root.SpawnNamed(env.Props("parent", func() actor.Actor { return &parent{env: env, events: events} }), "p")
@@ -135,7 +137,7 @@ func (a *timed) Receive(ctx actor.Context) {
 }
 
 func TestTimerSetAgainFiresOnceAndStopped(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	virtual.Test(t, func(t *testing.T) {
 		env := NewEnv(zerolog.Nop())
 		due := make(chan string, 10)
 		pid := env.System.Root.Spawn(env.Props("timed", func() actor.Actor { return &timed{due: due} }))

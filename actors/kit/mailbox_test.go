@@ -6,6 +6,8 @@ import (
 	"testing/synctest"
 
 	"github.com/asynkron/protoactor-go/actor"
+
+	"github.com/voltyard/voltyard/test/virtual"
 )
 
 // invoker is an actor's side of a mailbox.
@@ -17,7 +19,7 @@ func (i *invoker) EscalateFailure(reason, msg any) {}
 
 // Whoever sends to an actor that is being spawned waits until it can hear, and is heard.
 func TestSendingWhileSpawning(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	virtual.Test(t, func(t *testing.T) {
 		m, i := newMailbox(actor.Unbounded()()), &invoker{}
 		var sent atomic.Int32
 		go func() { m.PostUserMessage("hello"); sent.Add(1) }()

@@ -11,7 +11,6 @@ import (
 	"net/url"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -21,8 +20,9 @@ import (
 	"github.com/voltyard/voltyard/actors/kit/sessiontrace"
 	"github.com/voltyard/voltyard/actors/kit/transfer"
 	role "github.com/voltyard/voltyard/protocols/ocpp/station"
-	"github.com/voltyard/voltyard/protocols/ocpp/v201"
+	v201 "github.com/voltyard/voltyard/protocols/ocpp/v201"
 	"github.com/voltyard/voltyard/storage/bolt"
+	"github.com/voltyard/voltyard/test/virtual"
 )
 
 const secret = "tr0ub4dor & 3?"
@@ -54,7 +54,7 @@ func unpack(t *testing.T, b []byte) map[string]string {
 
 // The lines of the time that is asked for are packed, the others not, and no secret in any form.
 func TestDiagnosticsHoldTheTimeAndNoSecret(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	virtual.Test(t, func(t *testing.T) {
 		ring := logring.New(1 << 20)
 		log := zerolog.New(ring)
 		began := time.Now()

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/voltyard/voltyard/hal"
+	"github.com/voltyard/voltyard/test/virtual"
 )
 
 // Rig is a driver under test with a way to move the vehicle's end of the cable.
@@ -32,7 +33,7 @@ func Run(t *testing.T, make func() Rig) {
 		"the lock follows and reports":              locks,
 	} {
 		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) { check(t, make()) })
+			virtual.Test(t, func(t *testing.T) { check(t, make()) })
 		})
 	}
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/voltyard/voltyard/hal/modbus"
 	"github.com/voltyard/voltyard/hal/modbus/modbustest"
+	"github.com/voltyard/voltyard/test/virtual"
 )
 
 // site is a server behind pipes, and how often it was dialled.
@@ -30,7 +31,7 @@ var framings = map[string]bool{"tcp": false, "rtu over tcp": true}
 func each(t *testing.T, f func(t *testing.T, s *site)) {
 	for name, rtu := range framings {
 		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) { f(t, open(t, rtu)) })
+			virtual.Test(t, func(t *testing.T) { f(t, open(t, rtu)) })
 		})
 	}
 }
@@ -166,7 +167,7 @@ var faults = map[string]func([]byte) []byte{
 func TestLineFaultsAreRepeatedOnceAndHealed(t *testing.T) {
 	for name, f := range faults {
 		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
+			virtual.Test(t, func(t *testing.T) {
 				s := open(t, true)
 				s.Mangle(once(f))
 				got, err := s.bus.Client(1).ReadHolding(t.Context(), 7, 3)
@@ -191,7 +192,7 @@ func TestLineFaultsAreRepeatedOnceAndHealed(t *testing.T) {
 }
 
 func TestTCPFaults(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	virtual.Test(t, func(t *testing.T) {
 		s := open(t, false)
 		c := s.bus.Client(1)
 		read := func(what string) {
@@ -336,7 +337,7 @@ func FuzzAnswer(f *testing.F) {
 	f.Add([]byte{1, 3, 2, 0, 7, 0xF9, 0x86}, true)
 	f.Add([]byte{1, 0x83, 2, 0xC0, 0xF1}, true)
 	f.Fuzz(func(t *testing.T, answer []byte, rtu bool) {
-		synctest.Test(t, func(t *testing.T) {
+		virtual.Test(t, func(t *testing.T) {
 			s := open(t, rtu)
 			s.Mangle(func([]byte) []byte { return answer })
 			start := time.Now()

@@ -11,16 +11,16 @@ import (
 	"math"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/voltyard/voltyard/hal"
 	"github.com/voltyard/voltyard/hal/si"
 	"github.com/voltyard/voltyard/hal/sim"
+	"github.com/voltyard/voltyard/test/virtual"
 )
 
 func TestMeterSignsInOCMF(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	virtual.Test(t, func(t *testing.T) {
 		key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 		if err != nil {
 			t.Fatal(err)

@@ -4,13 +4,13 @@ import (
 	"context"
 	"math"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/voltyard/voltyard/hal"
 	"github.com/voltyard/voltyard/hal/haltest"
 	"github.com/voltyard/voltyard/hal/si"
 	"github.com/voltyard/voltyard/hal/sim"
+	"github.com/voltyard/voltyard/test/virtual"
 )
 
 func TestConformance(t *testing.T) {
@@ -29,7 +29,7 @@ func TestConformance(t *testing.T) {
 }
 
 func TestMeterIntegratesAtTheSpeedOfTheSimulation(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	virtual.Test(t, func(t *testing.T) {
 		o := sim.NewOutlet(sim.Config{Speed: 60})
 		b, c := o.HAL().Board, o.Cable()
 		c.Plug(nil)
@@ -49,7 +49,7 @@ func TestMeterIntegratesAtTheSpeedOfTheSimulation(t *testing.T) {
 }
 
 func TestModuleKeepsToTheSmallestLimit(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	virtual.Test(t, func(t *testing.T) {
 		o := sim.NewOutlet(sim.Config{DC: true, Module: hal.ModuleLimits{MaxVolts: 500, MaxAmps: 125, MaxWatts: 50e3, Efficiency: 0.9}})
 		h, c := o.HAL(), o.Cable()
 		c.Plug(nil)

@@ -27,12 +27,14 @@ type pkg struct {
 	Imports    []string
 	Standard   bool
 	GoFiles    []string
+
+	TestGoFiles, XTestGoFiles []string
 }
 
 // list is `go list -json` of the whole module.
 func list(t *testing.T, args ...string) []pkg {
 	t.Helper()
-	cmd := exec.Command("go", append([]string{"list", "-json=ImportPath,Name,Doc,Dir,Imports,Standard,GoFiles"}, args...)...)
+	cmd := exec.Command("go", append([]string{"list", "-json=ImportPath,Name,Doc,Dir,Imports,Standard,GoFiles,TestGoFiles,XTestGoFiles"}, args...)...)
 	cmd.Dir = "../.."
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
@@ -70,10 +72,10 @@ var layers = []layer{
 	{"protocols/", []string{module + "protocols/", module + "hal/si", "golang.org/x/crypto/ocsp"}, pure},
 	{"site/", []string{module + "site/", module + "hal/si"}, pure},
 	{"hal/si", nil, pure},
-	{"hal/", []string{module + "hal", "golang.org/x/sys", "go.bug.st/serial", "github.com/goccy/go-yaml", "github.com/mdlayher/packet"}, nil},
+	{"hal/", []string{module + "hal", module + "test/virtual", "golang.org/x/sys", "go.bug.st/serial", "github.com/goccy/go-yaml", "github.com/mdlayher/packet"}, nil},
 	{"storage/", []string{module + "storage/", "go.etcd.io/bbolt", "github.com/google/go-tpm", "github.com/ThalesGroup/crypto11"}, nil},
 	{"configs", []string{module + "site/", module + "hal/si", "github.com/goccy/go-yaml"}, nil},
-	{"actors/", []string{module + "protocols/", module + "site/", module + "hal", module + "storage/", module + "configs", module + "actors/",
+	{"actors/", []string{module + "protocols/", module + "site/", module + "hal", module + "storage/", module + "configs", module + "actors/", module + "test/virtual",
 		"github.com/asynkron/protoactor-go/actor", "github.com/rs/zerolog", "github.com/prometheus/client_golang", "golang.org/x/net/ipv6", "golang.org/x/sys/unix", "golang.org/x/crypto/bcrypt"}, nil},
 }
 
@@ -237,5 +239,23 @@ func TestTopLevel(t *testing.T) {
 			t.Errorf("%s does not belong at the top level", first)
 		}
 		seen[first] = true
+	}
+}
+
+// Virtual time goes through test/virtual, which keeps the race detector from crashing.
+func TestBubblesAreMadeInOnePlace(t *testing.T) {
+	for _, p := range list(t, "./...") {
+		if p.ImportPath == module+"test/virtual" {
+			continue
+		}
+		for _, f := range slices.Concat(p.GoFiles, p.TestGoFiles, p.XTestGoFiles) {
+			text, err := os.ReadFile(filepath.Join(p.Dir, f))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if strings.Contains(string(text), "synctest."+"Test(") {
+				t.Errorf("%s/%s calls synctest.Test: call virtual.Test", p.ImportPath, f)
+			}
+		}
 	}
 }

@@ -12,13 +12,14 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/voltyard/voltyard/actors/kit"
+	"github.com/voltyard/voltyard/test/virtual"
 )
 
 // Run runs f in a bubble of virtual time with an actor system of its own, stops every actor that was spawned through
 // Spawn or NewProbe, newest first, and fails when a goroutine is left over. VOLTYARD_TEST_LOG=1 shows the actors' log.
 func Run(t *testing.T, f func(t *testing.T, env *kit.Env)) {
 	t.Helper()
-	synctest.Test(t, func(t *testing.T) {
+	virtual.Test(t, func(t *testing.T) {
 		log := zerolog.Nop()
 		if os.Getenv("VOLTYARD_TEST_LOG") != "" {
 			log = zerolog.New(zerolog.NewTestWriter(t))

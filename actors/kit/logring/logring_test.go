@@ -4,12 +4,13 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
+
+	"github.com/voltyard/voltyard/test/virtual"
 )
 
 func TestTheRingIsBoundedAndKeepsTheNewest(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	virtual.Test(t, func(t *testing.T) {
 		r := New(10_000)
 		began := time.Now()
 		for i := range 5000 {

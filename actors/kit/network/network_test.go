@@ -8,15 +8,16 @@ import (
 	"net/netip"
 	"os"
 	"testing"
-	"testing/synctest"
 	"time"
+
+	"github.com/voltyard/voltyard/test/virtual"
 )
 
 // Both networks keep the same promises.
 func TestNetworks(t *testing.T) {
 	t.Run("real", func(t *testing.T) { promises(t, Real{}) })
 	t.Run("memory", func(t *testing.T) {
-		synctest.Test(t, func(t *testing.T) { promises(t, NewMemory()) })
+		virtual.Test(t, func(t *testing.T) { promises(t, NewMemory()) })
 	})
 }
 

@@ -22,6 +22,7 @@ import (
 
 	"github.com/voltyard/voltyard/protocols/iso15118/pki"
 	"github.com/voltyard/voltyard/protocols/iso15118/pki/testpki"
+	"github.com/voltyard/voltyard/test/virtual"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -97,7 +98,7 @@ func codeOf(t *testing.T, err error) Code {
 }
 
 func TestHandshake(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	virtual.Test(t, func(t *testing.T) {
 		a, _ := sets(t)
 		var log bytes.Buffer
 		s := server(t, Config{KeyLog: &log}, a)
@@ -134,7 +135,7 @@ func TestHandshake(t *testing.T) {
 }
 
 func TestResumption(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	virtual.Test(t, func(t *testing.T) {
 		a, b := sets(t)
 		s := server(t, Config{}, a)
 		v := &Client{Trust: a.Trust(), RequireOCSP: true, Sessions: tls.NewLRUClientSessionCache(1)}
@@ -160,7 +161,7 @@ func TestResumption(t *testing.T) {
 }
 
 func TestVehicleRefusesForeignEVSE(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	virtual.Test(t, func(t *testing.T) {
 		a, b := sets(t)
 		s := server(t, Config{}, a)
 		bare := id(t, a)
@@ -190,7 +191,7 @@ func TestVehicleRefusesForeignEVSE(t *testing.T) {
 
 // A staple that is out of date is worse than none.
 func TestStaleStapleIsLeftOut(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	virtual.Test(t, func(t *testing.T) {
 		a, _ := sets(t)
 		s := server(t, Config{}, a)
 		time.Sleep(8 * 24 * time.Hour)
@@ -319,7 +320,7 @@ func TestChainIsChosenByTheVehiclesRoots(t *testing.T) {
 		"cut off":                  {extension(extTrustedCAKeys, []byte{0, 21, authorityCertSHA1, 1, 2}), a, false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
+			virtual.Test(t, func(t *testing.T) {
 				s := server(t, Config{}, a, b)
 				ev, se := net.Pipe()
 				done := serve(s, se)
@@ -358,7 +359,7 @@ func TestFailuresHaveCodes(t *testing.T) {
 		"alert user_canceled":   {[]byte{21, 3, 3, 0, 2, 2, 80}, false, CodeAlert},
 	} {
 		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
+			virtual.Test(t, func(t *testing.T) {
 				s := server(t, Config{}, a)
 				ev, se := net.Pipe()
 				done := serve(s, se)
@@ -391,7 +392,7 @@ func otherGroup() []byte {
 }
 
 func TestStop(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	virtual.Test(t, func(t *testing.T) {
 		a, _ := sets(t)
 		s := server(t, Config{}, a)
 		_, se := net.Pipe()
@@ -405,7 +406,7 @@ func TestStop(t *testing.T) {
 
 // With one slot, vehicles that fall silent in the middle keep nobody from charging.
 func TestSilentVehiclesHoldNoSlot(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	virtual.Test(t, func(t *testing.T) {
 		a, _ := sets(t)
 		s := server(t, Config{Queue: NewQueue(1, 0)}, a)
 		var silent []<-chan outcome
@@ -461,7 +462,7 @@ func (s *slow) Sign(rand io.Reader, digest []byte, opts crypto.SignerOpts) ([]by
 }
 
 func TestSlotsBoundComputing(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	virtual.Test(t, func(t *testing.T) {
 		a, _ := sets(t)
 		i := id(t, a)
 		key := &slow{Signer: i.Key}
@@ -488,7 +489,7 @@ func TestSlotsBoundComputing(t *testing.T) {
 }
 
 func TestQueueIsBounded(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	virtual.Test(t, func(t *testing.T) {
 		a, _ := sets(t)
 		s := server(t, Config{Queue: NewQueue(0, 3)}, a)
 		var waiting []<-chan outcome
@@ -514,7 +515,7 @@ func (brokenKey) Sign(io.Reader, []byte, crypto.SignerOpts) ([]byte, error) {
 }
 
 func TestKeyThatDoesNotSign(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	virtual.Test(t, func(t *testing.T) {
 		a, _ := sets(t)
 		i := id(t, a)
 		i.Key = brokenKey{a.Get(pki.SECC).Key}
@@ -532,7 +533,7 @@ func TestKeyThatDoesNotSign(t *testing.T) {
 }
 
 func TestIdentitiesAreChecked(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	virtual.Test(t, func(t *testing.T) {
 		a, b := sets(t)
 		good := id(t, a)
 		revoked, err := a.Get(pki.SECC).OCSP(bubble, true)
@@ -580,7 +581,7 @@ func TestIdentitiesAreChecked(t *testing.T) {
 
 // What the identities come from may change while the server runs.
 func TestRenewal(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	virtual.Test(t, func(t *testing.T) {
 		a, b := sets(t)
 		fresh := []Identity{id(t, b)}
 		var said []error
@@ -604,7 +605,7 @@ func TestRenewal(t *testing.T) {
 
 // Servers with a common queue share its slots.
 func TestServersShareAQueue(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	virtual.Test(t, func(t *testing.T) {
 		a, b := sets(t)
 		q := NewQueue(0, 2)
 		one, two := server(t, Config{Queue: q}, a), server(t, Config{Queue: q}, b)

@@ -7,7 +7,6 @@ import (
 	"net"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/voltyard/voltyard/hal"
@@ -16,6 +15,7 @@ import (
 	"github.com/voltyard/voltyard/hal/modbus/modbustest"
 	"github.com/voltyard/voltyard/hal/modbus/registermap"
 	"github.com/voltyard/voltyard/hal/si"
+	"github.com/voltyard/voltyard/test/virtual"
 )
 
 func serve(t *testing.T) (*modbustest.Server, *modbustest.Unit, *modbus.Client) {
@@ -49,7 +49,7 @@ func TestEveryBuiltInMapParses(t *testing.T) {
 }
 
 func TestFloatMeter(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	virtual.Test(t, func(t *testing.T) {
 		s, u, unit := serve(t)
 		m, err := registermap.Find("eastron-sdm630")
 		if err != nil {
@@ -89,7 +89,7 @@ func TestFloatMeter(t *testing.T) {
 }
 
 func TestWholeNumbers(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	virtual.Test(t, func(t *testing.T) {
 		_, u, unit := serve(t)
 		m, err := registermap.Parse([]byte(`
 title: test

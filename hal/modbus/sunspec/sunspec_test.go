@@ -6,7 +6,6 @@ import (
 	"math"
 	"net"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/voltyard/voltyard/hal"
@@ -14,6 +13,7 @@ import (
 	"github.com/voltyard/voltyard/hal/modbus/modbustest"
 	"github.com/voltyard/voltyard/hal/modbus/sunspec"
 	"github.com/voltyard/voltyard/hal/si"
+	"github.com/voltyard/voltyard/test/virtual"
 )
 
 func serve(t *testing.T, u *modbustest.Unit) *sunspec.Reader {
@@ -55,7 +55,7 @@ func wye() []uint16 {
 func TestWholeNumberModels(t *testing.T) {
 	for _, base := range []uint16{0, 40000, 50000} {
 		for _, id := range []uint16{201, 202, 203, 204} {
-			synctest.Test(t, func(t *testing.T) {
+			virtual.Test(t, func(t *testing.T) {
 				got, err := serve(t, device(base, id, wye())).Read(t.Context())
 				if err != nil {
 					t.Fatal(err)
@@ -82,7 +82,7 @@ func near(t *testing.T, got, want si.Phases) {
 }
 
 func TestFloatModel(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	virtual.Test(t, func(t *testing.T) {
 		d := make([]uint16, 124)
 		for at, f := range map[int]float64{2: 10, 4: 20, 6: 30, 10: 230, 12: 231, 14: 232, 26: -1500, 28: -2300, 30: 400, 32: 400, 58: 9000, 66: 12000} {
 			b := math.Float32bits(float32(f))
@@ -97,7 +97,7 @@ func TestFloatModel(t *testing.T) {
 }
 
 func TestSinglePhaseLeavesTheOthersOut(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	virtual.Test(t, func(t *testing.T) {
 		d := wye()
 		for _, at := range []int{2, 3, 7, 8, 18, 19} {
 			d[at] = 0x8000
@@ -115,7 +115,7 @@ func TestSinglePhaseLeavesTheOthersOut(t *testing.T) {
 }
 
 func TestNoMeterThere(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	virtual.Test(t, func(t *testing.T) {
 		if _, err := serve(t, modbustest.NewUnit()).Read(t.Context()); !errors.Is(err, sunspec.ErrNotSunSpec) {
 			t.Errorf("no mark: %v", err)
 		}
