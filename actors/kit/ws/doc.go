@@ -67,14 +67,11 @@ type Peer struct {
 	conn     *websocket.Conn
 	opt      Options
 	credit   kit.Credit
-	out      chan []byte
-	ctx      context.Context
+	ctx      context.Context // ends with the first Close
 	cancel   context.CancelFunc
-	closing  sync.Once
-	code     int
-	text     string
 	protocol string
 	done     sync.WaitGroup
+	writer
 }
 
 // Sizes of the buffers: nearly all OCPP messages are shorter, and longer ones only take more writes.
@@ -87,7 +84,7 @@ const usualControls = 10
 
 func newPeer(c *websocket.Conn, o Options) *Peer {
 	o = o.filled()
-	p := &Peer{conn: c, opt: o, credit: kit.NewCredit(o.Credit), out: make(chan []byte, o.Queue), protocol: c.Subprotocol()}
+	p := &Peer{conn: c, opt: o, credit: kit.NewCredit(o.Credit), protocol: c.Subprotocol()}
 	p.ctx, p.cancel = context.WithCancel(context.Background())
 	c.SetReadLimit(o.MaxFrame)
 	return p
@@ -101,90 +98,16 @@ func (p *Peer) Remote() net.Addr { return p.conn.RemoteAddr() }
 
 // Attach starts to read and write; messages go to the actor from then on. Call it once.
 func (p *Peer) Attach(root *actor.RootContext, to *actor.PID) {
-	p.done.Add(2)
-	go p.write()
+	p.done.Add(1)
+	p.begin()
 	go p.read(root, to)
 }
 
 // Handled gives back the credit of one Frame.
 func (p *Peer) Handled() { p.credit.Give() }
 
-// Send queues a message. It returns false, and closes the connection, when the other side takes nothing any more.
-func (p *Peer) Send(raw []byte) bool {
-	if p.ctx.Err() != nil {
-		return false
-	}
-	select {
-	case p.out <- raw:
-		return true
-	case <-p.ctx.Done():
-		return false
-	default:
-		p.Close(websocket.ClosePolicyViolation, "too slow")
-		return false
-	}
-}
-
-// Close ends the connection with a close frame. Only the first call counts.
-func (p *Peer) Close(code int, text string) {
-	p.closing.Do(func() {
-		if code < 1000 || code == websocket.CloseNoStatusReceived || code == websocket.CloseAbnormalClosure || code == websocket.CloseTLSHandshake {
-			code = websocket.CloseNormalClosure // not allowed in a close frame
-		}
-		if len(text) > 120 {
-			text = text[:120]
-		}
-		p.code, p.text = code, text
-		p.cancel()
-	})
-}
-
 // Wait returns when reader and writer have ended.
 func (p *Peer) Wait() { p.done.Wait() }
-
-func (p *Peer) write() {
-	defer p.done.Done()
-	var ping <-chan time.Time
-	if p.opt.Ping > 0 {
-		t := time.NewTicker(p.opt.Ping)
-		defer t.Stop()
-		ping = t.C
-	}
-	for {
-		select {
-		case raw := <-p.out:
-			if !p.put(raw) {
-				p.Close(websocket.CloseGoingAway, "")
-				_ = p.conn.Close() // wakes the reader
-				return
-			}
-		case <-ping:
-			if p.conn.WriteControl(websocket.PingMessage, nil, time.Now().Add(p.opt.Write)) != nil {
-				p.Close(websocket.CloseGoingAway, "")
-				_ = p.conn.Close()
-				return
-			}
-		case <-p.ctx.Done():
-			for len(p.out) > 0 { // what was queued before the close
-				if !p.put(<-p.out) {
-					break
-				}
-			}
-			deadline := time.Now().Add(time.Second)
-			_ = p.conn.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(p.code, p.text), deadline)
-			_ = p.conn.SetReadDeadline(deadline) // for the other side's close frame
-			return
-		}
-	}
-}
-
-func (p *Peer) put(raw []byte) bool {
-	if p.conn.SetWriteDeadline(time.Now().Add(p.opt.Write)) != nil {
-		return false
-	}
-	p.conn.EnableWriteCompression(p.opt.Deflate && len(raw) > 256)
-	return p.conn.WriteMessage(websocket.TextMessage, raw) == nil
-}
 
 var errTooBig = errors.New("message too big")
 
