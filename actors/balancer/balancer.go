@@ -173,8 +173,9 @@ func (b *Balancer) Receive(ctx actor.Context) {
 		b.cap(m)
 		b.soon()
 	case msg.StationReport:
-		b.heardStation(now, m)
-		b.soon()
+		if b.heardStation(now, m) {
+			b.soon()
+		}
 	case msg.StationHeld:
 		b.ledger.Restore(b.place(m.Station), m.Hold)
 	case msg.Retune:
@@ -347,54 +348,6 @@ func (b *Balancer) place(id string) string {
 		return p
 	}
 	return id
-}
-
-func (b *Balancer) heardStation(now time.Time, r msg.StationReport) {
-	id := b.place(r.Station)
-	s := b.station[id]
-	if s == nil {
-		id = b.assign(r.Station)
-		if s = b.station[id]; s == nil {
-			b.env.Metrics.BadInput.WithLabelValues("station", "no_place").Inc()
-			return
-		}
-	}
-	if r.Connected && (!s.seen || !s.report.Connected) {
-		b.ledger.Found(id)
-	}
-	switch {
-	case r.Over && !s.report.Over:
-		b.ledger.Distrust(id)
-		b.tell(now, "station", r.Station, r.Station+" draws more than it accepted; its maximum is reserved")
-		b.log.Warn().Str("station", r.Station).Msg("station draws more than it accepted; its maximum is reserved until it follows")
-	case !r.Over && s.report.Over:
-		b.ledger.Found(id)
-	}
-	if !r.Connected && s.report.Connected {
-		b.ledger.Lost(id)
-		b.tell(now, "station", r.Station, r.Station+" cannot be reached; what it may still draw stays reserved")
-		b.log.Warn().Str("station", r.Station).Msg("station cannot be reached; what it may still draw stays reserved")
-	}
-	s.report, s.heard, s.seen = r, now, true
-}
-
-// assign gives a station that is not listed one of the places kept for such.
-func (b *Balancer) assign(id string) string {
-	if b.cfg.Unlisted == "" {
-		return ""
-	}
-	taken := map[string]bool{}
-	for _, p := range b.places {
-		taken[p] = true
-	}
-	for i := range b.tree.EVSEs() {
-		p := b.tree.EVSE(i).ID
-		if len(p) > len(b.cfg.Unlisted) && p[:len(b.cfg.Unlisted)] == b.cfg.Unlisted && !taken[p] {
-			b.places[id] = p
-			return p
-		}
-	}
-	return ""
 }
 
 // decide is the one place where the site's capacity is divided.
