@@ -136,6 +136,7 @@ type CSMS struct {
 
 	KeyRing             string `yaml:"key_ring,omitempty" doc:"Where the private keys are whose certificates the CSMS renews: file:DIR, tpm:DEVICE?keys=DIR or pkcs11:MODULE?token=LABEL&pin-file=FILE. Default the folder keys in storage.dir."`
 	AdditionalRootCheck bool   `yaml:"additional_root_check,omitempty" doc:"A new root for the CSMS's certificate must be signed by the one before. Default false."`
+	LocalFiles          bool   `yaml:"local_files,omitempty" doc:"The CSMS may send this controller for firmware, and with logs, to servers on this machine itself and on links without a router (169.254.x.x, fe80::). Without it whoever holds the CSMS cannot reach the controller's own API that way. Default false."`
 }
 
 // MQTT is the building's broker.

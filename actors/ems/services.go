@@ -37,7 +37,7 @@ func serve(env *kit.Env, s *configs.Site, p Parts, ids []string) (*services, err
 		return nil, err
 	}
 	out.roots = transfer.NewSystemRoots(roots)
-	wire := transfer.Config{Roots: out.roots, Dial: p.DialCSMS}
+	wire := transfer.Config{Roots: out.roots, Dial: p.DialCSMS, Local: s.CSMS.LocalFiles}
 	site, err := s.YAML()
 	if err != nil {
 		return nil, err

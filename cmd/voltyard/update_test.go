@@ -98,7 +98,7 @@ site: {id: yard}
 nodes: [{id: root, fuse_a: 63}]
 evses: [{id: a, node: root, type: ac, max_a: 16, hal: sim, station: CS-A}]
 stations: {listen: "%s", list: [{id: CS-B, node: root, max_a: 16}]}
-csms: {url: "ws://%s/ocpp", identity: LC, password_file: password}
+csms: {url: "ws://%s/ocpp", identity: LC, password_file: password, local_files: true}
 firmware:
   root_file: roots.pem
   hook: [%s]

@@ -164,13 +164,13 @@ func rangeStart(text string) (int64, bool) {
 // moving reports that something is read.
 type moving struct {
 	io.Reader
-	moved func()
+	moved func(n int)
 }
 
 func (m *moving) Read(b []byte) (int, error) {
 	n, err := m.Reader.Read(b)
 	if n > 0 {
-		m.moved()
+		m.moved(n)
 	}
 	return n, err
 }

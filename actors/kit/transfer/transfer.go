@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"sync"
 	"time"
 )
 
@@ -19,6 +20,13 @@ type Config struct {
 	Max   int64                                                             // bytes of a file; 0 for 512 MiB
 	Idle  time.Duration                                                     // how long nothing may come or go; 0 for a minute
 	Total time.Duration                                                     // of all tries and pauses; 0 for a day
+	// Least is the fewest bytes that have to come or go in each Window of a try; 0 for 60 kB, in 0 for a minute: 8 kbit/s. A try that
+	// trickles fails, and what a download has got is not loaded again by the next one.
+	Least  int64
+	Window time.Duration
+	// Local allows URLs that lead to this machine itself or to a link of its own. URLs come from a CSMS: without this it could make
+	// this process read from and write to its own API.
+	Local bool
 	// Paused is told when a try has failed and another one follows after a pause, and when that one begins. It may be nil.
 	Paused func(paused bool, why error)
 }
@@ -32,6 +40,12 @@ func (c Config) complete() Config {
 	}
 	if c.Total <= 0 {
 		c.Total = 24 * time.Hour
+	}
+	if c.Least <= 0 {
+		c.Least = 60_000
+	}
+	if c.Window <= 0 {
+		c.Window = time.Minute
 	}
 	if c.Paused == nil {
 		c.Paused = func(bool, error) {}
@@ -72,11 +86,9 @@ func check(text string) (*url.URL, error) {
 
 // client makes a client for one transfer; close it with closeIdle.
 func (c Config) client() (_ *http.Client, closeIdle func()) {
-	t := &http.Transport{TLSClientConfig: c.Roots.config(), DialContext: c.Dial, DisableCompression: true, TLSHandshakeTimeout: 30 * time.Second,
-		ResponseHeaderTimeout: c.Idle, MaxResponseHeaderBytes: 64 << 10, DisableKeepAlives: true, ForceAttemptHTTP2: true, Proxy: http.ProxyFromEnvironment}
-	if t.DialContext == nil {
-		t.DialContext = (&net.Dialer{Timeout: 30 * time.Second}).DialContext
-	}
+	p := &proxies{}
+	t := &http.Transport{TLSClientConfig: c.Roots.config(), DialContext: c.dial(p), DisableCompression: true, TLSHandshakeTimeout: 30 * time.Second,
+		ResponseHeaderTimeout: c.Idle, MaxResponseHeaderBytes: 64 << 10, DisableKeepAlives: true, ForceAttemptHTTP2: true, Proxy: p.of}
 	return &http.Client{Transport: t, CheckRedirect: func(r *http.Request, via []*http.Request) error {
 		switch {
 		case len(via) >= 5:
@@ -119,9 +131,62 @@ func (c Config) try(ctx context.Context, retries int, every time.Duration, f fun
 	}
 }
 
-// watch ends a try in which nothing moves. Its moved is to be called whenever something does.
-func (c Config) watch(ctx context.Context) (_ context.Context, moved func(), stop func()) {
+// watch ends a try in which nothing moves, or too little. Its moved is to be called with how many bytes did.
+func (c Config) watch(ctx context.Context) (_ context.Context, moved func(n int), stop func()) {
 	ctx, cancel := context.WithCancelCause(ctx)
-	t := time.AfterFunc(c.Idle, func() { cancel(fmt.Errorf("nothing came for %v", c.Idle)) })
-	return ctx, func() { t.Reset(c.Idle) }, func() { t.Stop(); cancel(nil) }
+	idle := time.AfterFunc(c.Idle, func() { cancel(fmt.Errorf("nothing came for %v", c.Idle)) })
+	var mu sync.Mutex
+	var sum int64
+	var began time.Time
+	return ctx, func(n int) {
+			idle.Reset(c.Idle)
+			mu.Lock()
+			defer mu.Unlock()
+			if began.IsZero() { // connecting and the server's thinking do not count
+				began = time.Now()
+			}
+			if sum += int64(n); time.Since(began) < c.Window {
+				return
+			}
+			if sum < c.Least {
+				cancel(fmt.Errorf("only %d bytes came in %v, %d are the least", sum, c.Window, c.Least))
+			}
+			sum, began = 0, time.Now()
+		}, func() {
+			idle.Stop()
+			cancel(nil)
+		}
+}
+
+// proxies are those that a transfer goes through, by the system's configuration.
+type proxies struct {
+	mu  sync.Mutex
+	all map[string]bool // host:port
+}
+
+// of is the proxy of a request.
+func (p *proxies) of(r *http.Request) (*url.URL, error) {
+	u, err := http.ProxyFromEnvironment(r)
+	if u != nil {
+		port := u.Port()
+		if port == "" {
+			port = map[string]string{"https": "443", "socks5": "1080", "socks5h": "1080"}[u.Scheme]
+		}
+		if port == "" {
+			port = "80"
+		}
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		if p.all == nil {
+			p.all = map[string]bool{}
+		}
+		p.all[net.JoinHostPort(u.Hostname(), port)] = true
+	}
+	return u, err
+}
+
+func (p *proxies) has(addr string) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.all[addr]
 }

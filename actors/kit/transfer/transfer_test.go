@@ -38,7 +38,7 @@ func TestADownloadGoesOnWhereItBrokeOff(t *testing.T) {
 	defer srv.Close()
 	path := filepath.Join(t.TempDir(), "image")
 	pauses := 0
-	err := Get(context.Background(), Config{Paused: func(p bool, why error) {
+	err := Get(context.Background(), Config{Local: true, Paused: func(p bool, why error) {
 		if p {
 			pauses++
 		}
@@ -89,7 +89,7 @@ func TestAChangedFileIsLoadedFromTheStart(t *testing.T) {
 	}))
 	defer srv.Close()
 	path := filepath.Join(t.TempDir(), "image")
-	err := Get(context.Background(), Config{}, srv.URL, path, 3, 0)
+	err := Get(context.Background(), Config{Local: true}, srv.URL, path, 3, 0)
 	if got, _ := os.ReadFile(path); err != nil || !bytes.Equal(got, second) {
 		t.Fatalf("%d bytes, %v", len(got), err)
 	}
@@ -121,6 +121,13 @@ func TestWhatCannotBeDownloaded(t *testing.T) {
 		w.(http.Flusher).Flush()
 		<-r.Context().Done()
 	})
+	mux.HandleFunc("/trickles", func(w http.ResponseWriter, r *http.Request) {
+		asked.Add(1)
+		for tick := time.NewTicker(5 * time.Millisecond); r.Context().Err() == nil; <-tick.C {
+			_, _ = w.Write([]byte("x"))
+			w.(http.Flusher).Flush()
+		}
+	})
 	mux.HandleFunc("/round", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/round", http.StatusFound) })
 	srv := httptest.NewServer(mux)
 	defer srv.Close()
@@ -130,12 +137,12 @@ func TestWhatCannotBeDownloaded(t *testing.T) {
 		says  string
 	}{
 		{srv.URL + "/big", 1, "at most 1000"}, {srv.URL + "/endless", 1, "more than the 1000"}, {srv.URL + "/gone", 3, "410"}, {srv.URL + "/odd", 3, "another part"},
-		{srv.URL + "/stalls", 3, "nothing came for"}, {srv.URL + "/round", 0, "redirections"}, {"ftp://user:secret@files.example/x", 0, "https"},
+		{srv.URL + "/stalls", 3, "nothing came for"}, {srv.URL + "/trickles", 3, "are the least"}, {srv.URL + "/round", 0, "redirections"}, {"ftp://user:secret@files.example/x", 0, "https"},
 		{"https://user:secret@127.0.0.1:1/x", 0, "refused"}, {"http://user:secret@exa mple/", 0, "cannot be read"}, {"file:///etc/passwd", 0, "want http"}, {"", 0, "want http"},
 	} {
 		asked.Store(0)
 		dir := t.TempDir()
-		err := Get(context.Background(), Config{Max: 1000, Idle: 50 * time.Millisecond}, x.url, filepath.Join(dir, "image"), 2, 0)
+		err := Get(context.Background(), Config{Max: 1000, Idle: 50 * time.Millisecond, Least: 500, Window: 50 * time.Millisecond, Local: true}, x.url, filepath.Join(dir, "image"), 2, 0)
 		if err == nil || asked.Load() != x.asked || !strings.Contains(err.Error(), x.says) || strings.Contains(err.Error(), "secret") {
 			t.Errorf("%s: asked %d times: %v", x.url, asked.Load(), err)
 		}
@@ -151,7 +158,7 @@ func TestWhatCannotBeDownloaded(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	if err := Get(ctx, Config{}, srv.URL+"/big", filepath.Join(t.TempDir(), "x"), 5, time.Hour); !errors.Is(err, context.Canceled) {
+	if err := Get(ctx, Config{Local: true}, srv.URL+"/big", filepath.Join(t.TempDir(), "x"), 5, time.Hour); !errors.Is(err, context.Canceled) {
 		t.Errorf("cancelled: %v", err)
 	}
 }
@@ -162,21 +169,21 @@ func TestServersAreVerified(t *testing.T) {
 	srv.Config.ErrorLog = nil
 	defer srv.Close()
 	path := filepath.Join(t.TempDir(), "image")
-	if err := Get(context.Background(), Config{}, srv.URL, path, 0, 0); err == nil || !strings.Contains(err.Error(), "certificate") {
+	if err := Get(context.Background(), Config{Local: true}, srv.URL, path, 0, 0); err == nil || !strings.Contains(err.Error(), "certificate") {
 		t.Fatal(err)
 	}
 	roots := x509.NewCertPool()
 	roots.AddCert(srv.Certificate())
-	if err := Get(context.Background(), Config{Roots: NewRoots(roots)}, srv.URL, path, 0, 0); err != nil {
+	if err := Get(context.Background(), Config{Local: true, Roots: NewRoots(roots)}, srv.URL, path, 0, 0); err != nil {
 		t.Fatal(err)
 	}
 	installed := NewRoots(x509.NewCertPool())
 	installed.Install("CS1", []*x509.Certificate{srv.Certificate()})
-	if err := Get(context.Background(), Config{Roots: installed}, srv.URL, path+"2", 0, 0); err != nil {
+	if err := Get(context.Background(), Config{Local: true, Roots: installed}, srv.URL, path+"2", 0, 0); err != nil {
 		t.Fatal(err)
 	}
 	installed.Install("CS1", nil)
-	if err := Get(context.Background(), Config{Roots: installed}, srv.URL, path+"3", 0, 0); err == nil {
+	if err := Get(context.Background(), Config{Local: true, Roots: installed}, srv.URL, path+"3", 0, 0); err == nil {
 		t.Fatal("a root that was deleted counts")
 	}
 }
@@ -230,7 +237,7 @@ func TestUploads(t *testing.T) {
 		{srv.URL + "/", []int{405, 501, 405, 501}, "", 501, "PUT POST PUT POST "},
 	} {
 		got, status, methods = "", x.status, ""
-		err := Send(context.Background(), Config{}, file, x.url, "log.tar.gz", 1, 0)
+		err := Send(context.Background(), Config{Local: true}, file, x.url, "log.tar.gz", 1, 0)
 		var st *Status
 		code := 0
 		if errors.As(err, &st) {

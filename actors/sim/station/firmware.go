@@ -68,7 +68,7 @@ func (s *Station) fetch(ctx actor.Context, e role.FetchImage) {
 	c, cancel := context.WithCancel(context.Background())
 	s.works.cancel = cancel
 	root, self := ctx.ActorSystem().Root, ctx.Self()
-	wire := transfer.Config{Dial: s.cfg.Dial, Roots: s.cfg.Files, Paused: func(on bool, _ error) {
+	wire := transfer.Config{Dial: s.cfg.Dial, Roots: s.cfg.Files, Local: true, Paused: func(on bool, _ error) {
 		root.Send(self, outcome{role.ImageFetching{Request: e.Request, Paused: on}})
 	}}
 	go func() {
