@@ -122,6 +122,31 @@ func TestHowAnUploadEnds(t *testing.T) {
 	}
 }
 
+// What is named a secret is hidden whole, with its blanks, and nothing beside it that can be told apart.
+func TestNamedSecretsAreHiddenWhole(t *testing.T) {
+	for text, want := range map[string]string{
+		`{"password":"two words","a":1}`:                        `{"password":***,"a":1}`,
+		`{"Password" : "quo\"te d","a":"b"}`:                    `{"Password" : ***,"a":"b"}`,
+		`{"token":null,"a":1}`:                                  `{"token":***,"a":1}`,
+		`{"secret":12345}`:                                      `{"secret":***}`,
+		`{"token":{"id":"x","secret":"a b"}}`:                   `{"token":{"id":"x","secret":***}}`,
+		`{"message":"the password: two words, and more","a":1}`: `{"message":"the password: ***","a":1}`,
+		`{"message":"{\"password\":\"two words\"}","a":1}`:      `{"message":"{\"password\":***","a":1}`,
+		"password: two words\nurl: x\n":                         "password: ***\nurl: x\n",
+		"password: 'it''s two words'\nurl: x\n":                 "password: ***\nurl: x\n",
+		"{password: two words, 3, url: x}\n":                    "{password: ***\n",
+		"password='two\nwords":                                  "password=***\nwords",
+		"password_file: /etc/x\n":                               "password_file: /etc/x\n",
+		"passphrase = a b":                                      "passphrase = ***",
+		"password:":                                             "password:",
+		"wss://u:p@ss@host/":                                    "wss://***@host/",
+	} {
+		if got := string(newCleaner(nil).text([]byte(text))); got != want {
+			t.Errorf("%s:\n got %s\nwant %s", text, got, want)
+		}
+	}
+}
+
 // A secret never passes, whatever stands around it.
 func FuzzClean(f *testing.F) {
 	f.Add("a", "b", "correct-horse")
