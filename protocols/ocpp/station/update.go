@@ -171,14 +171,17 @@ func (s *Station) restoreFirmware(saved map[string][]byte) error {
 	return nil
 }
 
-// bounded reads retries and their interval of a request.
+// retryEvery is the pause between tries where a request leaves it to the station.
+const retryEvery = 10 * time.Second
+
+// bounded reads retries and their interval of a request. A server is not asked again within a second.
 func bounded(retries, interval *int) (int, time.Duration) {
-	n, every := 0, time.Duration(0)
+	n, every := 0, retryEvery
 	if retries != nil {
 		n = min(max(*retries, 0), 100)
 	}
 	if interval != nil {
-		every = time.Duration(min(max(*interval, 0), 86400)) * time.Second
+		every = time.Duration(min(max(*interval, 1), 86400)) * time.Second
 	}
 	return n, every
 }

@@ -392,3 +392,18 @@ func TestPublishing(t *testing.T) {
 		t.Error(w.raw[len(w.raw)-1])
 	}
 }
+
+func TestRetriesAreBounded(t *testing.T) {
+	for _, x := range []struct {
+		retries, interval *int
+		n                 int
+		every             time.Duration
+	}{
+		{nil, nil, 0, retryEvery}, {new(3), nil, 3, retryEvery}, {new(3), new(60), 3, time.Minute}, {new(3), new(0), 3, time.Second}, {new(-1), new(-5), 0, time.Second},
+		{new(1 << 40), new(1 << 40), 100, 24 * time.Hour},
+	} {
+		if n, every := bounded(x.retries, x.interval); n != x.n || every != x.every {
+			t.Errorf("%v %v: %d, %v", x.retries, x.interval, n, every)
+		}
+	}
+}
