@@ -2,6 +2,7 @@ package smart
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -67,7 +68,9 @@ type outlet struct {
 	plugged bool
 	since   time.Time
 	draws   si.Amps
-	tx      string // 2.0.1: from the beginning; 1.6: once the CSMS gave it
+	tx      string           // 2.0.1: from the beginning; 1.6: once the CSMS gave it
+	remote  int              // of the request that began it
+	start   *profile.Profile // that came with the request
 	began   time.Time
 	seq     int
 	wh      float64
@@ -335,13 +338,16 @@ func (b *box) status(evse int) {
 	b.call("StatusNotification", `{"timestamp":%q,"connectorStatus":%q,"evseId":%d,"connectorId":1}`, stamp(), s, evse)
 }
 
-func (b *box) plug(evse int) {
+func (b *box) plug(evse int) { b.plugFor(evse, 0, nil) }
+
+// plugFor is plug at the request of the CSMS.
+func (b *box) plugFor(evse, remote int, with *profile.Profile) {
 	o := &b.outlets[evse-1]
 	if o.plugged {
 		return
 	}
 	b.changing(func() {
-		*o = outlet{plugged: true, since: time.Now(), draws: si.Amps(6 + b.rng.IntN(27))}
+		*o = outlet{plugged: true, since: time.Now(), draws: si.Amps(6 + b.rng.IntN(27)), remote: remote, start: with}
 		if b.kind.deaf {
 			o.draws = b.kind.max
 		}
@@ -357,19 +363,89 @@ func (b *box) begin(evse int) {
 		b.ask(func(payload []byte) {
 			var res v16.StartTransactionResponse
 			if o.plugged && o.since.Equal(since) && res.UnmarshalJSON(payload) == nil {
-				b.changing(func() { o.tx, o.began = fmt.Sprint(res.TransactionId), time.Now() })
+				b.changing(func() {
+					o.tx, o.began = fmt.Sprint(res.TransactionId), time.Now()
+					b.startWith(evse)
+				})
 			}
 		}, "StartTransaction", `{"connectorId":%d,"idTag":"T","meterStart":0,"timestamp":%q}`, evse, stamp())
 		return
 	}
-	b.changing(func() { o.tx, o.began = ws.NewID(), time.Now() })
+	b.changing(func() {
+		o.tx, o.began = ws.NewID(), time.Now()
+		b.startWith(evse)
+	})
 	b.event(evse, "Started", "CablePluggedIn", "Charging", "")
+}
+
+// startWith installs the profile with which a transaction was asked for (F01.FR.10).
+func (b *box) startWith(evse int) {
+	o := &b.outlets[evse-1]
+	if p := o.start; p != nil {
+		p.EVSE, p.TxID = evse, o.tx
+		b.store.Set(*p, b.rules(), b.txOf)
+		o.start = nil
+	}
+}
+
+func (b *box) txOf(evse int) string { return b.outlets[evse-1].tx }
+
+func (b *box) rules() profile.Rules {
+	return profile.Rules{EVSEs: len(b.outlets), MaxStack: b.kind.levels - 1, PhaseSwitch: true, Replace16: b.kind.version == rpc.V16 || b.kind.sloppy}
+}
+
+// requested begins a transaction for the CSMS, or adds to one that has begun.
+func (b *box) requested(payload []byte) string {
+	var q struct {
+		RemoteStartID, EvseID, ConnectorID int
+		ChargingProfile                    json.RawMessage
+	}
+	if json.Unmarshal(payload, &q) != nil {
+		return "!"
+	}
+	evse := max(q.EvseID, q.ConnectorID)
+	if evse < 1 || evse > len(b.outlets) {
+		return `{"status":"Rejected"}`
+	}
+	var p *profile.Profile
+	if q.ChargingProfile != nil {
+		if b.kind.version == rpc.V16 {
+			var c v16.ChargingProfile
+			if c.UnmarshalJSON(q.ChargingProfile) == nil {
+				x := profile.From16(evse, &c)
+				p = &x
+			}
+		} else {
+			var c v201.ChargingProfile
+			if c.UnmarshalJSON(q.ChargingProfile) == nil {
+				x := profile.From201(evse, &c)
+				p = &x
+			}
+		}
+	}
+	o := &b.outlets[evse-1]
+	switch {
+	case o.plugged && (b.kind.version == rpc.V16 || o.tx == ""):
+		return `{"status":"Rejected"}`
+	case o.plugged:
+		b.changing(func() {
+			o.start = p
+			b.startWith(evse)
+		})
+		return fmt.Sprintf(`{"status":"Accepted","transactionId":%q}`, o.tx)
+	}
+	b.plugFor(evse, q.RemoteStartID, p)
+	return `{"status":"Accepted"}`
 }
 
 func (b *box) event(evse int, kind, trigger, state, more string) {
 	o := &b.outlets[evse-1]
-	b.call("TransactionEvent", `{"eventType":%q,"timestamp":%q,"triggerReason":%q,"seqNo":%d,"transactionInfo":{"transactionId":%q,"chargingState":%q},"evse":{"id":%d,"connectorId":1}%s}`,
-		kind, stamp(), trigger, o.seq, o.tx, state, evse, more)
+	remote := ""
+	if o.remote != 0 && o.seq == 0 {
+		remote = fmt.Sprintf(`,"remoteStartId":%d`, o.remote)
+	}
+	b.call("TransactionEvent", `{"eventType":%q,"timestamp":%q,"triggerReason":%q,"seqNo":%d,"transactionInfo":{"transactionId":%q,"chargingState":%q%s},"evse":{"id":%d,"connectorId":1}%s}`,
+		kind, stamp(), trigger, o.seq, o.tx, state, remote, evse, more)
 	o.seq++
 }
 
@@ -465,6 +541,8 @@ func (b *box) handle(f rpc.Frame) string {
 		return b.set(f.Payload)
 	case "ClearChargingProfile":
 		return b.clear(f.Payload)
+	case "RequestStartTransaction", "RemoteStartTransaction":
+		return b.requested(f.Payload)
 	case "GetVariables":
 		if b.kind.tells {
 			return fmt.Sprintf(`{"getVariableResult":[{"attributeStatus":"Accepted","attributeValue":"%d","component":{"name":"SmartChargingCtrlr"},"variable":{"name":"ProfileStackLevel"}}]}`, b.kind.levels-1)
@@ -497,13 +575,12 @@ func (b *box) set(payload []byte) string {
 		}
 		p = profile.From201(q.EvseId, &q.ChargingProfile)
 	}
-	rules := profile.Rules{EVSEs: len(b.outlets), MaxStack: b.kind.levels - 1, PhaseSwitch: true, Replace16: b.kind.version == rpc.V16 || b.kind.sloppy}
 	if b.kind.perTx && p.Purpose == profile.StationMax {
 		return `{"status":"Rejected"}`
 	}
 	var why profile.Reason
 	b.changing(func() {
-		_, why = b.store.Set(p, rules, func(n int) string { return b.outlets[n-1].tx })
+		_, why = b.store.Set(p, b.rules(), b.txOf)
 		b.ups++
 	})
 	if why != profile.None {

@@ -233,6 +233,10 @@ func (p *park) csmsSets(b *box) {
 		s.Periods = append(s.Periods, profile.Period{Start: time.Duration(i*(30+rng.IntN(300))) * time.Second, Limit: float64(rng.IntN(64))})
 	}
 	q.Schedules = []profile.Schedule{s}
+	if evse > 0 && rng.IntN(4) == 0 {
+		p.csmsStarts(b, q, s)
+		return
+	}
 	if rng.IntN(20) == 0 {
 		q.ID = []int{-1971000002, -1971000001}[rng.IntN(2)]
 		if b.kind.version == rpc.V16 {
@@ -245,6 +249,21 @@ func (p *park) csmsSets(b *box) {
 		return
 	}
 	m := v201.SetChargingProfileRequest{EvseId: q.EVSE, ChargingProfile: profile.To201(&q)}
+	p.env.Send("csms", csms.Request{Station: b.id, Action: m.ActionName(), Payload: m.AppendJSON(nil)})
+}
+
+// csmsStarts has the CSMS ask for a transaction, with a profile.
+func (p *park) csmsStarts(b *box, q profile.Profile, s profile.Schedule) {
+	q.Purpose, q.TxID = profile.Tx, ""
+	q.Schedules = []profile.Schedule{s}
+	if b.kind.version == rpc.V16 {
+		c := profile.To16(&q)
+		m := v16.RemoteStartTransactionRequest{ConnectorId: &q.EVSE, IdTag: "T", ChargingProfile: &c}
+		p.env.Send("csms", csms.Request{Station: b.id, Action: m.ActionName(), Payload: m.AppendJSON(nil)})
+		return
+	}
+	c := profile.To201(&q)
+	m := v201.RequestStartTransactionRequest{EvseId: &q.EVSE, IdToken: v201.IdToken{IdToken: "T", Type: v201.IdTokenISO14443}, RemoteStartId: p.rng.IntN(1000), ChargingProfile: &c}
 	p.env.Send("csms", csms.Request{Station: b.id, Action: m.ActionName(), Payload: m.AppendJSON(nil)})
 }
 

@@ -8,6 +8,8 @@
 //   - SetChargingProfile is refused where it would take the place of the controller's own profiles or overrule them;
 //   - with Config.PerTx, TxProfiles of the CSMS are kept and folded into the controller's, and reported as they were set when it
 //     asks with GetChargingProfiles; what GetCompositeSchedule tells is the lower of both;
+//   - with Config.PerTx, the charging profile of a RequestStartTransaction (or RemoteStartTransaction) is kept in the same way and
+//     does not reach the station: starts.go says why; with an id of the controller's, or of another purpose, the request is refused;
 //   - ClearChargingProfile is carried out in parts where it would remove the controller's own limit, and answered as one;
 //   - the controller's own profiles are taken out of ReportChargingProfiles, where the others stay as they are written, and
 //     tbc is set right; GetChargingProfiles is answered NoProfiles when the station has no others;

@@ -17,6 +17,7 @@ type call struct {
 	key     string // of our own, to be replaced while it waits
 	done    func(answer)
 	expires time.Time
+	start   int // what waits for the transaction that a relayed one asks for; 0 for nothing
 }
 
 // answer is how a call of our own ended: with a payload, an error code, or neither when it got lost.

@@ -94,6 +94,10 @@ func (r *Relay) observeAnswer(c *call, f rpc.Frame, raw []byte) []byte {
 		if accepted(f.Payload) {
 			r.theirClear(c)
 		}
+	case v201.ActionRequestStartTransaction, v16.ActionRemoteStartTransaction:
+		if accepted(f.Payload) {
+			r.startReplaces(c)
+		}
 	case v201.ActionGetChargingProfiles:
 		if r.profilesAsked(c, f, raw) {
 			return nil
@@ -153,9 +157,13 @@ func (r *Relay) theirProfile(c *call) {
 	r.reinstall()
 }
 
+// rules are those by which limits of the CSMS are kept.
+func (r *Relay) rules() profile.Rules {
+	return profile.Rules{EVSEs: maxEVSEs, MaxStack: 1 << 30, PhaseSwitch: true, Replace16: r.cfg.Version == rpc.V16, MaxProfiles: 64}
+}
+
 func (r *Relay) keepTheirs(p profile.Profile, payload []byte) bool {
-	rules := profile.Rules{EVSEs: maxEVSEs, MaxStack: 1 << 30, PhaseSwitch: true, Replace16: r.cfg.Version == rpc.V16, MaxProfiles: 64}
-	gone, reason := r.theirs.Set(p, rules, func(n int) string { return r.seen.evse(n).tx })
+	gone, reason := r.theirs.Set(p, r.rules(), func(n int) string { return r.seen.evse(n).tx })
 	if reason != profile.None {
 		return false
 	}
@@ -225,7 +233,7 @@ func (r *Relay) observe16(f rpc.Frame) {
 		var q v16.MeterValuesRequest
 		if r.understand(f, &q) {
 			if q.TransactionId != nil {
-				r.started16(q.ConnectorId, *q.TransactionId)
+				r.started16(q.ConnectorId, *q.TransactionId, "")
 			}
 			r.seen.values16(r, q.ConnectorId, q.MeterValue)
 		}

@@ -123,6 +123,8 @@ func (r *Relay) restore(saved map[string][]byte) error {
 			}
 		} else if k, ok := strings.CutPrefix(key, keyTx); ok {
 			err = r.restoreTx(k, value)
+		} else if k, ok := strings.CutPrefix(key, keyStart); ok {
+			err = r.restoreStart(k, value)
 		} else if k, ok := strings.CutPrefix(key, keyShare); ok {
 			err = r.restoreShare(k, value)
 		} else if key == keyLast {

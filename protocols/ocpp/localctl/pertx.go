@@ -138,10 +138,11 @@ func (r *Relay) restoreTx(key string, b []byte) error {
 	return err
 }
 
-// started16 learns the id that the CSMS gave a transaction of OCPP 1.6.
-func (r *Relay) started16(evse, id int) {
+// started16 learns the id that the CSMS gave a transaction of OCPP 1.6, and with which token it began, "" when that is not known.
+func (r *Relay) started16(evse, id int, tag string) {
 	if e := r.seen.evse(evse); evse > 0 && id > 0 && e.tx != itoa(id) {
 		e.tx = itoa(id)
+		r.startsTx(evse, e.tx, nil, tag)
 		r.begun(evse, e)
 	}
 }
@@ -150,7 +151,7 @@ func (r *Relay) startAnswered16(c *call, f rpc.Frame) {
 	var q v16.StartTransactionRequest
 	var res v16.StartTransactionResponse
 	if q.UnmarshalJSON(c.payload) == nil && res.UnmarshalJSON(f.Payload) == nil {
-		r.started16(q.ConnectorId, res.TransactionId)
+		r.started16(q.ConnectorId, res.TransactionId, q.IdTag)
 	}
 }
 

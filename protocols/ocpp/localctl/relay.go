@@ -30,12 +30,13 @@ type Relay struct {
 	theirs   profile.Store           // the CSMS's own limits of our purposes
 	written  map[int]json.RawMessage // those of OCPP 2 as the CSMS wrote them, by id
 	saves    saver
-	shares   map[int]*share // with PerTx, by EVSE
-	asked    map[int]*asked // by request id: reports of charging profiles under way
-	ready    bool           // the station was accepted and takes calls of ours
-	replay   bool           // messages taken meanwhile go to the CSMS before new ones
-	parting  bool           // the connection to the CSMS ends when nothing is left to deliver
-	queueDue time.Time      // of the queue
+	shares   map[int]*share        // with PerTx, by EVSE
+	asked    map[int]*asked        // by request id: reports of charging profiles under way
+	starting map[int]*startProfile // with PerTx: profiles that wait for their transactions
+	ready    bool                  // the station was accepted and takes calls of ours
+	replay   bool                  // messages taken meanwhile go to the CSMS before new ones
+	parting  bool                  // the connection to the CSMS ends when nothing is left to deliver
+	queueDue time.Time             // of the queue
 	dead     time.Time
 }
 
@@ -156,6 +157,7 @@ func (r *Relay) fromStation(raw []byte) {
 			r.note(false, "a late answer to a call of our own was dropped")
 		default:
 			if c != nil {
+				r.startAnswered(c.start, f)
 				raw = r.observeAnswer(c, f, raw)
 			}
 			if raw != nil {
@@ -187,7 +189,12 @@ func (r *Relay) fromCSMS(raw []byte) {
 		if r.clears(f) || r.sets(f) {
 			return
 		}
-		if !r.station.submit(r.now, &call{id: f.ID, action: f.Action, payload: f.Payload, raw: raw}, false) {
+		start, refused := r.starts(&f, &raw)
+		if refused {
+			return
+		}
+		if !r.station.submit(r.now, &call{id: f.ID, action: f.Action, payload: f.Payload, raw: raw, start: start}, false) {
+			r.forgetStart(start)
 			r.emit(ToCSMS{rpc.AppendError(nil, r.cfg.Version, f.ID, rpc.InternalError, "the station takes no call now")})
 		}
 	case rpc.CallResult, rpc.CallError:

@@ -89,11 +89,18 @@ func (s *seen) event(r *Relay, q *v201.TransactionEventRequest) {
 		return
 	}
 	e := s.evse(n)
-	if e.tx != q.TransactionInfo.TransactionId {
+	fresh := e.tx != q.TransactionInfo.TransactionId
+	if fresh {
 		e.tx, e.hasFirst, e.energy, e.first = q.TransactionInfo.TransactionId, false, 0, 0
 		r.emit(Session{Tx: e.tx})
-		if q.EventType != v201.TransactionEventEnded {
+	}
+	if q.EventType != v201.TransactionEventEnded {
+		kept := r.startsTx(n, e.tx, q.TransactionInfo.RemoteStartId, "")
+		switch {
+		case fresh:
 			r.begun(n, e)
+		case kept:
+			r.reinstall()
 		}
 	}
 	if q.NumberOfPhasesUsed != nil {

@@ -32,6 +32,7 @@ type message21 struct {
 		TransactionID string
 		ChargingState v201.ChargingStateEnum
 		StoppedReason v201.ReasonEnum
+		RemoteStartID *int
 	}
 	Evse               *struct{ ID int }
 	NumberOfPhasesUsed *int
@@ -73,7 +74,7 @@ func (r *Relay) observe21(f rpc.Frame) {
 	case v201.ActionTransactionEvent:
 		q := v201.TransactionEventRequest{EventType: m.EventType, MeterValue: values, NumberOfPhasesUsed: m.NumberOfPhasesUsed}
 		q.TransactionInfo.TransactionId, q.TransactionInfo.ChargingState = m.TransactionInfo.TransactionID, m.TransactionInfo.ChargingState
-		q.TransactionInfo.StoppedReason = m.TransactionInfo.StoppedReason
+		q.TransactionInfo.StoppedReason, q.TransactionInfo.RemoteStartId = m.TransactionInfo.StoppedReason, m.TransactionInfo.RemoteStartID
 		if m.Evse != nil {
 			q.Evse = &v201.EVSE{Id: m.Evse.ID}
 		}
