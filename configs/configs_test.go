@@ -4,6 +4,7 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -144,4 +145,52 @@ func FuzzParse(f *testing.F) {
 			}
 		}
 	})
+}
+
+// Every relative name counts from the site file: the data of a site are found wherever the service is started.
+func TestRelativeFoldersCountFromTheSiteFile(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "site.yaml")
+	for _, name := range []string{"root.pem", "pw"} {
+		if err := os.WriteFile(filepath.Join(dir, name), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	load := func(text string) *Site {
+		t.Helper()
+		if err := os.WriteFile(file, []byte("site: {id: x}\nnodes: [{id: root, fuse_a: 63}]\n"+text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		s, err := Load(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	s := load("storage: {dir: data}\ncsms: {url: 'wss://csms.example/ocpp', password_file: pw, key_ring: 'file:keys'}\nfirmware: {root_file: root.pem}\n")
+	if got := []string{s.Storage.Dir, s.CSMS.PasswordFile, s.CSMS.KeyRing, s.Firmware.Dir}; !slices.Equal(got, []string{filepath.Join(dir, "data"),
+		filepath.Join(dir, "pw"), "file:" + filepath.Join(dir, "keys"), filepath.Join(dir, "data", "firmware")}) {
+		t.Errorf("%q", got)
+	}
+	if s := load("csms: {url: 'wss://csms.example/ocpp'}\nfirmware: {root_file: root.pem, dir: images}\n"); s.Firmware.Dir != filepath.Join(dir, "images") || s.Storage.Dir != "/var/lib/voltyard" {
+		t.Errorf("%q, %q", s.Firmware.Dir, s.Storage.Dir)
+	}
+	t.Chdir(filepath.Dir(dir)) // a site file named from another folder
+	near, err := Load(filepath.Join(filepath.Base(dir), "site.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if near.Firmware.Dir != filepath.Join(filepath.Base(dir), "images") {
+		t.Errorf("%q", near.Firmware.Dir)
+	}
+	if s := load("storage: {dir: data}\nfirmware: {root_file: root.pem}\ncsms: {url: 'wss://csms.example/ocpp'}\n"); s.Firmware.Dir != filepath.Join(dir, "data", "firmware") {
+		t.Errorf("%q", s.Firmware.Dir)
+	}
+	near, err = Load(filepath.Join(filepath.Base(dir), "site.yaml"))
+	if err != nil || near.Firmware.Dir != filepath.Join(filepath.Base(dir), "data", "firmware") {
+		t.Errorf("%v, %+v", err, near)
+	}
+	if s := load("storage: {dir: /srv/v}\ncsms: {url: 'wss://csms.example/ocpp', key_ring: 'file:/srv/k'}\n"); s.Storage.Dir != "/srv/v" || s.CSMS.KeyRing != "file:/srv/k" {
+		t.Errorf("%q, %q", s.Storage.Dir, s.CSMS.KeyRing)
+	}
 }

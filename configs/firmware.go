@@ -8,7 +8,7 @@ import (
 
 // Firmware says how the CSMS may update this controller, and publish firmware for stations through it.
 type Firmware struct {
-	Dir      string   `yaml:"dir,omitempty" doc:"Folder for images, of this controller alone. Default the folder firmware in storage.dir."`
+	Dir      string   `yaml:"dir,omitempty" doc:"Folder for images, of this controller alone; a relative one counts from the site file. Default the folder firmware in storage.dir."`
 	RootFile string   `yaml:"root_file,omitempty" doc:"Roots in PEM of the maker of this controller's firmware: what signs an image has to chain to one of them."`
 	Hook     []string `yaml:"hook,omitempty" doc:"The installer: a program with arguments, called with a verb (install, activate, confirm, rollback) and the path of the image. Absent: UpdateFirmware is answered NotSupported."`
 	HookS    float64  `yaml:"hook_s,omitempty" doc:"How long a call of the installer may take, s. Default 300."`
@@ -32,6 +32,7 @@ func (s *Site) completeFirmware(dir string) {
 	if f == nil {
 		return
 	}
+	resolve(dir, &f.Dir)
 	def(&f.Dir, filepath.Join(s.Storage.Dir, "firmware"))
 	def(&f.HookS, 300)
 	def(&f.ConfirmS, 600)

@@ -32,7 +32,7 @@ func (p *Problem) Error() string {
 }
 
 // Load reads, completes and checks a site file. The error, when it is about the content, joins one *Problem for each
-// mistake. Relative file names in the site file count from its own directory.
+// mistake. Relative names of files and folders in the site file count from its own directory, whatever the working directory is.
 func Load(path string) (*Site, error) {
 	src, err := os.ReadFile(path)
 	if err != nil {
@@ -103,6 +103,7 @@ func (s *Site) complete(dir string) {
 	def(&s.Site.VoltageV, 230)
 	def(&s.Site.Phases, 3)
 	def(&s.Storage.Dir, "/var/lib/voltyard")
+	resolve(dir, &s.Storage.Dir)
 	def(&s.HTTP.Listen, "127.0.0.1:8080")
 	def(&s.Log.Level, "info")
 	def(&s.Log.Format, "json")
@@ -151,6 +152,10 @@ func (s *Site) complete(dir string) {
 	if s.CSMS != nil {
 		def(&s.CSMS.Identity, s.Site.ID)
 		resolve(dir, &s.CSMS.PasswordFile, &s.CSMS.CAFile, &s.CSMS.CertFile, &s.CSMS.KeyFile)
+		if keys, ok := strings.CutPrefix(s.CSMS.KeyRing, "file:"); ok {
+			resolve(dir, &keys)
+			s.CSMS.KeyRing = "file:" + keys
+		}
 	}
 	s.completeFirmware(dir)
 	if s.MQTT != nil {

@@ -134,7 +134,7 @@ type CSMS struct {
 	CertFile     string `yaml:"cert_file,omitempty" doc:"Client certificate (security profile 3)."`
 	KeyFile      string `yaml:"key_file,omitempty" doc:"Key of the client certificate."`
 
-	KeyRing             string `yaml:"key_ring,omitempty" doc:"Where the private keys are whose certificates the CSMS renews: file:DIR, tpm:DEVICE?keys=DIR or pkcs11:MODULE?token=LABEL&pin-file=FILE. Default the folder keys in storage.dir."`
+	KeyRing             string `yaml:"key_ring,omitempty" doc:"Where the private keys are whose certificates the CSMS renews: file:DIR, tpm:DEVICE?keys=DIR or pkcs11:MODULE?token=LABEL&pin-file=FILE; a relative DIR of file: counts from the site file. Default the folder keys in storage.dir."`
 	AdditionalRootCheck bool   `yaml:"additional_root_check,omitempty" doc:"A new root for the CSMS's certificate must be signed by the one before. Default false."`
 	LocalFiles          bool   `yaml:"local_files,omitempty" doc:"The CSMS may send this controller for firmware, and with logs, to servers on this machine itself and on links without a router (169.254.x.x, fe80::). Without it whoever holds the CSMS cannot reach the controller's own API that way. Default false."`
 }
@@ -180,7 +180,7 @@ type Failsafe struct {
 
 // Storage is the data directory.
 type Storage struct {
-	Dir string `yaml:"dir,omitempty" doc:"Data directory. Default /var/lib/voltyard."`
+	Dir string `yaml:"dir,omitempty" doc:"Data directory; a relative one counts from the site file, as all files do. Default /var/lib/voltyard."`
 }
 
 // HTTP is the local web server.
