@@ -15,17 +15,17 @@ import (
 
 // uplink is the actor of one own station's connection to the CSMS: it dials, dials again, and passes frames.
 type uplink struct {
-	env     *kit.Env
-	cfg     Config
-	open    msg.UplinkOpen
-	log     zerolog.Logger
-	root    *actor.RootContext
-	self    *actor.PID
-	peer    *ws.Peer
-	gen     uint64
-	cancel  context.CancelFunc
-	backoff kit.Backoff
-	timers  *kit.Timers
+	env    *kit.Env
+	cfg    Config
+	open   msg.UplinkOpen
+	log    zerolog.Logger
+	root   *actor.RootContext
+	self   *actor.PID
+	peer   *ws.Peer
+	gen    uint64
+	cancel context.CancelFunc
+	retry  retry
+	timers *kit.Timers
 }
 
 // uplinked is how an attempt to connect ended.
@@ -37,7 +37,7 @@ type uplinked struct {
 
 func newUplink(env *kit.Env, cfg Config, open msg.UplinkOpen) func() actor.Actor {
 	return func() actor.Actor {
-		return &uplink{env: env, cfg: cfg, open: open, backoff: cfg.Backoff, log: env.Log.With().Str("station", open.Station).Logger()}
+		return &uplink{env: env, cfg: cfg, open: open, retry: retry{other: cfg.Backoff}, log: env.Log.With().Str("station", open.Station).Logger()}
 	}
 }
 
@@ -146,7 +146,7 @@ func (u *uplink) dialled(ctx actor.Context, d uplinked) {
 		u.failed(ctx, d, d.err.Error())
 		return
 	}
-	u.backoff.Reset()
+	u.retry.reset()
 	u.peer = d.peer
 	ctx.Send(u.open.Reply, msg.UplinkIs{Station: u.open.Station, Gen: u.gen, Up: true, Target: d.target, Chain: d.peer.Chain()})
 	u.peer.Attach(u.root, u.self)
@@ -159,7 +159,7 @@ func (u *uplink) failed(ctx actor.Context, d uplinked, why string) {
 		f.Event = ws.SecurityEvent(d.err)
 	}
 	ctx.Send(u.open.Reply, f)
-	u.timers.Set("dial", u.backoff.Next())
+	u.timers.Set("dial", u.retry.next(u.open.Target.Retry))
 }
 
 // drop closes the connection from our side.
@@ -171,5 +171,5 @@ func (u *uplink) drop(ctx actor.Context, why string) {
 func (u *uplink) down(ctx actor.Context) {
 	u.peer = nil
 	ctx.Send(u.open.Reply, msg.UplinkIs{Station: u.open.Station, Gen: u.gen})
-	u.timers.Set("dial", u.backoff.Next())
+	u.timers.Set("dial", u.retry.next(u.open.Target.Retry))
 }

@@ -3,6 +3,7 @@ package msg
 import (
 	"crypto/tls"
 	"log/slog"
+	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
 )
@@ -26,6 +27,14 @@ type UplinkTarget struct {
 	// Profile is the security profile: with the third no password is shown. 0: what the site file says.
 	Profile int
 	TLS     func() *tls.Config // asked before each attempt; nil for the site's
+	Retry   Retry
+}
+
+// Retry is the wait before an attempt to connect: Minimum before the first, doubled after each failure for Times times, and each time
+// up to Range more by chance. The zero value leaves it to the controller.
+type Retry struct {
+	Times          int
+	Minimum, Range time.Duration
 }
 
 // UplinkFailed says that an attempt to connect has failed. It is repeated by itself. Controller to station role.

@@ -191,11 +191,19 @@ func (s *Station) provenBy(chain [][]byte) string {
 
 // target is where the uplink goes.
 func (s *Station) dial(ctx actor.Context, e role.Dial) {
-	s.target = msg.UplinkTarget{Station: s.cfg.Role.Identity, ID: e.ID, URL: e.URL, Profile: e.Security}
+	s.target = msg.UplinkTarget{Station: s.cfg.Role.Identity, ID: e.ID, URL: e.URL, Profile: e.Security, Retry: s.target.Retry}
 	if c := s.cfg.Certificates; c != nil {
 		newest := e.Newest
 		s.target.TLS = func() *tls.Config { return c.Uplink.Config(newest) }
 	}
+	if s.cfg.Cloud {
+		ctx.Send(s.env.At(msg.Controller), s.target)
+	}
+}
+
+// retry is how long the uplink waits between attempts.
+func (s *Station) retry(ctx actor.Context, e role.Retry) {
+	s.target.Station, s.target.Retry = s.cfg.Role.Identity, msg.Retry{Times: e.Times, Minimum: e.Minimum, Range: e.Range}
 	if s.cfg.Cloud {
 		ctx.Send(s.env.At(msg.Controller), s.target)
 	}

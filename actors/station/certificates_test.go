@@ -119,3 +119,41 @@ func TestACombinedCertificateIsUsedOnBothSides(t *testing.T) {
 		}
 	})
 }
+
+// The controller is told how long to wait between attempts to connect: with the first request for a connection, and when it changes.
+func TestTheWaitBetweenAttemptsReachesTheUplink(t *testing.T) {
+	kittest.Run(t, func(t *testing.T, env *kit.Env) {
+		kittest.NewProbe(t, env, msg.Recorder, func(ctx actor.Context) {
+			switch m := ctx.Message().(type) {
+			case msg.Load:
+				ctx.Send(m.Reply, msg.Loaded{Bucket: m.Bucket, Token: m.Token})
+			case msg.Save:
+				ctx.Send(m.Reply, msg.Saved{Token: m.Token})
+			}
+		})
+		kittest.NewProbe(t, env, msg.Balancer, nil)
+		var first, now msg.UplinkTarget
+		kittest.NewProbe(t, env, msg.Controller, func(ctx actor.Context) {
+			switch m := ctx.Message().(type) {
+			case msg.UplinkOpen:
+				first = m.Target
+				ctx.Send(m.Reply, msg.UplinkIs{Station: "CS", Gen: 1, Up: true, Target: m.Target.ID})
+				q := &v201.SetVariablesRequest{SetVariableData: []v201.SetVariableData{{Component: v201.Component{Name: "OCPPCommCtrlr"},
+					Variable: v201.Variable{Name: "RetryBackOffWaitMinimum"}, AttributeValue: "17"}}}
+				ctx.Send(m.Reply, msg.UplinkFrame{Station: "CS", Gen: 1, Raw: rpc.AppendCall(nil, "1", q.ActionName(), q.AppendJSON(nil))})
+			case msg.UplinkTarget:
+				now = m
+			}
+		})
+		kittest.Spawn(t, env, msg.StationName("CS"), New(env, Config{Cloud: true, Stats: ocppstat.New(env),
+			Role: role.Config{Identity: "CS", Vendor: "v", Model: "m", NewID: rand.Text, Network: &role.Network{URL: "wss://csms/", Security: 2}}}))
+		time.Sleep(time.Second)
+		synctest.Wait()
+		if want := (msg.Retry{Times: 5, Minimum: time.Second, Range: 2 * time.Second}); first.Retry != want || first.URL == "" {
+			t.Errorf("%+v", first)
+		}
+		if now.Retry.Minimum != 17*time.Second || now.ID != first.ID || now.URL != first.URL || now.Station != "CS" {
+			t.Errorf("%+v", now)
+		}
+	})
+}

@@ -61,6 +61,8 @@ func (s *Station) carryOut(ctx actor.Context, e role.Effect) {
 		s.permit(ctx, e)
 	case role.Dial:
 		s.dial(ctx, e)
+	case role.Retry:
+		s.retry(ctx, e)
 	case role.MakeKey:
 		s.makeKey(ctx, e)
 	case role.UseCertificate:

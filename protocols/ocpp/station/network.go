@@ -27,8 +27,8 @@ type Network struct {
 	Timeout  time.Duration `json:",omitempty"` // of calls; 0 for the station's default
 }
 
-// Dial says how to connect from the next attempt on. Each attempt is answered by Connected or DialFailed with the same ID. When to
-// try again is the business of whoever carries it out.
+// Dial says how to connect from the next attempt on. Each attempt is answered by Connected or DialFailed with the same ID; it is tried
+// again as Retry says.
 type Dial struct {
 	ID   uint64
 	Slot int
@@ -44,7 +44,16 @@ type DialFailed struct {
 	Event, Info string
 }
 
+// Retry says how long to wait before an attempt to connect (part 4, 5.3): Minimum before the first one, twice as long after each that
+// fails, Times times, and then as long again and again; each time something between nothing and Range more. A connection that was
+// made begins it anew.
+type Retry struct {
+	Times          int
+	Minimum, Range time.Duration
+}
+
 func (Dial) effect()      {}
+func (Retry) effect()     {}
 func (DialFailed) event() {}
 
 // slotted is a network connection profile in its slot.
@@ -145,6 +154,12 @@ func (n *network) begin(lost bool) {
 		}
 	}
 	add(n.last)
+}
+
+// retry tells how long to wait between attempts.
+func (s *Station) retry() {
+	s.emit(Retry{Times: s.model.number("OCPPCommCtrlr", "RetryBackOffRepeatTimes"), Minimum: s.model.seconds("OCPPCommCtrlr", "RetryBackOffWaitMinimum"),
+		Range: s.model.seconds("OCPPCommCtrlr", "RetryBackOffRandomRange")})
 }
 
 // dial tells whom to try next, when that has changed.

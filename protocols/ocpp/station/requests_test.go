@@ -134,3 +134,26 @@ func TestReservation(t *testing.T) {
 		t.Errorf("%+v", w.requests[len(w.requests)-2:])
 	}
 }
+
+// How often a refused event is sent again, and how long after, counts from when the CSMS sets it (E13.FR.02, E13.FR.03); and nobody
+// is woken in vain meanwhile.
+func TestAttemptsAreThoseOfNow(t *testing.T) {
+	w := newWorld(t, nil)
+	w.do(Connected{})
+	w.ask(&v201.SetVariablesRequest{SetVariableData: []v201.SetVariableData{
+		{Component: v201.Component{Name: "OCPPCommCtrlr"}, Variable: v201.Variable{Name: "MessageAttempts", Instance: "TransactionEvent"}, AttributeValue: "2"},
+		{Component: v201.Component{Name: "OCPPCommCtrlr"}, Variable: v201.Variable{Name: "MessageAttemptInterval", Instance: "TransactionEvent"}, AttributeValue: "7"}}})
+	w.refuse = "TransactionEvent"
+	w.do(Plugged{1})
+	w.do(Presented{1, card("A")})
+	sent := func() int { return len(requests[*v201.TransactionEventRequest](w)) }
+	if w.wait(6 * time.Second); sent() != 1 {
+		t.Errorf("%d transmissions", sent())
+	}
+	if w.wait(2 * time.Second); sent() != 2 || w.s.queue.Len() != 0 {
+		t.Errorf("%d transmissions, %d wait", sent(), w.s.queue.Len())
+	}
+	if !w.deadline.After(w.now.Add(time.Second)) {
+		t.Errorf("to be woken at %v, now is %v", w.deadline, w.now)
+	}
+}

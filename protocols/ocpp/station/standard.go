@@ -51,6 +51,9 @@ OCPPCommCtrlr|NetworkProfileConnectionAttempts|rw|integer|3|1..100
 OCPPCommCtrlr|OfflineThreshold|rw|integer|60|s|0..86400
 OCPPCommCtrlr|QueueAllMessages|ro|boolean|false
 OCPPCommCtrlr|ResetRetries|ro|integer|0|fixed
+OCPPCommCtrlr|RetryBackOffRandomRange|rw|integer|2|s|0..3600
+OCPPCommCtrlr|RetryBackOffRepeatTimes|rw|integer|5|0..16
+OCPPCommCtrlr|RetryBackOffWaitMinimum|rw|integer|1|s|1..86400
 OCPPCommCtrlr|UnlockOnEVSideDisconnect|rw|boolean|true
 OCPPCommCtrlr|WebSocketPingInterval|ro|integer|30|s|fixed
 ReservationCtrlr|Available|ro|boolean|true

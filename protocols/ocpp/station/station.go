@@ -298,6 +298,7 @@ func (s *Station) announce() {
 		}
 	}
 	s.plugAndCharge()
+	s.retry()
 	s.dial()
 	s.relock()
 	if s.cfg.Reason == v201.BootReasonPowerUp || s.cfg.Reason == v201.BootReasonWatchdog {

@@ -31,6 +31,7 @@ type world struct {
 	noCommit bool
 	saves    []Save
 	mute     bool
+	refuse   string // an action that the CSMS answers with an error
 	cfg      Config
 	inbox    []Event
 	busy     bool
@@ -134,6 +135,10 @@ func (w *world) got(raw []byte) {
 		}
 		w.requests = append(w.requests, q)
 		if w.mute {
+			return
+		}
+		if f.Action == w.refuse {
+			w.do(Message{rpc.AppendError(nil, rpc.V201, f.ID, rpc.InternalError, "")})
 			return
 		}
 		res := info.Response()

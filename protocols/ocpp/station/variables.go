@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/voltyard/voltyard/protocols/ocpp/rpc"
+	"github.com/voltyard/voltyard/protocols/ocpp/txqueue"
 	"github.com/voltyard/voltyard/protocols/ocpp/v201"
 )
 
@@ -131,6 +132,10 @@ func (s *Station) applied(v *variable) {
 	switch fullName(v.component, v.name) {
 	case "ocppcommctrlr.heartbeatinterval":
 		s.armHeartbeat()
+	case "ocppcommctrlr.messageattempts", "ocppcommctrlr.messageattemptinterval": // E13
+		s.stepQueue(txqueue.Configure{Attempts: s.model.number("OCPPCommCtrlr", "MessageAttempts"), Interval: s.model.seconds("OCPPCommCtrlr", "MessageAttemptInterval")})
+	case "ocppcommctrlr.retrybackoffrepeattimes", "ocppcommctrlr.retrybackoffrandomrange", "ocppcommctrlr.retrybackoffwaitminimum":
+		s.retry()
 	case "securityctrlr.basicauthpassword": // A01: the connection is made anew with it
 		s.securityEvent("ReconfigurationOfSecurityParameters", "BasicAuthPassword") // A01.FR.11, without what it is (A01.FR.12)
 		s.emit(Password{v.value})

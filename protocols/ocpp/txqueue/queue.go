@@ -62,6 +62,12 @@ type Refused struct {
 // Tick says that the Deadline has come.
 type Tick struct{}
 
+// Configure changes how often and when refused messages are sent again, from the next refusal on.
+type Configure struct {
+	Attempts int
+	Interval time.Duration
+}
+
 func (Put) event()      {}
 func (Amend) event()    {}
 func (Stored) event()   {}
@@ -70,6 +76,8 @@ func (Offline) event()  {}
 func (Accepted) event() {}
 func (Refused) event()  {}
 func (Tick) event()     {}
+
+func (Configure) event() {}
 
 // Effect comes out of the queue.
 type Effect interface{ effect() }
@@ -133,12 +141,6 @@ type Queue struct {
 
 // New returns a queue with the items that an earlier process stored, in any order.
 func New(cfg Config, stored []Item) *Queue {
-	if cfg.Attempts <= 0 {
-		cfg.Attempts = 5
-	}
-	if cfg.Interval <= 0 {
-		cfg.Interval = time.Minute
-	}
 	if cfg.MaxBytes <= 0 {
 		cfg.MaxBytes = 4 << 20
 	}
@@ -146,6 +148,7 @@ func New(cfg Config, stored []Item) *Queue {
 		cfg.MaxItems = 10000
 	}
 	q := &Queue{cfg: cfg, next: 1}
+	q.configure(Configure{cfg.Attempts, cfg.Interval})
 	for _, it := range stored {
 		// It may have been sent by the process that stored it, so its payload stays as it is.
 		q.list = append(q.list, &entry{Item: it, told: true})
@@ -159,6 +162,15 @@ func New(cfg Config, stored []Item) *Queue {
 		return 1
 	})
 	return q
+}
+
+func (q *Queue) configure(c Configure) {
+	if q.cfg.Attempts = c.Attempts; c.Attempts <= 0 {
+		q.cfg.Attempts = 5
+	}
+	if q.cfg.Interval = c.Interval; c.Interval <= 0 {
+		q.cfg.Interval = time.Minute
+	}
 }
 
 // Reserve makes sequence numbers start at least at n, for a database whose newest items were already removed.
@@ -207,6 +219,13 @@ func (q *Queue) Step(now time.Time, ev Event, out []Effect) []Effect {
 		if q.flying && q.list[0].Seq == ev.Seq {
 			out = q.refused(now, ev, out)
 		}
+	case Tick:
+		if !q.retryAt.IsZero() && !now.Before(q.retryAt) { // it has come: nobody is to be woken for it again
+			q.retryAt = time.Time{}
+			out = append(out, Deadline{})
+		}
+	case Configure:
+		q.configure(ev)
 	}
 	return q.send(now, out)
 }
