@@ -85,6 +85,7 @@ func (s *Station) online() {
 	s.conns.everSent = true
 	s.armHeartbeat()
 	s.armAligned()
+	s.unfold()
 	s.stepQueue(txqueue.Online{})
 }
 

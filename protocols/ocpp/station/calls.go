@@ -185,10 +185,10 @@ func (s *Station) stepQueue(ev txqueue.Event) {
 		case txqueue.Send:
 			s.deliver(e.Item)
 		case txqueue.Delivered:
-			s.left(e.Item.Action)
+			s.securityLeft(e.Item, true)
 			s.delivered(e)
 		case txqueue.Dropped:
-			s.left(e.Item.Action)
+			s.securityLeft(e.Item, false)
 			s.note(true, "%s of transaction %s was dropped: %s", e.Item.Action, e.Item.Tx, e.Why)
 		case txqueue.Deadline:
 			s.queueDead = e.At

@@ -19,7 +19,7 @@ const (
 	firstCustom   = 1000     // ids below are of the station's own monitors
 	mostMonitors  = 200
 	mostSeverity  = 9
-	mostQueued    = 200 // events that wait for the CSMS; the oldest go
+	mostQueued    = 200 // events that wait for the CSMS; the least grave go, of those the oldest
 	severityFault = 2   // hardware failure
 )
 
@@ -423,18 +423,36 @@ func (s *Station) alert(list []v201.EventData, severity int, d v201.EventData) [
 	return list
 }
 
-// holdEvent keeps an event for the CSMS over a restart; when too many wait, the oldest goes.
+// holdEvent keeps an event for the CSMS over a restart; when too many wait, the least grave goes, of several the oldest.
 func (s *Station) holdEvent(d v201.EventData) {
 	m := &s.mon
-	if len(m.queued) >= mostQueued {
-		s.saves.put(eventKey(m.queued[0].EventId), nil)
-		m.queued = m.queued[1:]
-		if m.dropped++; m.dropped == 1 || m.dropped%100 == 0 {
-			s.note(true, "the CSMS does not hear of the oldest events of monitors: more than %d wait (%d left out)", mostQueued, m.dropped)
-		}
-	}
 	m.queued = append(m.queued, d)
 	s.save(eventKey(d.EventId), d)
+	if len(m.queued) <= mostQueued {
+		return
+	}
+	least, at := -1, 0
+	for i := range m.queued {
+		if n := s.gravity(&m.queued[i]); n > least {
+			least, at = n, i
+		}
+	}
+	s.saves.put(eventKey(m.queued[at].EventId), nil)
+	m.queued = slices.Delete(m.queued, at, at+1)
+	if m.dropped++; m.dropped == 1 || m.dropped%100 == 0 {
+		s.note(true, "the CSMS does not hear of an event of severity %d: more than %d wait (%d left out)", least, mostQueued, m.dropped)
+	}
+}
+
+// gravity is the severity of an event: 0 is the gravest. Of a monitor that was cleared meanwhile nobody waits for events.
+func (s *Station) gravity(d *v201.EventData) int {
+	if d.VariableMonitoringId == nil {
+		return severityFault
+	}
+	if m := s.mon.byID[*d.VariableMonitoringId]; m != nil && !m.Off {
+		return m.Severity
+	}
+	return mostSeverity
 }
 
 func eventKey(id int) string { return fmt.Sprintf("%s%016x", keyEvent, id) }

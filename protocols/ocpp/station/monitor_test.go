@@ -110,3 +110,35 @@ func TestFewEventsWait(t *testing.T) {
 		t.Errorf("%d events wait that nobody wants", w.held())
 	}
 }
+
+// When too many wait the least grave goes, of several the oldest, also after a restart.
+func TestTheGravestEventsStay(t *testing.T) {
+	w := newWorld(t, func(c *Config) { c.Variables = map[string]string{"MonitoringCtrlr.OfflineQueuingSeverity": "9"} })
+	w.do(Connected{})
+	if got := w.ask(&v201.SetVariableMonitoringRequest{SetMonitoringData: []v201.SetMonitoringData{{Type: v201.MonitorPeriodic, Value: 1, Severity: 8,
+		Component: v201.Component{Name: "EVSE", Evse: &v201.EVSE{Id: 1}}, Variable: v201.Variable{Name: "AvailabilityState"}}}}); !strings.Contains(got, "Accepted") {
+		t.Fatal(got)
+	}
+	w.do(Disconnected{})
+	w.faults(1, 3)
+	w.wait(time.Duration(mostQueued+5) * time.Second)
+	w.start()
+	grave := w.faults(4, 6)
+	w.wait(5 * time.Second)
+	w.requests = nil
+	w.do(Connected{})
+	codes, parts := w.told()
+	var faults []string
+	for _, c := range codes {
+		if c != "" {
+			faults = append(faults, c)
+		}
+	}
+	n := 0
+	for _, p := range parts {
+		n += p
+	}
+	if want := append([]string{"F1", "F2", "F3"}, grave...); !slices.Equal(faults, want) || n != mostQueued {
+		t.Errorf("%q of %d", faults, n)
+	}
+}

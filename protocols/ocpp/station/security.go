@@ -14,12 +14,16 @@ import (
 )
 
 const (
-	keySecurity = "security/" // of the records of the security log
+	keySecurity = "security/"      // of the records of the security log
+	keyFolded   = "security-more/" // and the type, of events that are told together
 
 	// mostRecords is the length of the security log; the oldest record makes room (A04.FR.04).
 	mostRecords = 500
-	// mostEvents is how many security events wait for the CSMS. What comes above is in the security log only.
+	// mostEvents is how many security events wait for the CSMS one by one. What comes above is told together, by type.
 	mostEvents = 200
+	// mostFolded is how many types of them there are; what is of no type of the standard's list goes under otherEvents then.
+	mostFolded  = 40
+	otherEvents = "MoreSecurityEvents"
 	// sameEvent is how long an event that is not critical is not noted again.
 	sameEvent = time.Minute
 )
@@ -45,7 +49,14 @@ type security struct {
 	first   uint64               // number of log[0] in the database
 	told    map[string]time.Time // by type: noted last
 	waiting int                  // events for the CSMS in the queue
-	dropped int                  // events that are in the log only, since the start
+	folded  map[string]folded    // events by type that are told together when there is room
+}
+
+// folded are critical events of one type, too many to be told one by one: the CSMS hears how many, when, and of the last.
+type folded struct {
+	Count       int
+	First, Last time.Time
+	Info        string // of the last
 }
 
 // SecurityLog returns the records of a time, the oldest first; zero times are no bounds.
@@ -59,14 +70,19 @@ func (s *Station) SecurityLog(oldest, latest time.Time) []SecurityRecord {
 	return out
 }
 
-// DroppedSecurityEvents is how many security events the CSMS does not hear of since the start, because too many waited.
-func (s *Station) DroppedSecurityEvents() int { return s.sec.dropped }
-
 // restoreSecurity puts the security log back.
 func (s *Station) restoreSecurity(saved map[string][]byte, items []txqueue.Item) error {
-	s.sec.told = map[string]time.Time{}
+	s.sec.told, s.sec.folded = map[string]time.Time{}, map[string]folded{}
 	byNumber := map[uint64]SecurityRecord{}
 	for key, value := range saved {
+		if kind, ok := strings.CutPrefix(key, keyFolded); ok {
+			var f folded
+			if err := json.Unmarshal(value, &f); err != nil {
+				return fmt.Errorf("stored record %q: %w", key, err)
+			}
+			s.sec.folded[kind] = f
+			continue
+		}
 		n, ok := strings.CutPrefix(key, keySecurity)
 		if !ok {
 			continue
@@ -110,10 +126,11 @@ func (s *Station) record(kind, text string) {
 
 func securityKey(n uint64) string { return fmt.Sprintf("%s%016x", keySecurity, n) }
 
-// securityEvent notes a security event. A critical one reaches the CSMS even if that is away now (A04); when too many wait
-// already, it is in the log only.
+// securityEvent notes a security event. A critical one reaches the CSMS even if that is away now (A04.FR.01, A04.FR.02): by itself,
+// or together with others of its type when too many wait already.
 func (s *Station) securityEvent(kind, text string) {
 	text = strings.ToValidUTF8(text[:min(len(text), 255)], "")
+	kind = strings.ToValidUTF8(kind[:min(len(kind), 50)], "")
 	at, known := s.sec.told[kind]
 	switch {
 	case slices.Contains(uplinkEvents, kind) && known:
@@ -126,15 +143,54 @@ func (s *Station) securityEvent(kind, text string) {
 	if slices.Contains(notCritical, kind) {
 		return
 	}
-	if s.sec.waiting >= mostEvents {
-		s.sec.dropped++
-		s.note(true, "the CSMS does not hear of the security event %s: %d wait already (%d left out)", kind, s.sec.waiting, s.sec.dropped)
+	if _, more := s.sec.folded[kind]; more || s.sec.waiting >= mostEvents {
+		s.fold(kind, folded{Count: 1, First: s.now, Last: s.now, Info: text})
 		return
 	}
+	s.tellSecurity(kind, s.now, text)
+}
+
+func (s *Station) tellSecurity(kind string, at time.Time, text string) {
 	s.sec.waiting++
-	q := &v201.SecurityEventNotificationRequest{Type: kind[:min(len(kind), 50)], Timestamp: s.now, TechInfo: text}
+	q := &v201.SecurityEventNotificationRequest{Type: kind, Timestamp: at, TechInfo: text}
 	payload := q.AppendJSON(nil)
-	s.stepQueue(txqueue.Put{Kind: txqueue.Start, Action: q.ActionName(), Payload: payload, Offline: payload})
+	s.stepQueue(txqueue.Put{Kind: txqueue.Other, Action: q.ActionName(), Payload: payload, Offline: payload})
+}
+
+// fold adds to the events of a type that are told together.
+func (s *Station) fold(kind string, more folded) {
+	f, had := s.sec.folded[kind]
+	if !had && len(s.sec.folded) >= mostFolded {
+		more.Info = kind + ": " + more.Info
+		kind = otherEvents
+		f, had = s.sec.folded[kind]
+	}
+	if !had {
+		f = more
+		s.note(true, "%d security events wait for the CSMS; those of type %s are told together from now on", s.sec.waiting, kind)
+	} else {
+		f.Count += more.Count
+		f.Last, f.Info = more.Last, more.Info
+	}
+	s.sec.folded[kind] = f
+	s.save(keyFolded+kind, f)
+}
+
+// unfold tells of the events that were left over, when there is room.
+func (s *Station) unfold() {
+	for _, kind := range slices.Sorted(maps.Keys(s.sec.folded)) {
+		if s.sec.waiting >= mostEvents {
+			return
+		}
+		f := s.sec.folded[kind]
+		delete(s.sec.folded, kind)
+		s.saves.put(keyFolded+kind, nil)
+		text := f.Info
+		if f.Count > 1 {
+			text = fmt.Sprintf("%d events from %s on; the last: %s", f.Count, f.First.UTC().Format(time.RFC3339), text)
+		}
+		s.tellSecurity(kind, f.Last, strings.ToValidUTF8(text[:min(len(text), 255)], ""))
+	}
 }
 
 // reachable ends the silence about events of connecting.
@@ -144,9 +200,19 @@ func (s *Station) reachable() {
 	}
 }
 
-// left counts a security event that is not in the queue any more.
-func (s *Station) left(action string) {
-	if action == v201.ActionSecurityEventNotification {
-		s.sec.waiting--
+// securityLeft counts a security event that is not in the queue any more. One that the CSMS has refused for good is told again with
+// those that are left over, on the next connection: a refusal is no delivery.
+func (s *Station) securityLeft(it txqueue.Item, delivered bool) {
+	if it.Action != v201.ActionSecurityEventNotification {
+		return
+	}
+	s.sec.waiting--
+	if delivered {
+		s.unfold()
+		return
+	}
+	var q v201.SecurityEventNotificationRequest
+	if err := q.UnmarshalJSON(it.Payload); err == nil {
+		s.fold(q.Type, folded{Count: 1, First: q.Timestamp, Last: q.Timestamp, Info: q.TechInfo})
 	}
 }

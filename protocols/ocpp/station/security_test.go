@@ -10,6 +10,7 @@ import (
 	"errors"
 	"math/big"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -41,23 +42,71 @@ func TestTheSecurityLogIsBoundedAndOutlastsARestart(t *testing.T) {
 	if some := w.s.SecurityLog(t0.Add(20*time.Second), t0.Add(29*time.Second)); len(some) != 10 || some[0].Info != "20" {
 		t.Errorf("%+v", some)
 	}
-	w.do(SecurityEvent{Type: "TamperDetectionActivated", Info: "once more"})
-	if n := w.s.DroppedSecurityEvents(); n != 2 { // the start, and this one
-		t.Errorf("%d events are left out after the restart", n)
+}
+
+// However many critical events wait, the CSMS hears of each: the last ones together, by type, with how many they are and since when.
+func TestNoCriticalSecurityEventIsLost(t *testing.T) {
+	w := newWorld(t, nil)
+	w.do(Tick{}) // the start is one
+	for i := range mostEvents + 9 {
+		w.now = t0.Add(time.Duration(i+1) * time.Second)
+		w.do(SecurityEvent{Type: "TamperDetectionActivated", Info: itoa(i)})
 	}
+	w.do(SecurityEvent{Type: "InvalidFirmwareSignature", Info: "image 7"})
+	w.start()
+	w.do(SecurityEvent{Type: "TamperDetectionActivated", Info: "the last"}) // and the start is one
 	w.do(Connected{})
-	told := 0
-	for _, q := range w.requests {
-		if _, ok := q.(*v201.SecurityEventNotificationRequest); ok {
-			told++
+	w.wait(time.Minute)
+	var types []string
+	var tampered []*v201.SecurityEventNotificationRequest
+	for _, q := range requests[*v201.SecurityEventNotificationRequest](w) {
+		if q.Type == "TamperDetectionActivated" {
+			tampered = append(tampered, q)
+		} else {
+			types = append(types, q.Type+" "+q.TechInfo)
 		}
 	}
-	if told != mostEvents {
-		t.Errorf("the CSMS hears of %d", told)
+	if want := []string{"StartupOfTheDevice ", "InvalidFirmwareSignature image 7", "StartupOfTheDevice "}; !slices.Equal(types, want) {
+		t.Errorf("the CSMS hears of %q", types)
 	}
-	w.do(SecurityEvent{Type: "TamperDetectionActivated"})
-	if _, ok := w.requests[len(w.requests)-1].(*v201.SecurityEventNotificationRequest); !ok {
-		t.Error("later ones are not told")
+	if n := len(tampered); n != mostEvents {
+		t.Fatalf("%d messages", n)
+	}
+	end := tampered[mostEvents-1]
+	if want := "11 events from 2024-03-01T10:03:20Z on; the last: the last"; end.TechInfo != want || !end.Timestamp.Equal(w.now.Add(-time.Minute)) {
+		t.Errorf("%q at %v, want %q", end.TechInfo, end.Timestamp, want)
+	}
+	for key := range w.disk {
+		if strings.HasPrefix(key, keyFolded) || strings.HasPrefix(key, keyQueue) {
+			t.Errorf("%s is left", key)
+		}
+	}
+	w.do(SecurityEvent{Type: "TamperDetectionActivated", Info: "later"})
+	if q := w.requests[len(w.requests)-1].(*v201.SecurityEventNotificationRequest); q.TechInfo != "later" {
+		t.Errorf("a later one is told as %q", q.TechInfo)
+	}
+}
+
+// A security event that the CSMS refuses again and again makes room for transactions, and is told again on the next connection.
+func TestARefusedSecurityEventComesAgain(t *testing.T) {
+	w := newWorld(t, nil)
+	w.do(Connected{})
+	w.refuse = "SecurityEventNotification"
+	w.do(SecurityEvent{Type: "TamperDetectionActivated", Info: "the door"})
+	if got := w.ask(&v201.GetTransactionStatusRequest{}); got != `{"messagesInQueue":false}` { // E14.FR.08
+		t.Errorf("%s", got)
+	}
+	w.wait(time.Hour)
+	if n := w.s.queue.Len(); n != 0 {
+		t.Errorf("%d messages wait", n)
+	}
+	w.do(Disconnected{})
+	w.start()
+	w.refuse, w.requests = "", nil
+	w.do(Connected{})
+	got := requests[*v201.SecurityEventNotificationRequest](w)
+	if !slices.ContainsFunc(got, func(q *v201.SecurityEventNotificationRequest) bool { return q.TechInfo == "the door" }) {
+		t.Errorf("%+v", got)
 	}
 }
 
