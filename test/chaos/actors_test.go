@@ -207,6 +207,7 @@ func (s *site) allCharging() bool {
 
 // Each kind of actor fails while six vehicles charge: the site keeps its limits, and the others do not notice.
 func TestEveryKindOfActorMayFail(t *testing.T) {
+	t.Parallel()
 	s := startSite(t)
 	s.until("all six charging", s.allCharging)
 	for _, c := range []struct {

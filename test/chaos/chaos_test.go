@@ -22,6 +22,7 @@ import (
 	"github.com/voltyard/voltyard/actors/kit"
 	"github.com/voltyard/voltyard/actors/sim/csms"
 	"github.com/voltyard/voltyard/actors/sim/station"
+	"github.com/voltyard/voltyard/test/virtual"
 )
 
 const kills = 10
@@ -85,6 +86,10 @@ func TestKillNineTenTimesLosesNothing(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes about a minute of wall time")
 	}
+	if virtual.Race {
+		t.Skip("the processes that are killed are built without the race detector: run it without -race")
+	}
+	t.Parallel()
 	exe, dir := build(t), t.TempDir()
 	listen, web := free(t), free(t)
 	file := filepath.Join(dir, "site.yaml")

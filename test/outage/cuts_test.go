@@ -10,7 +10,8 @@ import (
 	"github.com/voltyard/voltyard/actors/kit"
 	"github.com/voltyard/voltyard/actors/kit/kittest"
 	"github.com/voltyard/voltyard/actors/msg"
-	"github.com/voltyard/voltyard/protocols/ocpp/v201"
+	v201 "github.com/voltyard/voltyard/protocols/ocpp/v201"
+	"github.com/voltyard/voltyard/test/virtual"
 )
 
 // transactions counts transactions, events and repeats.
@@ -40,11 +41,11 @@ func TestAHundredCuts(t *testing.T) {
 			seed := rand.Uint64()
 			t.Logf("seed %d", seed)
 			kittest.Run(t, func(t *testing.T, env *kit.Env) {
-				y := newYard(t, env, setup{stay: stay, seed: seed, count: rounds(t, 100), faults: []fault{cut}})
+				y := newYard(t, env, setup{stay: stay, seed: seed, count: virtual.Rounds(t, 100), faults: []fault{cut}})
 				y.until("a hundred cuts", 10*time.Hour, y.wire.over)
 				y.leave()
 				y.check()
-				if want := rounds(t, 100); y.wire.count[cut] != want {
+				if want := virtual.Rounds(t, 100); y.wire.count[cut] != want {
 					t.Errorf("the cloud was cut %d times", y.wire.count[cut])
 				}
 			})
@@ -57,7 +58,7 @@ func TestCutsAndDeadLinks(t *testing.T) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	kittest.Run(t, func(t *testing.T, env *kit.Env) {
-		y := newYard(t, env, setup{stay: true, seed: seed, count: rounds(t, 50), faults: []fault{cut}})
+		y := newYard(t, env, setup{stay: true, seed: seed, count: virtual.Rounds(t, 50), faults: []fault{cut}})
 		rng := rand.New(rand.NewPCG(seed, 8))
 		y.until("fifty cuts", 10*time.Hour, func() bool {
 			if rng.IntN(10) == 0 {
@@ -77,7 +78,7 @@ func TestABadLink(t *testing.T) {
 			seed := rand.Uint64()
 			t.Logf("seed %d", seed)
 			kittest.Run(t, func(t *testing.T, env *kit.Env) {
-				y := newYard(t, env, setup{stay: true, profile: p, seed: seed, count: rounds(t, 60), gap: 60, faults: []fault{cut, drop, stall, half}})
+				y := newYard(t, env, setup{stay: true, profile: p, seed: seed, count: virtual.Rounds(t, 60), gap: 60, faults: []fault{cut, drop, stall, half}})
 				y.until("sixty faults", 10*time.Hour, y.wire.over)
 				y.wire.calm()
 				y.leave()
@@ -93,9 +94,9 @@ func TestAFullDisk(t *testing.T) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	kittest.Run(t, func(t *testing.T, env *kit.Env) {
-		y := newYard(t, env, setup{stay: true, seed: seed, count: rounds(t, 40), faults: []fault{cut}})
+		y := newYard(t, env, setup{stay: true, seed: seed, count: virtual.Rounds(t, 40), faults: []fault{cut}})
 		rng := rand.New(rand.NewPCG(seed, 9))
-		for range rounds(t, 20) {
+		for range virtual.Rounds(t, 20) {
 			y.disk.fill(true)
 			for range 10 + rng.IntN(50) {
 				time.Sleep(time.Second)

@@ -12,6 +12,7 @@ import (
 	"github.com/voltyard/voltyard/actors/kit/ws"
 	"github.com/voltyard/voltyard/actors/msg"
 	"github.com/voltyard/voltyard/actors/sim/station"
+	"github.com/voltyard/voltyard/test/virtual"
 )
 
 // Stations that are switched off while the cloud is gone leave their transactions to the controller, which delivers them when
@@ -37,7 +38,7 @@ func TestStationsThatNeverComeBackAfterARestart(t *testing.T) {
 		{"passwords, and a certificate", setup{profile: controller.ProfileCertificate, pass: pass, stored: pass}},
 		{"TLS, and passwords in the site file", setup{profile: controller.ProfileTLS, pass: pass, stored: pass}},
 	}
-	for _, c := range cases[:rounds(t, len(cases))] {
+	for _, c := range cases[:virtual.Rounds(t, len(cases))] {
 		t.Run(c.name, func(t *testing.T) {
 			abandoned(t, c.s, func(y *yard) {
 				y.again()

@@ -22,6 +22,7 @@ import (
 	"github.com/voltyard/voltyard/actors/kit/ws"
 	"github.com/voltyard/voltyard/actors/sim/csms"
 	"github.com/voltyard/voltyard/storage/bolt"
+	"github.com/voltyard/voltyard/test/virtual"
 )
 
 const kills = 10
@@ -129,9 +130,9 @@ func TestKilledBetweenCuts(t *testing.T) {
 		y.spawn(id(i), y.station(env, i, nil, "ws://"+south+"/ocpp"))
 	}
 	y.until("all charging at once", time.Minute, y.allCharging)
-	w.begin(rounds(t, 100))
+	w.begin(virtual.Rounds(t, 100))
 	rng := rand.New(rand.NewPCG(seed, 11))
-	for range rounds(t, kills) {
+	for range virtual.Rounds(t, kills) {
 		<-time.After(time.Duration(rng.Int64N(int64(3 * time.Second))))
 		p.stop(syscall.SIGKILL)
 		p.start()

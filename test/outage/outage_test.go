@@ -32,6 +32,7 @@ import (
 	"github.com/voltyard/voltyard/hal/si"
 	"github.com/voltyard/voltyard/protocols/iso15118/pki/testpki"
 	"github.com/voltyard/voltyard/storage/bolt"
+	"github.com/voltyard/voltyard/test/virtual"
 )
 
 const (
@@ -130,8 +131,8 @@ type pace struct {
 }
 
 var (
-	virtual   = pace{beat: time.Second, come: 20 * time.Second, interval: "10"}
-	wallClock = pace{beat: 20 * time.Millisecond, come: time.Second, interval: "1", real: true,
+	virtualTime = pace{beat: time.Second, come: 20 * time.Second, interval: "10"}
+	wallClock   = pace{beat: 20 * time.Millisecond, come: time.Second, interval: "1", real: true,
 		wire:    ws.Options{Ping: 300 * time.Millisecond, Write: 500 * time.Millisecond},
 		backoff: kit.Backoff{Min: 50 * time.Millisecond, Max: 500 * time.Millisecond}}
 )
@@ -219,7 +220,7 @@ func inMemory(t *testing.T, s setup) *land {
 		}
 		return near, out, err
 	}
-	return &land{pace: virtual, north: north, dial: w.dial, wire: w,
+	return &land{pace: virtualTime, north: north, dial: w.dial, wire: w,
 		south: func() (net.Listener, error) { return mem.ListenSECC(context.Background(), site) },
 		visit: func(ctx context.Context, to net.Addr) (net.Conn, error) {
 			return mem.DialSECC(ctx, site, to.(*net.TCPAddr).AddrPort())
@@ -387,7 +388,7 @@ func (y *yard) check() {
 		y.t.Logf("faults of the link (cut, drop, stall, half open): %v", y.wire.count)
 	}
 	least := stations * 10
-	if raceEnabled || testing.Short() { // fewer rounds, see rounds
+	if virtual.Fewer() {
 		least = stations * 4
 	}
 	if events < least {

@@ -2,4 +2,7 @@
 
 package virtual
 
+// Race tells whether the race detector is on.
+const Race = false
+
 func serialise() func() { return func() {} }

@@ -7,6 +7,9 @@ import (
 	"sync"
 )
 
+// Race tells whether the race detector is on.
+const Race = true
+
 var running struct {
 	sync.Mutex
 	bubbles, processors int

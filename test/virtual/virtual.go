@@ -1,4 +1,4 @@
-// Package virtual runs tests in virtual time. Only tests and the packages that help them import it.
+// Package virtual runs tests in virtual time, and says whether the race detector makes them slow. Only tests and the packages that help them import it.
 package virtual
 
 import (
