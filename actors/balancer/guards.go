@@ -1,15 +1,12 @@
 package balancer
 
 import (
-	"context"
 	"math/rand/v2"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
 
-	"github.com/voltyard/voltyard/actors/kit"
 	"github.com/voltyard/voltyard/actors/msg"
-	"github.com/voltyard/voltyard/hal"
 	"github.com/voltyard/voltyard/site/limits"
 	"github.com/voltyard/voltyard/site/limits/guard"
 )
@@ -142,43 +139,4 @@ func (b *Balancer) input(now time.Time, m msg.InputReading) {
 			return
 		}
 	}
-}
-
-// inputEvery is how often a digital input is read.
-const inputEvery = 100 * time.Millisecond
-
-// inputPoller is the actor that reads one digital input and tells the balancer.
-type inputPoller struct {
-	env    *kit.Env
-	id     string
-	input  hal.DigitalInput
-	timers *kit.Timers
-}
-
-// NewInputPoller returns the producer of the actor that reads a digital input. Only /ems spawns it.
-func NewInputPoller(env *kit.Env, id string, in hal.DigitalInput) func() actor.Actor {
-	return func() actor.Actor { return &inputPoller{env: env, id: id, input: in} }
-}
-
-// Receive handles one message.
-func (p *inputPoller) Receive(ctx actor.Context) {
-	switch m := ctx.Message().(type) {
-	case *actor.Started:
-		p.timers = kit.NewTimers(ctx)
-		p.read(ctx)
-	case kit.Fired:
-		if p.timers.Due(m) {
-			p.read(ctx)
-		}
-	case *actor.Stopping:
-		p.timers.StopAll()
-	}
-}
-
-func (p *inputPoller) read(ctx actor.Context) {
-	c, cancel := context.WithTimeout(context.Background(), 4*inputEvery)
-	defer cancel()
-	closed, err := p.input.Read(c)
-	ctx.Send(p.env.At(msg.Balancer), msg.InputReading{Input: p.id, Closed: closed, Err: err})
-	p.timers.Set("read", inputEvery)
 }

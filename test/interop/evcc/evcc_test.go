@@ -16,19 +16,7 @@ import (
 
 var product string
 
-func TestMain(m *testing.M) {
-	dir, err := os.MkdirTemp("", "voltyard-evcc-")
-	if err == nil {
-		product, err = peer.Build(dir, "./cmd/voltyard")
-	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
-	code := m.Run()
-	_ = os.RemoveAll(dir)
-	os.Exit(code)
-}
+func TestMain(m *testing.M) { peer.Main(m, &product) }
 
 // Names of the link; they are short and unlikely to be in use.
 const (

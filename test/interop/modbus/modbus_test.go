@@ -19,20 +19,7 @@ import (
 
 var voltyard string
 
-func TestMain(m *testing.M) { os.Exit(run(m)) }
-
-func run(m *testing.M) int {
-	dir, err := os.MkdirTemp("", "voltyard")
-	if err == nil {
-		defer func() { _ = os.RemoveAll(dir) }()
-		voltyard, err = peer.Build(dir, "./cmd/voltyard")
-	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	return m.Run()
-}
+func TestMain(m *testing.M) { peer.Main(m, &voltyard) }
 
 // python skips unless the Debian packages are here; another Python that comes first in the path does not see them.
 func python(t *testing.T) string {

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"os/exec"
 	"os/user"
 	"path/filepath"
@@ -19,20 +18,7 @@ import (
 // product is the program under test, built once.
 var product string
 
-func TestMain(m *testing.M) {
-	dir, err := os.MkdirTemp("", "voltyard")
-	if err == nil {
-		product, err = peer.Build(dir, "./cmd/voltyard")
-	}
-	code := 1
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-	} else {
-		code = m.Run()
-	}
-	_ = os.RemoveAll(dir)
-	os.Exit(code)
-}
+func TestMain(m *testing.M) { peer.Main(m, &product) }
 
 // program finds a program of Mosquitto or skips.
 func program(t *testing.T, name string) string {

@@ -20,17 +20,25 @@ import (
 // Patience is how long anything may take on a busy machine.
 const Patience = 30 * time.Second
 
-// Build compiles a main package of this module, named from its root, and returns the program. A package's TestMain calls it
-// once, with a directory that it removes in the end.
-func Build(dir, pkg string) (string, error) {
-	root, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}").Output()
-	if err != nil {
-		return "", fmt.Errorf("go list: %w", err)
+// Main is the TestMain of a package that runs the product: it compiles it, and runs the tests.
+func Main(m *testing.M, product *string) {
+	dir, err := os.MkdirTemp("", "voltyard")
+	code := 1
+	if err == nil {
+		*product, err = build(dir)
 	}
-	path := filepath.Join(dir, filepath.Base(pkg))
-	cmd := exec.Command("go", "build", "-o", path, pkg)
-	cmd.Dir = strings.TrimSpace(string(root))
-	if out, err := cmd.CombinedOutput(); err != nil {
+	if err == nil {
+		code = m.Run()
+	} else {
+		fmt.Fprintln(os.Stderr, err)
+	}
+	_ = os.RemoveAll(dir)
+	os.Exit(code)
+}
+
+func build(dir string) (string, error) {
+	path := filepath.Join(dir, "voltyard")
+	if out, err := exec.Command("go", "build", "-o", path, "github.com/voltyard/voltyard/cmd/voltyard").CombinedOutput(); err != nil {
 		return "", fmt.Errorf("go build: %w\n%s", err, out)
 	}
 	return path, nil

@@ -2,7 +2,6 @@ package pyocpp
 
 import (
 	"encoding/json"
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -15,19 +14,7 @@ import (
 
 var product string
 
-func TestMain(m *testing.M) {
-	dir, err := os.MkdirTemp("", "voltyard-pyocpp-")
-	if err == nil {
-		product, err = peer.Build(dir, "./cmd/voltyard")
-	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
-	code := m.Run()
-	_ = os.RemoveAll(dir)
-	os.Exit(code)
-}
+func TestMain(m *testing.M) { peer.Main(m, &product) }
 
 // interpreter is a Python that has the library: the one named, or that of this folder's virtual environment, or the system's.
 func interpreter(t *testing.T) string {
