@@ -62,9 +62,6 @@ func (b *Base) Measure(p secc.Present) {
 // Overdue reports whether a vehicle that was asked to stop has had its time.
 func (b *Base) Overdue() bool { return !b.stopAt.IsZero() && b.Now.Sub(b.stopAt) > b.Timing.Stop }
 
-// Late reports whether the deadline in force has come; an older one says nothing.
-func (b *Base) Late() bool { return !b.deadline.IsZero() && !b.Now.Before(b.deadline) }
-
 // End opens everything and closes the connection. class is secc.ClassNone for a session that ended in good order.
 func (b *Base) End(class secc.Class, why string) {
 	if b.Ended {

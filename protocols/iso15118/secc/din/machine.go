@@ -12,11 +12,9 @@ import (
 
 // Machine is one session with one vehicle.
 type Machine struct {
-	base.Base
+	base.Turns[din.BodyElement, state]
 	session exi.ShortBytes
 
-	state   state
-	wait    *waiting // a response that waits for something
 	auth    authState
 	began   time.Time // of the running cable check or pre-charge
 	asked   time.Time // when the vehicle's needs were told, for a plan
@@ -33,22 +31,19 @@ const (
 )
 
 // state handles the requests that may come next. It returns the response and the next state; a nil response means that it
-// waits (see wait). accepts is asked first, so that everything else is a sequence error.
+// waits (see Wait). accepts is asked first, so that everything else is a sequence error.
 type state interface {
 	accepts(din.BodyElement) bool
 	handle(m *Machine, req din.BodyElement) (din.BodyElement, state)
 }
 
-// waiting is a response that is due when done says so, or with late at the latest.
-type waiting struct {
-	until time.Time
-	done  func(*Machine) (din.BodyElement, state) // nil response: not yet
-	late  func(*Machine) (din.BodyElement, state)
-}
+type waiting = base.Waiting[din.BodyElement, state]
 
 // New makes the machine of a session that has agreed on DIN 70121. now is when the vehicle connected.
 func New(cfg secc.Config, start secc.Started, present secc.Present, now time.Time) *Machine {
-	return &Machine{Base: base.New(cfg, "din70121-dc", present, now), session: exi.MakeShortBytes(start.SessionID[:]), state: waitSessionSetup{}}
+	m := &Machine{session: exi.MakeShortBytes(start.SessionID[:])}
+	m.Base, m.State, m.Send = base.New(cfg, "din70121-dc", present, now), waitSessionSetup{}, m.send
+	return m
 }
 
 // Step handles one event.
@@ -62,7 +57,7 @@ func (m *Machine) Step(now time.Time, ev secc.Event, out []secc.Effect) []secc.E
 		m.receive(ev)
 	case secc.Present:
 		m.Measure(ev)
-		m.resolve()
+		m.Resolve()
 	case secc.Authorized:
 		m.auth = authAsked // a refused vehicle may wait for another token
 		if ev.Accepted {
@@ -71,7 +66,7 @@ func (m *Machine) Step(now time.Time, ev secc.Event, out []secc.Effect) []secc.E
 	case secc.Plan:
 		m.plan = &ev
 	case secc.Deadline:
-		m.late()
+		m.TimeUp()
 	case secc.Gone:
 		m.End(secc.ClassConnection, "the vehicle closed the connection in "+string(m.Stage))
 	}
@@ -90,35 +85,35 @@ func (m *Machine) receive(ev secc.Received) {
 		return
 	}
 	req := msg.Body.BodyElement
-	_, first := m.state.(waitSessionSetup)
+	_, first := m.State.(waitSessionSetup)
 	code := din.ResponseCodeOK
 	switch {
-	case m.wait != nil: // a second request before the response to the first
-		m.wait = nil
+	case m.Wait != nil: // a second request before the response to the first
+		m.Wait = nil
 		code = din.ResponseCodeFailedSequenceError
-	case !m.state.accepts(req) && !m.mayStop(req):
+	case !m.State.accepts(req) && !m.mayStop(req):
 		code = din.ResponseCodeFailedSequenceError
 	case !first && msg.Header.SessionID != m.session:
 		code = din.ResponseCodeFailedUnknownSession
 	}
 	if code != din.ResponseCodeOK {
-		m.refuse(req, code, secc.ClassSequence, fmt.Sprintf("%T in %T: %v", req, m.state, code))
+		m.refuse(req, code, secc.ClassSequence, fmt.Sprintf("%T in %T: %v", req, m.State, code))
 		return
 	}
 	if err := msg.Validate(); err != nil {
 		m.refuse(req, din.ResponseCodeFailed, secc.ClassParameter, err.Error())
 		return
 	}
-	st := m.state
+	st := m.State
 	if m.mayStop(req) {
 		st = waitSessionStop{}
 		if p, ok := req.(*din.PowerDeliveryReq); ok {
-			m.respond(m.stopPower(p))
+			m.Respond(m.stopPower(p))
 			return
 		}
 	}
 	res, next := st.handle(m, req)
-	m.respond(res, next)
+	m.Respond(res, next)
 }
 
 // mayStop reports whether a request ends the session early but harmlessly, while no energy flows: SessionStop, or PowerDelivery
@@ -129,64 +124,21 @@ func (m *Machine) mayStop(req din.BodyElement) bool {
 	}
 	switch r := req.(type) {
 	case *din.SessionStop:
-		_, first := m.state.(waitSessionSetup)
+		_, first := m.State.(waitSessionSetup)
 		return !first
 	case *din.PowerDeliveryReq:
-		_, check := m.state.(waitCableCheck)
-		_, pre := m.state.(waitPreCharge)
+		_, check := m.State.(waitCableCheck)
+		_, pre := m.State.(waitPreCharge)
 		return !r.ReadyToChargeState && (check || pre)
 	}
 	return false
-}
-
-// respond sends a response and goes on, unless the handler waits.
-func (m *Machine) respond(res din.BodyElement, next state) {
-	if m.Ended {
-		return
-	}
-	if res == nil {
-		if m.wait != nil {
-			m.SetDeadline(m.wait.until)
-			m.resolve()
-		}
-		return
-	}
-	m.wait = nil
-	m.send(res)
-	if m.Ended {
-		return
-	}
-	m.state = next
-	m.SetDeadline(m.Now.Add(m.Timing.Sequence))
-}
-
-// resolve looks whether what a response waits for has come.
-func (m *Machine) resolve() {
-	if w := m.wait; w != nil {
-		if res, next := w.done(m); res != nil {
-			m.respond(res, next)
-		}
-	}
-}
-
-// late is called when the deadline has passed.
-func (m *Machine) late() {
-	if !m.Late() {
-		return
-	}
-	if w := m.wait; w != nil {
-		res, next := w.late(m)
-		m.respond(res, next)
-		return
-	}
-	m.End(secc.ClassTimeout, fmt.Sprintf("no request in time in %T", m.state))
 }
 
 // refuse answers a request with a failure code in the matching type of response, and ends the session.
 func (m *Machine) refuse(req din.BodyElement, code din.ResponseCode, class secc.Class, why string) {
 	m.Shut()
 	if res := m.failure(req, code); res != nil {
-		m.send(res)
+		m.Send(res)
 	}
 	m.End(class, why)
 }

@@ -19,16 +19,16 @@ func (m *Machine) startPower(r *din.PowerDeliveryReq) (din.BodyElement, state) {
 		return m.fail(r, din.ResponseCodeFailedPowerDeliveryNotApplied, secc.ClassHardware, "the EVSE is not ready")
 	}
 	m.Contactor(true)
-	m.wait = &waiting{
-		until: m.Now.Add(m.Timing.Contactor),
-		done: func(m *Machine) (din.BodyElement, state) {
+	m.Wait = &waiting{
+		Until: m.Now.Add(m.Timing.Contactor),
+		Done: func() (din.BodyElement, state) {
 			if !m.Present.Closed {
 				return nil, nil
 			}
 			m.Enter(secc.StageCharging)
 			return m.power(), waitCurrentDemand{}
 		},
-		late: func(m *Machine) (din.BodyElement, state) {
+		Late: func() (din.BodyElement, state) {
 			return m.fail(r, din.ResponseCodeFailedPowerDeliveryNotApplied, secc.ClassHardware, "the contactor did not close in time")
 		},
 	}
@@ -39,16 +39,16 @@ func (m *Machine) startPower(r *din.PowerDeliveryReq) (din.BodyElement, state) {
 func (m *Machine) stopPower(r *din.PowerDeliveryReq) (din.BodyElement, state) {
 	m.Module(secc.DCOff, 0, 0)
 	m.Contactor(false)
-	m.wait = &waiting{
-		until: m.Now.Add(m.Timing.Contactor),
-		done: func(m *Machine) (din.BodyElement, state) {
+	m.Wait = &waiting{
+		Until: m.Now.Add(m.Timing.Contactor),
+		Done: func() (din.BodyElement, state) {
 			if m.Present.Closed {
 				return nil, nil
 			}
 			m.Enter(secc.StageWelding)
 			return m.power(), waitSessionStop{}
 		},
-		late: func(m *Machine) (din.BodyElement, state) {
+		Late: func() (din.BodyElement, state) {
 			return m.fail(r, din.ResponseCodeFailed, secc.ClassHardware, "the contactor did not open in time")
 		},
 	}

@@ -20,7 +20,7 @@ func (s waitSessionStop) handle(m *Machine, req din.BodyElement) (din.BodyElemen
 	if _, ok := req.(*din.WeldingDetectionReq); ok {
 		return &din.WeldingDetectionRes{ResponseCode: din.ResponseCodeOK, DCEVSEStatus: m.status(), EVSEPresentVoltage: din.Volts(m.Present.Volts)}, s
 	}
-	m.send(&din.SessionStopRes{ResponseCode: din.ResponseCodeOK})
+	m.Send(&din.SessionStopRes{ResponseCode: din.ResponseCodeOK})
 	m.End(secc.ClassNone, "")
 	return nil, nil
 }

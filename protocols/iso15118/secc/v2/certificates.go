@@ -36,10 +36,10 @@ func (m *Machine) certificateService(req v2.BodyElement) (v2.BodyElement, state)
 	}
 	m.Out = append(m.Out, secc.CertificateExchange{Update: update, EXI: append([]byte(nil), m.raw...)})
 	m.contract.exchange, m.contract.served = req, true
-	m.wait = &waiting{
-		until: m.Now.Add(m.Timing.Exchange),
-		done:  func(*Machine) (v2.BodyElement, state) { return nil, nil }, // see exchanged
-		late: func(m *Machine) (v2.BodyElement, state) {
+	m.Wait = &waiting{
+		Until: m.Now.Add(m.Timing.Exchange),
+		Done:  func() (v2.BodyElement, state) { return nil, nil }, // see exchanged
+		Late: func() (v2.BodyElement, state) {
 			return m.fail(req, v2.ResponseCodeFailed, secc.ClassCertificate, "no response about the certificate in time")
 		},
 	}
@@ -49,10 +49,10 @@ func (m *Machine) certificateService(req v2.BodyElement) (v2.BodyElement, state)
 // exchanged passes the response on, byte for byte. What comes too late, or twice, is dropped.
 func (m *Machine) exchanged(b []byte) {
 	req := m.contract.exchange
-	if req == nil || m.wait == nil {
+	if req == nil || m.Wait == nil {
 		return
 	}
-	m.contract.exchange, m.wait = nil, nil
+	m.contract.exchange, m.Wait = nil, nil
 	msg, err := v2.Decode(b)
 	if err != nil {
 		m.refuse(req, v2.ResponseCodeFailed, secc.ClassCertificate, "the response about the certificate cannot be read: "+err.Error())
@@ -81,6 +81,6 @@ func (m *Machine) exchanged(b []byte) {
 		m.End(secc.ClassCertificate, "the certificate authority refuses: "+code.String())
 		return
 	}
-	m.state = waitContract{}
+	m.State = waitContract{}
 	m.SetDeadline(m.Now.Add(m.Timing.Sequence))
 }

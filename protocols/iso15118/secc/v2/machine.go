@@ -12,15 +12,13 @@ import (
 
 // Machine is one session with one vehicle.
 type Machine struct {
-	base.Base
+	base.Turns[v2.BodyElement, state]
 	session exi.ShortBytes
 	resume  *secc.Paused
 	tls     bool
 
-	state   state
 	msg     *v2.V2GMessage // the request at hand, during its handler
 	raw     []byte
-	wait    *waiting // a response that waits for something
 	mode    v2.EnergyTransferMode
 	auth    authState
 	refused secc.Refusal
@@ -48,18 +46,13 @@ const (
 )
 
 // state handles the requests that may come next. It returns the response and the next state; a nil response means that it
-// waits (see wait). accepts is asked first, so that everything else is a sequence error.
+// waits (see Wait). accepts is asked first, so that everything else is a sequence error.
 type state interface {
 	accepts(v2.BodyElement) bool
 	handle(m *Machine, req v2.BodyElement) (v2.BodyElement, state)
 }
 
-// waiting is a response that is due when done says so, or with late at the latest.
-type waiting struct {
-	until time.Time
-	done  func(*Machine) (v2.BodyElement, state) // nil response: not yet
-	late  func(*Machine) (v2.BodyElement, state)
-}
+type waiting = base.Waiting[v2.BodyElement, state]
 
 // New makes the machine of a session that has agreed on ISO 15118-2. now is when the vehicle connected.
 func New(cfg secc.Config, start secc.Started, present secc.Present, now time.Time) *Machine {
@@ -67,8 +60,10 @@ func New(cfg secc.Config, start secc.Started, present secc.Present, now time.Tim
 	if cfg.DC {
 		protocol = "iso15118-2-dc"
 	}
-	return &Machine{Base: base.New(cfg, protocol, present, now), resume: start.Resume, tls: start.TLS,
-		session: exi.MakeShortBytes(start.SessionID[:]), state: waitSessionSetup{}, tuple: firstTuple, contract: contract{challenge: start.Challenge}}
+	m := &Machine{resume: start.Resume, tls: start.TLS, session: exi.MakeShortBytes(start.SessionID[:]), tuple: firstTuple,
+		contract: contract{challenge: start.Challenge}}
+	m.Base, m.State, m.Send = base.New(cfg, protocol, present, now), waitSessionSetup{}, m.send
+	return m
 }
 
 // Step handles one event.
@@ -82,7 +77,7 @@ func (m *Machine) Step(now time.Time, ev secc.Event, out []secc.Effect) []secc.E
 		m.receive(ev)
 	case secc.Present:
 		m.Measure(ev)
-		m.resolve()
+		m.Resolve()
 	case secc.Authorized:
 		m.auth, m.refused = authNo, ev.Refusal
 		if ev.Accepted {
@@ -95,7 +90,7 @@ func (m *Machine) Step(now time.Time, ev secc.Event, out []secc.Effect) []secc.E
 	case secc.Renegotiate:
 		m.again = true
 	case secc.Deadline:
-		m.late()
+		m.TimeUp()
 	case secc.Gone:
 		m.End(secc.ClassConnection, "the vehicle closed the connection in "+string(m.Stage))
 	}
@@ -116,39 +111,39 @@ func (m *Machine) receive(ev secc.Received) {
 	req := msg.Body.BodyElement
 	code := v2.ResponseCodeOK
 	switch {
-	case m.wait != nil: // a second request before the response to the first
-		m.wait = nil
+	case m.Wait != nil: // a second request before the response to the first
+		m.Wait = nil
 		code = v2.ResponseCodeFailedSequenceError
-	case !m.state.accepts(req) && !m.mayStop(req):
+	case !m.State.accepts(req) && !m.mayStop(req):
 		code = v2.ResponseCodeFailedSequenceError
 	case !m.sameSession(msg.Header.SessionID):
 		code = v2.ResponseCodeFailedUnknownSession
 	}
 	if code != v2.ResponseCodeOK {
-		m.refuse(req, code, secc.ClassSequence, fmt.Sprintf("%T in %T: %v", req, m.state, code))
+		m.refuse(req, code, secc.ClassSequence, fmt.Sprintf("%T in %T: %v", req, m.State, code))
 		return
 	}
 	if err := msg.Validate(); err != nil {
 		m.refuse(req, v2.ResponseCodeFailed, secc.ClassParameter, err.Error())
 		return
 	}
-	st := m.state
+	st := m.State
 	if m.mayStop(req) {
 		st = waitSessionStop{}
 	}
 	if p, ok := req.(*v2.PowerDeliveryReq); ok && m.mayStop(req) {
-		m.respond(m.stopPower(p))
+		m.Respond(m.stopPower(p))
 		return
 	}
 	m.msg, m.raw = msg, ev.EXI
 	res, next := st.handle(m, req)
 	m.msg, m.raw = nil, nil
-	m.respond(res, next)
+	m.Respond(res, next)
 }
 
 // sameSession compares the session id; before SessionSetup it may be zero, or that of a paused session ([V2G2-879]).
 func (m *Machine) sameSession(id exi.ShortBytes) bool {
-	if _, first := m.state.(waitSessionSetup); first {
+	if _, first := m.State.(waitSessionSetup); first {
 		return true
 	}
 	return id == m.session
@@ -162,64 +157,21 @@ func (m *Machine) mayStop(req v2.BodyElement) bool {
 	}
 	switch r := req.(type) {
 	case *v2.SessionStopReq:
-		_, first := m.state.(waitSessionSetup)
+		_, first := m.State.(waitSessionSetup)
 		return !first
 	case *v2.PowerDeliveryReq:
-		_, check := m.state.(waitCableCheck)
-		_, pre := m.state.(waitPreCharge)
+		_, check := m.State.(waitCableCheck)
+		_, pre := m.State.(waitPreCharge)
 		return r.ChargeProgress == v2.ChargeProgressStop && (check || pre)
 	}
 	return false
-}
-
-// respond sends a response and goes on, unless the handler waits.
-func (m *Machine) respond(res v2.BodyElement, next state) {
-	if m.Ended {
-		return
-	}
-	if res == nil {
-		if m.wait != nil {
-			m.SetDeadline(m.wait.until)
-			m.resolve()
-		}
-		return
-	}
-	m.wait = nil
-	m.send(res)
-	if m.Ended {
-		return
-	}
-	m.state = next
-	m.SetDeadline(m.Now.Add(m.Timing.Sequence))
-}
-
-// resolve looks whether what a response waits for has come.
-func (m *Machine) resolve() {
-	if w := m.wait; w != nil {
-		if res, next := w.done(m); res != nil {
-			m.respond(res, next)
-		}
-	}
-}
-
-// late is called when the deadline has passed.
-func (m *Machine) late() {
-	if !m.Late() {
-		return
-	}
-	if w := m.wait; w != nil {
-		res, next := w.late(m)
-		m.respond(res, next)
-		return
-	}
-	m.End(secc.ClassTimeout, fmt.Sprintf("no request in time in %T", m.state))
 }
 
 // refuse answers a request with a failure code in the matching type of response, and ends the session.
 func (m *Machine) refuse(req v2.BodyElement, code v2.ResponseCode, class secc.Class, why string) {
 	m.Shut()
 	if res := m.failure(req, code); res != nil {
-		m.send(res)
+		m.Send(res)
 	}
 	m.End(class, why)
 }

@@ -46,11 +46,11 @@ func (m *Machine) startPower(r *v2.PowerDeliveryReq) (v2.BodyElement, state) {
 		loop = waitCurrentDemand{}
 	}
 	wants := m.Present.PilotWants
-	w := &waiting{until: m.Now.Add(m.Timing.CPState)}
+	w := &waiting{Until: m.Now.Add(m.Timing.CPState)}
 	if wants {
-		w.until = m.Now.Add(m.Timing.Contactor)
+		w.Until = m.Now.Add(m.Timing.Contactor)
 	}
-	w.done = func(m *Machine) (v2.BodyElement, state) {
+	w.Done = func() (v2.BodyElement, state) {
 		switch {
 		case m.Present.Closed:
 			m.Enter(secc.StageCharging)
@@ -58,18 +58,18 @@ func (m *Machine) startPower(r *v2.PowerDeliveryReq) (v2.BodyElement, state) {
 			return &v2.PowerDeliveryRes{ResponseCode: v2.ResponseCodeOK, EVSEStatus: m.status()}, loop
 		case !wants && m.Present.PilotWants:
 			wants = true
-			w.until = m.Now.Add(m.Timing.Contactor)
-			m.SetDeadline(w.until)
+			w.Until = m.Now.Add(m.Timing.Contactor)
+			m.SetDeadline(w.Until)
 		}
 		return nil, nil
 	}
-	w.late = func(m *Machine) (v2.BodyElement, state) {
+	w.Late = func() (v2.BodyElement, state) {
 		if !m.Present.PilotWants {
 			return m.fail(r, v2.ResponseCodeFailedPowerDeliveryNotApplied, secc.ClassHardware, "the vehicle did not show state C on the pilot in time")
 		}
 		return m.fail(r, v2.ResponseCodeFailedContactorError, secc.ClassHardware, "the contactor did not close in time")
 	}
-	m.wait = w
+	m.Wait = w
 	return nil, nil
 }
 
@@ -85,16 +85,16 @@ func (m *Machine) stopPower(r *v2.PowerDeliveryReq) (v2.BodyElement, state) {
 func (m *Machine) open(r *v2.PowerDeliveryReq, next func() state) (v2.BodyElement, state) {
 	m.Module(secc.DCOff, 0, 0)
 	m.Contactor(false)
-	m.wait = &waiting{
-		until: m.Now.Add(m.Timing.Contactor),
-		done: func(m *Machine) (v2.BodyElement, state) {
+	m.Wait = &waiting{
+		Until: m.Now.Add(m.Timing.Contactor),
+		Done: func() (v2.BodyElement, state) {
 			if m.Present.Closed {
 				return nil, nil
 			}
 			st := next()
 			return &v2.PowerDeliveryRes{ResponseCode: v2.ResponseCodeOK, EVSEStatus: m.status()}, st
 		},
-		late: func(m *Machine) (v2.BodyElement, state) {
+		Late: func() (v2.BodyElement, state) {
 			return m.fail(r, v2.ResponseCodeFailedContactorError, secc.ClassHardware, "the contactor did not open in time")
 		},
 	}

@@ -24,7 +24,7 @@ func (s waitSessionStop) handle(m *Machine, req v2.BodyElement) (v2.BodyElement,
 		}
 		return &v2.WeldingDetectionRes{ResponseCode: v2.ResponseCodeOK, DCEVSEStatus: m.dcStatus(), EVSEPresentVoltage: v2.Volts(m.Present.Volts)}, s
 	case *v2.SessionStopReq:
-		m.send(&v2.SessionStopRes{ResponseCode: v2.ResponseCodeOK})
+		m.Send(&v2.SessionStopRes{ResponseCode: v2.ResponseCodeOK})
 		if r.ChargingSession == v2.ChargingSessionPause {
 			p := secc.Pause{Paused: secc.Paused{EVCCID: m.EVCCID}}
 			copy(p.Paused.SessionID[:], m.session.Bytes())
