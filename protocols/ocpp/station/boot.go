@@ -12,6 +12,7 @@ type bootState struct {
 	status   v201.RegistrationStatusEnum // "" before the first answer
 	interval time.Duration
 	next     time.Time // of the next BootNotification
+	not      time.Time // none before then, on whatever connection (B02.FR.04, B03.FR.02)
 	waiting  bool      // one is under way
 }
 
@@ -19,7 +20,11 @@ func (s *Station) connected() {
 	s.conns.up = true
 	s.rpc = rpc.New(rpc.Config{Version: rpc.V201})
 	if s.boot.status == v201.RegistrationStatusAccepted { // B01: booted once per start, not per connection
-		s.online()
+		s.online(false)
+		return
+	}
+	if s.now.Before(s.boot.not) {
+		s.boot.next = s.boot.not
 		return
 	}
 	s.sendBoot(s.cfg.Reason)
@@ -45,7 +50,7 @@ func (s *Station) sendBoot(reason v201.BootReasonEnum) {
 	s.boot.waiting, s.boot.next = true, time.Time{}
 	req := &v201.BootNotificationRequest{Reason: reason, ChargingStation: v201.ChargingStation{
 		Model: s.cfg.Model, VendorName: s.cfg.Vendor, SerialNumber: s.cfg.Serial, FirmwareVersion: s.cfg.Firmware}}
-	s.call(req, func(res rpc.Message, why string) {
+	s.callIf(true, req, func(res rpc.Message, why string) {
 		s.boot.waiting = false
 		r, ok := res.(*v201.BootNotificationResponse)
 		if !ok {
@@ -53,7 +58,7 @@ func (s *Station) sendBoot(reason v201.BootReasonEnum) {
 			return
 		}
 		was := s.boot.status
-		s.boot.status = r.Status
+		s.boot.status, s.boot.not = r.Status, time.Time{}
 		s.boot.interval = time.Duration(min(max(r.Interval, 0), 1<<30)) * time.Second
 		if r.Status != v201.RegistrationStatusAccepted { // B02, B03: again after the interval
 			wait := s.boot.interval
@@ -61,6 +66,7 @@ func (s *Station) sendBoot(reason v201.BootReasonEnum) {
 				wait = 30 * time.Second // B02.FR.06 leaves it to the station; not so often as to flood the CSMS
 			}
 			s.boot.next = s.now.Add(wait)
+			s.boot.not = s.boot.next
 			s.note(false, "the CSMS answered %s to BootNotification; next try in %v", r.Status, wait)
 			return
 		}
@@ -68,21 +74,20 @@ func (s *Station) sendBoot(reason v201.BootReasonEnum) {
 			s.model.set("OCPPCommCtrlr", "HeartbeatInterval", itoa(r.Interval))
 		}
 		if was != v201.RegistrationStatusAccepted {
-			s.online()
+			s.online(true)
 		}
 	})
 }
 
-// online is the begin of normal operation on a connection: state of the connectors, then the queue.
-func (s *Station) online() {
-	lost := s.now.Sub(s.conns.lostAt)
-	all := !s.conns.everSent || lost > s.model.seconds("OCPPCommCtrlr", "OfflineThreshold")
+// online is the begin of normal operation on a connection: state of the connectors, then the queue. A CSMS that the station has just
+// booted at hears of every connector (B01.FR.05).
+func (s *Station) online(booted bool) {
+	all := booted || s.now.Sub(s.conns.lostAt) > s.model.seconds("OCPPCommCtrlr", "OfflineThreshold")
 	for _, e := range s.evses { // B04.FR.01, B04.FR.02
 		if all || e.status() != e.reported {
 			s.sendStatus(e)
 		}
 	}
-	s.conns.everSent = true
 	s.armHeartbeat()
 	s.armAligned()
 	s.unfold()

@@ -16,9 +16,19 @@ type pending struct {
 	res    rpc.Message // the response is read into it; nil for the standard's type
 }
 
-// call sends a request to the CSMS; nothing is sent while disconnected.
+// call sends a request to the CSMS; nothing is sent while that is away, or has not accepted the station (B01.FR.08, B02.FR.02).
 func (s *Station) call(m rpc.Message, done func(res rpc.Message, why string)) {
-	if !s.conns.up {
+	s.callIf(s.Accepted(), m, done)
+}
+
+// callAsked is call for what the CSMS has asked for with a trigger or for a report, which it may before it accepts the station
+// (B02.FR.02), though not when it has rejected it (B03.FR.02).
+func (s *Station) callAsked(m rpc.Message, done func(res rpc.Message, why string)) {
+	s.callIf(s.conns.up && s.boot.status != v201.RegistrationStatusRejected, m, done)
+}
+
+func (s *Station) callIf(may bool, m rpc.Message, done func(res rpc.Message, why string)) {
+	if !may {
 		if done != nil {
 			done(nil, "offline")
 		}
@@ -102,6 +112,9 @@ func (s *Station) serve(in rpc.Incoming) {
 	info, known := v201.Actions[in.Action]
 	h := handlers[in.Action]
 	switch {
+	case s.boot.status == v201.RegistrationStatusRejected: // B03.FR.08: nothing but booting until accepted
+		s.reject(in.ID, rpc.SecurityError, "the station is not accepted")
+		return
 	case !known || info.Direction&rpc.FromCSMS == 0:
 		s.reject(in.ID, rpc.NotImplemented, "unknown action "+strconv.Quote(in.Action))
 		return
@@ -111,9 +124,6 @@ func (s *Station) serve(in rpc.Incoming) {
 			return
 		}
 		s.reject(in.ID, rpc.NotSupported, "this station has no "+in.Action)
-		return
-	case s.boot.status == v201.RegistrationStatusRejected: // B03.FR.07: nothing but booting until accepted
-		s.reject(in.ID, rpc.SecurityError, "the station is not accepted")
 		return
 	}
 	s.incoming, s.after, s.unstored = in.ID, nil, nil

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/voltyard/voltyard/protocols/ocpp/profile"
+	"github.com/voltyard/voltyard/protocols/ocpp/rpc"
 	"github.com/voltyard/voltyard/protocols/ocpp/v201"
 )
 
@@ -19,9 +20,11 @@ type evse struct {
 	locked    bool    // Lock was told
 	lockBad   bool    // the lock does not follow
 	keeps     *holder // whose cable stays locked without a vehicle
-	operative bool
-	held      bool // out of service until firmware is installed
-	offAfter  bool // goes out of service when the transaction ends
+	off          bool // set out of service by the CSMS, which counts when nothing charges
+	connectorOff bool // likewise its connector
+	out          bool // out of service by one of them, or as the whole station
+	held         bool // out of service until firmware is installed
+	resets       bool // lets nothing begin before it was reset
 	faulted   string
 	flow      v201.ChargingStateEnum
 	phases    int
@@ -48,7 +51,7 @@ type evse struct {
 }
 
 // serves tells whether the EVSE is in service.
-func (e *evse) serves() bool { return e.operative && !e.held }
+func (e *evse) serves() bool { return !e.out && !e.held && !e.resets }
 
 // status is the connector's state as StatusNotification has it.
 func (e *evse) status() v201.ConnectorStatusEnum {
@@ -73,8 +76,13 @@ func (s *Station) statusChanged(e *evse) {
 }
 
 func (s *Station) sendStatus(e *evse) {
-	e.reported = e.status()
-	s.call(&v201.StatusNotificationRequest{Timestamp: s.now, ConnectorStatus: e.reported, EvseId: e.n, ConnectorId: 1}, nil)
+	now := e.status()
+	e.reported = now
+	s.callAsked(&v201.StatusNotificationRequest{Timestamp: s.now, ConnectorStatus: now, EvseId: e.n, ConnectorId: 1}, func(_ rpc.Message, why string) {
+		if (unheard(why) || why == rpc.TimedOut.String()) && e.reported == now { // it is told again on the next connection, B04.FR.02
+			e.reported = ""
+		}
+	})
 }
 
 func (s *Station) plugged(e *evse) {
@@ -174,10 +182,7 @@ func (s *Station) fault(e *evse, code string) {
 
 // idle runs what waited for the end of a transaction.
 func (s *Station) idle(e *evse) {
-	if e.offAfter && e.tx == nil {
-		e.offAfter = false
-		s.setOperative(e, false)
-	}
+	s.settle(e)
 	s.resetIfIdle()
 }
 

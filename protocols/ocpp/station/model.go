@@ -227,7 +227,7 @@ func (v *variable) accepts(value string) string {
 		}
 	case v201.DataInteger, v201.DataDecimal:
 		n, err := strconv.ParseFloat(value, 64)
-		if err != nil || v.kind == v201.DataInteger && strings.ContainsAny(value, ".eE") {
+		if err != nil || !plainNumber(value, v.kind == v201.DataInteger) { // B05.FR.07
 			return "InvalidValue"
 		}
 		if v.hi > v.lo && n < v.lo {
@@ -255,4 +255,19 @@ func (v *variable) accepts(value string) string {
 		}
 	}
 	return ""
+}
+
+// plainNumber tells whether a number is written as the standard has it (part 2, 2.1.4): no plus sign, no zeros in front, no exponent;
+// an integer has 32 bits.
+func plainNumber(text string, whole bool) bool {
+	digits, fraction, point := strings.Cut(strings.TrimPrefix(text, "-"), ".")
+	plain := func(s string) bool { return s != "" && strings.Trim(s, "0123456789") == "" }
+	if !plain(digits) || len(digits) > 1 && digits[0] == '0' || point && !plain(fraction) {
+		return false
+	}
+	if whole {
+		_, err := strconv.ParseInt(text, 10, 32)
+		return err == nil
+	}
+	return true
 }

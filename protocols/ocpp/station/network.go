@@ -218,7 +218,7 @@ func (s *Station) reached(ev Connected) bool {
 	}
 	w := n.round[n.at]
 	if n.last.Slot > 0 && n.last.URL != w.URL { // another CSMS does not know the station yet
-		s.boot.status = ""
+		s.boot.status, s.boot.not = "", time.Time{}
 	}
 	if w != n.last {
 		n.last = w

@@ -160,8 +160,9 @@ type savedProfile struct {
 }
 
 type savedEVSE struct {
-	Operative bool
-	Held      *holder `json:",omitempty"`
+	Operative    bool
+	ConnectorOff bool    `json:",omitempty"`
+	Held         *holder `json:",omitempty"`
 }
 
 // restore puts back what was saved.
@@ -199,9 +200,11 @@ func (s *Station) restore(saved map[string][]byte) error {
 		} else if r, ok := rest(keyEVSE); ok {
 			n, _ := strconv.Atoi(r)
 			var v savedEVSE
+			err = json.Unmarshal(value, &v)
 			if e := s.evse(n); e != nil {
-				err = json.Unmarshal(value, &v)
-				e.operative, e.keeps = v.Operative, v.Held
+				e.off, e.connectorOff, e.keeps = !v.Operative, v.ConnectorOff, v.Held
+			} else if n == 0 {
+				s.off = !v.Operative
 			}
 		} else if _, ok := rest(keyMonitor); ok {
 			var m monitor
@@ -233,6 +236,9 @@ func (s *Station) restore(saved map[string][]byte) error {
 		if err != nil {
 			return fmt.Errorf("stored record %q: %w", key, err)
 		}
+	}
+	for _, e := range s.evses {
+		e.out = e.tx == nil && (s.off || e.off || e.connectorOff)
 	}
 	s.model.sockets(slices.ContainsFunc(s.cfg.EVSEs, hasSocket))
 	s.restoreMonitors(mons, events)

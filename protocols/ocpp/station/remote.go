@@ -79,6 +79,9 @@ func (s *Station) startable(q *v201.RequestStartTransactionRequest) *evse {
 }
 
 func requestStop(s *Station, q *v201.RequestStopTransactionRequest) (rpc.Message, error) {
+	if s.boot.status != v201.RegistrationStatusAccepted { // B02.FR.05
+		return &v201.RequestStopTransactionResponse{Status: v201.RequestStartStopStatusRejected, StatusInfo: info("CSNotAccepted")}, nil
+	}
 	for _, e := range s.evses {
 		if e.tx == nil || e.tx.ID != q.TransactionId {
 			continue
@@ -139,129 +142,16 @@ func (s *Station) unlocked(e *evse, ok bool) {
 	s.update(e, v201.TriggerReasonUnlockCommand, nil)
 }
 
-func changeAvailability(s *Station, q *v201.ChangeAvailabilityRequest) (rpc.Message, error) {
-	targets := s.evses
-	if q.Evse != nil && q.Evse.Id != 0 {
-		e := s.evse(q.Evse.Id)
-		if e == nil || q.Evse.ConnectorId != nil && *q.Evse.ConnectorId != 1 {
-			return &v201.ChangeAvailabilityResponse{Status: v201.ChangeAvailabilityStatusRejected, StatusInfo: info("UnknownEvse")}, nil
-		}
-		targets = []*evse{e}
-	}
-	on := q.OperationalStatus == v201.OperationalStatusOperative
-	status := v201.ChangeAvailabilityStatusAccepted
-	for _, e := range targets {
-		if !on && e.tx != nil { // G03.FR.05, G04.FR.06
-			status = v201.ChangeAvailabilityStatusScheduled
-			e.offAfter = true
-			continue
-		}
-		e.offAfter = false
-		s.saveOperative(e, on)
-		s.then(func() { s.setOperative(e, on) })
-	}
-	return &v201.ChangeAvailabilityResponse{Status: status}, nil
-}
-
-func (s *Station) saveOperative(e *evse, on bool) {
-	s.save(keyEVSE+itoa(e.n), savedEVSE{Operative: on, Held: e.keeps}) // G03.FR.07: over a restart, too
-}
-
-func (s *Station) saveEVSE(e *evse) { s.saveOperative(e, e.operative) }
-
-func (s *Station) setOperative(e *evse, on bool) {
-	if e.operative == on {
-		return
-	}
-	was := e.serves()
-	e.operative = on
-	s.saveOperative(e, on)
-	s.served(e, was)
-}
-
-// served follows a change of whether the EVSE serves.
-func (s *Station) served(e *evse, was bool) {
-	on := e.serves()
-	if on == was {
-		return
-	}
-	s.emit(Operative{e.n, on})
-	if !on {
-		s.unreserve(e)
-	}
-	if !on && e.auth {
-		s.deauthorise(e)
-	}
-	s.statusChanged(e)
-	if on {
-		s.evaluate(e, v201.TriggerReasonCablePluggedIn)
-	}
-}
-
-func reset(s *Station, q *v201.ResetRequest) (rpc.Message, error) {
-	status := func(st v201.ResetStatusEnum) (rpc.Message, error) { return &v201.ResetResponse{Status: st}, nil }
-	if q.EvseId != nil && (s.evse(*q.EvseId) == nil || !s.model.flag("EVSE", "AllowReset")) { // B11.FR.10
-		return status(v201.ResetStatusRejected)
-	}
-	if s.upd.Step == stepInstall || s.upd.Step == stepPlaced || s.upd.Step == stepReboot {
-		return &v201.ResetResponse{Status: v201.ResetStatusRejected, StatusInfo: info("FwUpdateInProgress")}, nil
-	}
-	busy := false
-	for _, e := range s.affected(q) {
-		busy = busy || e.tx != nil
-	}
-	s.resetting = q
-	if busy && q.Type == v201.ResetOnIdle { // B12.FR.01, B12.FR.03
-		return status(v201.ResetStatusScheduled)
-	}
-	s.then(func() {
-		for _, e := range s.affected(q) {
-			if e.tx != nil { // B12.FR.04
-				s.emit(Stop{e.n, "reset"})
-				s.endTx(e, v201.TriggerReasonResetCommand, v201.ReasonImmediateReset)
-				s.deauthorise(e)
-			}
-		}
-		s.resetIfIdle()
-	})
-	return status(v201.ResetStatusAccepted)
-}
-
-func (s *Station) affected(q *v201.ResetRequest) []*evse {
-	if q.EvseId != nil {
-		return []*evse{s.evse(*q.EvseId)}
-	}
-	return s.evses
-}
-
-func (s *Station) resetIfIdle() {
-	if s.resetting == nil {
-		return
-	}
-	n := 0
-	for _, e := range s.affected(s.resetting) {
-		if e.tx != nil {
-			return
-		}
-	}
-	if s.resetting.EvseId != nil {
-		n = *s.resetting.EvseId
-	}
-	s.resetting = nil
-	s.emit(Reboot{n})
-}
-
 func triggerMessage(s *Station, q *v201.TriggerMessageRequest) (rpc.Message, error) {
 	status := func(st v201.TriggerMessageStatusEnum) (rpc.Message, error) {
 		return &v201.TriggerMessageResponse{Status: st}, nil
 	}
 	targets := s.evses
 	if q.Evse != nil && q.Evse.Id > 0 {
-		e := s.evse(q.Evse.Id)
-		if e == nil {
-			return status(v201.TriggerMessageStatusRejected)
+		targets = nil // where it says nothing to the message, it does not matter (F06.FR.03)
+		if e := s.evse(q.Evse.Id); e != nil {
+			targets = []*evse{e}
 		}
-		targets = []*evse{e}
 	}
 	if use, ok := signingUse(q.RequestedMessage); ok && s.cfg.Certificates { // A02
 		s.then(func() {
@@ -276,9 +166,9 @@ func triggerMessage(s *Station, q *v201.TriggerMessageRequest) (rpc.Message, err
 		}
 		s.then(func() { s.sendBoot(v201.BootReasonTriggered) })
 	case v201.MessageTriggerHeartbeat:
-		s.then(func() { s.call(&v201.HeartbeatRequest{}, nil) })
+		s.then(func() { s.callAsked(&v201.HeartbeatRequest{}, nil) })
 	case v201.MessageTriggerStatusNotification:
-		if q.Evse == nil || q.Evse.ConnectorId == nil || *q.Evse.ConnectorId != 1 { // F06.FR.12
+		if q.Evse == nil || q.Evse.ConnectorId == nil || *q.Evse.ConnectorId != 1 || len(targets) != 1 { // F06.FR.12
 			return status(v201.TriggerMessageStatusRejected)
 		}
 		s.then(func() { s.sendStatus(targets[0]) })
@@ -296,7 +186,7 @@ func triggerMessage(s *Station, q *v201.TriggerMessageRequest) (rpc.Message, err
 			for _, e := range send { // F06.FR.06
 				s.take(e, s.signs(e, "AlignedDataCtrlr", "Measurands"), v201.ReadingContextTrigger, func(p sample) {
 					if v := p.values(v201.ReadingContextTrigger, s.model.value("AlignedDataCtrlr", "Measurands")); v != nil {
-						s.call(&v201.MeterValuesRequest{EvseId: e.n, MeterValue: v}, nil)
+						s.callAsked(&v201.MeterValuesRequest{EvseId: e.n, MeterValue: v}, nil)
 					}
 				})
 			}
@@ -308,7 +198,7 @@ func triggerMessage(s *Station, q *v201.TriggerMessageRequest) (rpc.Message, err
 				send = append(send, e)
 			}
 		}
-		if send == nil { // F06.FR.07
+		if send == nil || !s.Accepted() { // F06.FR.07; until then it stays in the queue, which is no message sent (F06.FR.10)
 			return status(v201.TriggerMessageStatusRejected)
 		}
 		s.then(func() {
@@ -323,15 +213,15 @@ func triggerMessage(s *Station, q *v201.TriggerMessageRequest) (rpc.Message, err
 		})
 	case v201.MessageTriggerFirmwareStatusNotification:
 		s.then(func() {
-			s.call(s.updateStatus(), nil)
+			s.callAsked(s.updateStatus(), nil)
 		})
 	case v201.MessageTriggerPublishFirmwareStatusNotification:
 		if !s.cfg.Publishes {
 			return status(v201.TriggerMessageStatusNotImplemented)
 		}
-		s.then(func() { s.call(s.publishStatus(), nil) })
+		s.then(func() { s.callAsked(s.publishStatus(), nil) })
 	case v201.MessageTriggerLogStatusNotification:
-		s.then(func() { s.call(s.logs.status(), nil) })
+		s.then(func() { s.callAsked(s.logs.status(), nil) })
 	default:
 		return status(v201.TriggerMessageStatusNotImplemented) // F06.FR.08
 	}

@@ -157,3 +157,34 @@ func TestAttemptsAreThoseOfNow(t *testing.T) {
 		t.Errorf("to be woken at %v, now is %v", w.deadline, w.now)
 	}
 }
+
+// Numbers are written as the standard has them (B05.FR.07).
+func TestNumbersThatAreNone(t *testing.T) {
+	whole, broken := &variable{kind: v201.DataInteger}, &variable{kind: v201.DataDecimal}
+	for text, want := range map[string][2]bool{"0": {true, true}, "12": {true, true}, "1.5": {false, true}, "0.5": {false, true}, "NaN": {}, "inf": {}, "+1": {}, "01": {},
+		"0x1p4": {}, "1e3": {}, "1_0": {}, ".5": {}, "5.": {}, "": {}, " 1": {}, "-": {}, "99999999999": {false, true}} {
+		if a, b := whole.accepts(text) == "", broken.accepts(text) == ""; a != want[0] || b != want[1] {
+			t.Errorf("%q: integer %v, decimal %v", text, a, b)
+		}
+	}
+}
+
+// A component without the variable Active counts as active, one without Problem as without (B08.FR.07, B08.FR.10).
+func TestReportsByCriterion(t *testing.T) {
+	w := newWorld(t, nil)
+	w.do(Connected{})
+	ask := func(c v201.ComponentCriterionEnum) string {
+		return w.ask(&v201.GetReportRequest{RequestId: 1, ComponentCriteria: []v201.ComponentCriterionEnum{c},
+			ComponentVariable: []v201.ComponentVariable{{Component: v201.Component{Name: "EVSE", Evse: &v201.EVSE{Id: 1}}}}})
+	}
+	for c, want := range map[v201.ComponentCriterionEnum]string{v201.ComponentCriterionActive: "Accepted", v201.ComponentCriterionEnabled: "Accepted",
+		v201.ComponentCriterionAvailable: "Accepted", v201.ComponentCriterionProblem: "EmptyResultSet"} {
+		if got := ask(c); got != `{"status":"`+want+`"}` {
+			t.Errorf("%s: %s", c, got)
+		}
+	}
+	w.do(Fault{1, "E"})
+	if got := ask(v201.ComponentCriterionProblem); got != `{"status":"Accepted"}` {
+		t.Error(got)
+	}
+}

@@ -79,7 +79,7 @@ func (s *Station) restoreSigning(saved []byte) error {
 func (s *Station) sendCSR() {
 	g := s.signing
 	g.next = s.now.Add(g.wait)
-	s.call(&v201.SignCertificateRequest{Csr: g.csr, CertificateType: g.use}, func(res rpc.Message, _ string) {
+	s.callAsked(&v201.SignCertificateRequest{Csr: g.csr, CertificateType: g.use}, func(res rpc.Message, _ string) {
 		if r, ok := res.(*v201.SignCertificateResponse); ok && r.Status != v201.GenericStatusAccepted && s.signing == g {
 			s.note(true, "the CSMS signs no certificate")
 			s.signing = nil // until the CSMS asks for one again

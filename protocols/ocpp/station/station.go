@@ -57,13 +57,14 @@ type Station struct {
 	limitDead    time.Time
 	stationLimit profile.Limit
 	told         map[v201.ChargingLimitSourceEnum]si.Watts // limits from outside that the CSMS knows
+	off          bool                                      // set out of service as a whole
 	resetting    *v201.ResetRequest                        // waits for transactions to end
+	resetBy      time.Time                                 // nothing charges any more: the reset follows at last then
 }
 
 type connection struct {
-	up       bool
-	lostAt   time.Time
-	everSent bool // status was reported since the start
+	up     bool
+	lostAt time.Time
 }
 
 // New returns the machine with what an earlier one saved, by key.
@@ -85,7 +86,7 @@ func New(cfg Config, saved map[string][]byte, now time.Time) (*Station, error) {
 		}
 	}
 	for i, c := range cfg.EVSEs {
-		s.evses = append(s.evses, &evse{n: i + 1, cfg: c, operative: true})
+		s.evses = append(s.evses, &evse{n: i + 1, cfg: c})
 	}
 	err := s.restore(saved)
 	if err == nil {
@@ -185,6 +186,8 @@ func (s *Station) Step(now time.Time, ev Event, out []Effect) []Effect {
 	s.observe()
 	s.draw()
 	s.flush()
+	s.resetDue()
+	s.flush()
 	s.deadline()
 	out, s.out = s.out, nil
 	return out
@@ -243,6 +246,7 @@ func (s *Station) deadline() {
 	sooner(s.beat)
 	sooner(s.aligned)
 	sooner(s.saves.retry)
+	sooner(s.resetBy)
 	if len(s.awaited) > 0 {
 		sooner(s.awaited[0].by)
 	}
@@ -301,6 +305,11 @@ func (s *Station) announce() {
 	s.retry()
 	s.dial()
 	s.relock()
+	for _, e := range s.evses {
+		if !e.serves() {
+			s.emit(Operative{e.n, false})
+		}
+	}
 	if s.cfg.Reason == v201.BootReasonPowerUp || s.cfg.Reason == v201.BootReasonWatchdog {
 		s.securityEvent("StartupOfTheDevice", "")
 	} else {

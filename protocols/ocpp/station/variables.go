@@ -190,7 +190,7 @@ func (s *Station) sendReport(id int, vars []*variable) {
 		for _, v := range part {
 			req.ReportData = append(req.ReportData, s.report(v))
 		}
-		s.call(req, nil)
+		s.callAsked(req, nil)
 	}
 }
 
@@ -242,7 +242,7 @@ func (s *Station) wanted(v *variable, q *v201.GetReportRequest) bool {
 	if len(q.ComponentCriteria) == 0 {
 		return true
 	}
-	for _, c := range q.ComponentCriteria { // B08.FR.07 to FR.11: an absent variable counts as true, Problem and Active as false
+	for _, c := range q.ComponentCriteria { // B08.FR.07 to FR.10: an absent variable counts as true, Problem as false
 		value, has := "", false
 		for _, o := range s.model.vars {
 			if o.component == v.component && o.instance == v.instance && o.evse == v.evse && o.connector == v.connector && o.name == string(c) {
@@ -250,7 +250,7 @@ func (s *Station) wanted(v *variable, q *v201.GetReportRequest) bool {
 			}
 		}
 		switch c {
-		case v201.ComponentCriterionAvailable, v201.ComponentCriterionEnabled:
+		case v201.ComponentCriterionActive, v201.ComponentCriterionAvailable, v201.ComponentCriterionEnabled:
 			if !has || value == "true" {
 				return true
 			}
