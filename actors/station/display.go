@@ -30,17 +30,28 @@ func (s *Station) priced(ctx actor.Context, e role.Cost) {
 }
 
 func (s *Station) personal(ctx actor.Context, e role.Personal) {
-	s.evses[e.EVSE-1].screen.personal = &hal.ScreenText{Text: e.Message.Content, Language: e.Message.Language}
+	c := &s.evses[e.EVSE-1].screen
+	if e.Message.Content == "" {
+		if c.personal == nil {
+			return
+		}
+		c.personal = nil
+	} else {
+		c.personal = &hal.ScreenText{Text: e.Message.Content, Language: e.Message.Language}
+	}
 	s.draw(ctx, e.EVSE)
 }
 
-// wipe takes away what was for the driver before: the tariff when the vehicle goes, the cost when the next one comes.
+// wipe takes away what was for the driver before: the tariff when the vehicle goes, the cost when the next one comes. A driver who
+// has shown a card before plugging in keeps the tariff.
 func (s *Station) wipe(ctx actor.Context, n int, arrives bool) {
 	c := &s.evses[n-1].screen
 	if c.personal == nil && (c.cost == nil || !arrives) {
 		return
 	}
-	c.personal = nil
+	if _, permitted := s.role.Permitted(n); !arrives || !permitted {
+		c.personal = nil
+	}
 	if arrives {
 		c.cost = nil
 	}

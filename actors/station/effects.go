@@ -8,6 +8,7 @@ import (
 	"github.com/voltyard/voltyard/actors/msg"
 	"github.com/voltyard/voltyard/hal"
 	"github.com/voltyard/voltyard/hal/si"
+	"github.com/voltyard/voltyard/protocols/ocpp/profile"
 	role "github.com/voltyard/voltyard/protocols/ocpp/station"
 	"github.com/voltyard/voltyard/protocols/ocpp/v201"
 )
@@ -159,21 +160,21 @@ func (s *Station) permit(ctx actor.Context, e role.Permit) {
 
 // limit passes the operator's charging profiles on to the balancer, which grants no more.
 func (s *Station) limit(ctx actor.Context, e role.Limit) {
-	r := s.cfg.Role.EVSEs[e.EVSE-1]
-	c := msg.Cap{EVSE: s.id(e.EVSE), Source: "csms"}
-	full := r.Rating.Max
-	if r.DC {
-		if r.Rating.Power > 0 && e.Limit.Watts < r.Rating.Power {
-			w := e.Limit.Watts
-			c.Power = &w
-		}
-	} else if e.Limit.Amps < full-0.01 {
-		a := e.Limit.Amps
+	ctx.Send(s.env.At(msg.Balancer), capOf(s.id(e.EVSE), &s.cfg.Role.EVSEs[e.EVSE-1], e.Limit))
+}
+
+// capOf is what is stricter of a limit than what the EVSE can do. Both bounds hold at once; a power that says no more than the
+// current is left out.
+func capOf(id string, r *role.EVSEConfig, l profile.Limit) msg.Cap {
+	c := msg.Cap{EVSE: id, Source: "csms"}
+	full := r.Rating.Limit()
+	if a := l.Amps; !r.DC && a < full.Amps-0.01 {
 		c.Current = &a
-	} else if w := e.Limit.Watts; w < full.Times(max(r.Rating.Volts, 1))*si.Watts(max(r.Rating.Phases, 1))-1 {
+	}
+	if w := l.Watts; w < full.Watts-1 && (c.Current == nil || w < (*c.Current).Times(max(r.Rating.Volts, 1))*si.Watts(full.Phases)-1) {
 		c.Power = &w
 	}
-	ctx.Send(s.env.At(msg.Balancer), c)
+	return c
 }
 
 // reboot begins anew with what is stored, as a restarted station would: the EVSEs go on.

@@ -232,7 +232,7 @@ func (s *Station) boot(ctx actor.Context) {
 	}
 	s.works.restore(saved)
 	cfg := role.Config{Identity: s.cfg.Identity, Vendor: "Voltyard", Model: "Simulated", Serial: s.cfg.Identity, Firmware: s.works.release(),
-		Share: true, NewID: s.cfg.NewID, Variables: s.cfg.Variables,
+		NewID: s.cfg.NewID, Variables: s.cfg.Variables,
 		Rating: profile.Rating{Phases: s.cfg.Phases, Volts: s.cfg.Volts, Max: s.cfg.MaxAmps * si.Amps(s.cfg.EVSEs)}}
 	s.manage(&cfg)
 	if s.cfg.Makers != nil {

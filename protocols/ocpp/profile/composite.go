@@ -21,7 +21,8 @@ func (r Rating) volts() si.Volts {
 	return r.Volts
 }
 
-func (r Rating) limit() Limit {
+// Limit is the rating as a limit.
+func (r Rating) Limit() Limit {
 	n := r.Phases
 	if n <= 0 || n > 3 {
 		n = 3
@@ -113,7 +114,7 @@ func (s *Store) At(evse int, tx Transaction, r Rating, t time.Time) (Limit, time
 
 // StationAt returns the limit of the whole station at t from StationMax and External profiles, bounded by r.
 func (s *Store) StationAt(r Rating, t time.Time) (Limit, time.Time) {
-	l := r.limit()
+	l := r.Limit()
 	var change time.Time
 	for _, purpose := range []Purpose{StationMax, External} {
 		m, c, ok := s.leading(t, t, r.volts(), func(p *Profile) bool { return p.Purpose == purpose && p.EVSE == 0 })
@@ -132,7 +133,7 @@ func (s *Store) transactionAt(evse int, tx Transaction, r Rating, t time.Time) (
 	if begin.IsZero() || begin.After(t) {
 		begin = t
 	}
-	l := r.limit()
+	l := r.Limit()
 	m, change, ok := s.leading(t, begin, r.volts(), func(p *Profile) bool {
 		return p.Purpose == Tx && p.EVSE == evse && tx.ID != "" && p.TxID == tx.ID
 	})

@@ -31,6 +31,7 @@ type Rules struct {
 	NoAmps      bool
 	NoWatts     bool
 	PhaseSwitch bool // an AC EVSE can choose its phase (K01.FR.48)
+	Phases      int  // that AC EVSEs use whatever a profile says: one for fewer is refused (K01.FR.43); 0 when they can use fewer
 	DC          bool // phases are ignored (K01.FR.44)
 	Replace16   bool // OCPP 1.6: same purpose and stack level at the same EVSE replaces
 	External    bool // also accepts External profiles, for limits that come from outside OCPP
@@ -168,6 +169,8 @@ func (p *Profile) wellFormed(r Rules) Reason {
 			case per.PhaseToUse > 0 && per.Phases != 1: // K01.FR.19
 				return InvalidSchedule
 			case per.PhaseToUse > 0 && !r.PhaseSwitch && !r.DC: // K01.FR.20, K01.FR.48
+				return NoPhaseSwitching
+			case per.Phases > 0 && per.Phases < r.Phases && !r.DC: // K01.FR.43
 				return NoPhaseSwitching
 			}
 		}

@@ -118,7 +118,9 @@ func (s *Station) authorise(e *evse, t v201.IdToken, group string, remote *int) 
 			e.plugBy = s.now.Add(d)
 		}
 	}
+	s.fallback(e, "TariffFallbackMessage") // I04.FR.01, until the CSMS says what this driver pays
 	s.evaluate(e, v201.TriggerReasonAuthorized)
+	s.useStartProfile(e)
 }
 
 // deauthorise takes a permission back.

@@ -15,7 +15,8 @@ type Cost struct {
 	Final    bool
 }
 
-// Personal is a message for the driver at an EVSE: a new tariff, for instance (I06).
+// Personal is a message for the driver at an EVSE: a tariff, for instance (I01, I06). It takes the place of the one before; without
+// content there is none any more.
 type Personal struct {
 	EVSE    int
 	Message v201.MessageContent
@@ -23,6 +24,20 @@ type Personal struct {
 
 func (Cost) effect()     {}
 func (Personal) effect() {}
+
+// fallback shows the driver the text of a variable of TariffCostCtrlr, which may be empty.
+func (s *Station) fallback(e *evse, variable string) {
+	if s.cfg.Display {
+		s.emit(Personal{EVSE: e.n, Message: v201.MessageContent{Format: v201.MessageFormatUTF8, Content: s.model.value("TariffCostCtrlr", variable)}})
+	}
+}
+
+// unpriced tells the driver of a transaction that ended while the CSMS was away that the cost comes later (I05.FR.02).
+func (s *Station) unpriced(e *evse) {
+	if !s.Accepted() && s.model.value("TariffCostCtrlr", "TotalCostFallbackMessage") != "" {
+		s.fallback(e, "TotalCostFallbackMessage")
+	}
+}
 
 func costUpdated(s *Station, q *v201.CostUpdatedRequest) (rpc.Message, error) {
 	for _, e := range s.evses {

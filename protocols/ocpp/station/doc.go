@@ -25,7 +25,6 @@ type Config struct {
 	EVSEs     []EVSEConfig
 	Rating    profile.Rating // of the whole station
 	Reason    v201.BootReasonEnum
-	Share     bool              // divide the station's own maximum among its EVSEs in use
 	Variables map[string]string // initial values by "Component.Variable", over the defaults
 	Fixed     map[string]string // the same for what cannot be carried out where the station is: the CSMS reads the truth and cannot set it
 	Chain     []string          // identities of stations behind this one (component LocalController), when it is a controller
@@ -58,7 +57,7 @@ type EVSEConfig struct {
 	ConnectorType string // as in the standard's list, cType2 or cCCS2 for instance
 	Rating        profile.Rating
 	DC            bool
-	PhaseSwitch   bool
+	PhaseSwitch   bool   // it can choose the phase that it connects, and how many: whoever drives the machine follows Limit.Phases and PhaseToUse
 	Socket        bool   // drivers bring their cables, whose plugs it can lock: whoever drives the machine carries out Lock
 	Signs         bool   // its meter signs readings: whoever drives the machine carries out SignReading
 	PublicKey     []byte // of the meter that signs, DER; nil when it is not known before the first signature

@@ -51,8 +51,11 @@ func (s *Station) meterDue() {
 		return
 	}
 	s.armAligned()
+	if s.model.flag("AlignedDataCtrlr", "SendDuringIdle") && s.busyAt(0) { // J01.FR.20: it is set for the whole station
+		return
+	}
 	for _, e := range s.evses {
-		if e.tx != nil && s.model.flag("AlignedDataCtrlr", "SendDuringIdle") || e.tx == nil && !s.Accepted() {
+		if e.tx == nil && !s.Accepted() {
 			continue
 		}
 		t := e.tx

@@ -106,9 +106,20 @@ func (m *model) describe(cfg Config) {
 		return v
 	}
 	ro("DisplayMessageCtrlr", 0, 0, "Available", strconv.FormatBool(cfg.Display), v201.DataBoolean, "")
+	for _, line := range strings.Split(strings.TrimSpace(tariffVariables), "\n") {
+		v := parseVariable(line)
+		if !cfg.Display {
+			v.access, v.fixed = readOnly, true
+		}
+		m.add(v)
+	}
+	for _, what := range []string{"Cost", "Tariff"} {
+		ro("TariffCostCtrlr", 0, 0, "Available", strconv.FormatBool(cfg.Display), v201.DataBoolean, "").varInstance = what
+	}
 	text, num, yes := v201.DataString, v201.DataInteger, v201.DataBoolean
 	ro("ChargingStation", 0, 0, "Available", "true", yes, "")
-	ro("ChargingStation", 0, 0, "AvailabilityState", "Available", v201.DataOptionList, "")
+	states := v201.ConnectorStatusEnum("").Values()
+	ro("ChargingStation", 0, 0, "AvailabilityState", "Available", v201.DataOptionList, "").list = states
 	ro("ChargingStation", 0, 0, "SupplyPhases", itoa(max(cfg.Rating.Phases, 1)), num, "")
 	ro("ChargingStation", 0, 0, "Model", cfg.Model, text, "")
 	ro("ChargingStation", 0, 0, "VendorName", cfg.Vendor, text, "")
@@ -120,12 +131,16 @@ func (m *model) describe(cfg Config) {
 		ro("LocalController", 0, 0, "Identity", cfg.Identity, text, "")
 		ro("LocalController", 0, 0, "Manufacturer", cfg.Vendor, text, "")
 		ro("LocalController", 0, 0, "Model", cfg.Model, text, "")
-		ro("LocalController", 0, 0, "ChargingStation", strings.Join(cfg.Chain, ","), v201.DataMemberList, "")
+		ro("LocalController", 0, 0, "ChargingStation", strings.Join(cfg.Chain, ","), v201.DataMemberList, "").list = cfg.Chain
 	}
 	if slices.ContainsFunc(cfg.EVSEs, func(e EVSEConfig) bool { return e.Signs }) { // where no meter signs, these are not there
 		for _, line := range strings.Split(strings.TrimSpace(signingVariables), "\n") {
 			m.add(parseVariable(line))
 		}
+	}
+	if len(cfg.EVSEs) > 0 && !slices.ContainsFunc(cfg.EVSEs, func(e EVSEConfig) bool { return !e.DC }) {
+		v := m.byName["smartchargingctrlr.rateunit"]
+		v.value, v.list = "W", []string{"W"}
 	}
 	for i, e := range cfg.EVSEs {
 		n := i + 1
@@ -137,7 +152,7 @@ func (m *model) describe(cfg Config) {
 			phases = "0"
 		}
 		ro("EVSE", n, 0, "Available", "true", yes, "")
-		ro("EVSE", n, 0, "AvailabilityState", "Available", v201.DataOptionList, "")
+		ro("EVSE", n, 0, "AvailabilityState", "Available", v201.DataOptionList, "").list = states
 		ro("EVSE", n, 0, "SupplyPhases", phases, num, "")
 		ro("EVSE", n, 0, "AllowReset", "true", yes, "")
 		ro("EVSE", n, 0, "Problem", "false", yes, "")
@@ -147,7 +162,7 @@ func (m *model) describe(cfg Config) {
 			p.hi = float64(e.Rating.Max) * 230 * float64(max(e.Rating.Phases, 1))
 		}
 		ro("Connector", n, 1, "Available", "true", yes, "")
-		ro("Connector", n, 1, "AvailabilityState", "Available", v201.DataOptionList, "")
+		ro("Connector", n, 1, "AvailabilityState", "Available", v201.DataOptionList, "").list = states
 		ro("Connector", n, 1, "ConnectorType", e.ConnectorType, text, "")
 		ro("Connector", n, 1, "SupplyPhases", phases, num, "")
 		if e.Socket {
@@ -178,6 +193,11 @@ func (m *model) flag(component, name string) bool { return m.value(component, na
 func (m *model) number(component, name string) int {
 	n, _ := strconv.Atoi(m.value(component, name))
 	return n
+}
+
+func (m *model) decimal(component, name string) float64 {
+	x, _ := strconv.ParseFloat(m.value(component, name), 64)
+	return x
 }
 
 func (m *model) seconds(component, name string) time.Duration {

@@ -383,6 +383,7 @@ func (s *Station) check(m *monitor) (v201.EventData, bool) {
 			}
 		}
 		m.Ref = now
+		s.saveMonitor(m) // N07.FR.18, N07.FR.19: compared with what was told last, over a restart too
 		d.Trigger = v201.EventTriggerDelta
 		return d, true
 	case v201.MonitorUpperThreshold, v201.MonitorLowerThreshold:

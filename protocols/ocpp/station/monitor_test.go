@@ -142,3 +142,29 @@ func TestTheGravestEventsStay(t *testing.T) {
 		t.Errorf("%q of %d", faults, n)
 	}
 }
+
+// What a change is compared with outlasts a restart (N07.FR.18): nothing is told twice.
+func TestDeltasOutlastARestart(t *testing.T) {
+	w := newWorld(t, twoAC)
+	w.do(Connected{})
+	w.ask(&v201.SetVariableMonitoringRequest{SetMonitoringData: []v201.SetMonitoringData{{Type: v201.MonitorDelta, Value: 1, Severity: 3,
+		Component: v201.Component{Name: "AuthCtrlr"}, Variable: v201.Variable{Name: "LocalPreAuthorize"}}}})
+	told := func() (n int) {
+		for _, q := range w.requests {
+			if e, ok := q.(*v201.NotifyEventRequest); ok && e.EventData[0].Trigger == v201.EventTriggerDelta {
+				n++
+			}
+		}
+		return n
+	}
+	w.put("AuthCtrlr", "LocalPreAuthorize", "true")
+	if told() != 1 {
+		t.Fatalf("told %d times", told())
+	}
+	w.start()
+	w.do(Connected{})
+	w.wait(time.Minute)
+	if told() != 1 {
+		t.Errorf("told %d times", told())
+	}
+}

@@ -23,6 +23,8 @@ func (Outside) event() {}
 // first, -2 for the second (K12.FR.05: negative ids clash with none of the CSMS).
 var outsideSources = []v201.ChargingLimitSourceEnum{v201.ChargingLimitSourceEMS, v201.ChargingLimitSourceSO, v201.ChargingLimitSourceOther}
 
+func outsideID(id int) bool { return id < 0 && id >= -len(outsideSources) }
+
 func outsideSource(id int) v201.ChargingLimitSourceEnum {
 	if i := -id - 1; i >= 0 && i < len(outsideSources) {
 		return outsideSources[i]
@@ -37,7 +39,7 @@ func (s *Station) keepOutside(o Outside) {
 		id := -1 - i
 		w, holds := o.Limits[source]
 		p, had := s.store.Find(id)
-		if had && holds && p.Schedules[0].Periods[0].Limit == float64(w) {
+		if had = had && p.Purpose == profile.External; had && holds && p.Schedules[0].Periods[0].Limit == float64(w) {
 			continue
 		}
 		s.store.ClearExternal(id)

@@ -19,13 +19,17 @@ func requestStart(s *Station, q *v201.RequestStartTransactionRequest) (rpc.Messa
 	if e == nil {
 		return refuse("UnknownEvse")
 	}
+	e.startProf = nil // of a request whose token was refused
+
 	if q.ChargingProfile != nil && s.model.flag("SmartChargingCtrlr", "Enabled") { // F01.FR.12
 		p := profile.From201(e.n, q.ChargingProfile)
 		if p.Purpose != profile.Tx || q.EvseId == nil { // K05.FR.02, F01.FR.11
 			return refuse("InvalidProfile")
 		}
-		p.TxID = "pending" // the transaction's id is not known yet, F01.FR.09
-		if reason := s.store.Check(p, s.rules(e.cfg), func(int) string { return "pending" }); reason != profile.None {
+		if p.TxID = "pending"; e.tx != nil { // the transaction's id is not known yet, F01.FR.09
+			p.TxID = e.tx.ID
+		}
+		if reason := s.store.Check(p, s.rules(e.n), func(int) string { return p.TxID }); reason != profile.None {
 			return refuse(string(reason)) // K05.FR.05
 		}
 		e.startProf = &p

@@ -188,3 +188,28 @@ func TestReportsByCriterion(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+// The station as a whole is in the state of the best of its EVSEs.
+func TestTheStateOfTheStation(t *testing.T) {
+	w := newWorld(t, twoAC)
+	w.do(Connected{})
+	is := func(want string) {
+		t.Helper()
+		if got, _ := w.get("ChargingStation", "AvailabilityState"); got != want {
+			t.Errorf("%s, not %s", got, want)
+		}
+	}
+	is("Available")
+	w.do(Plugged{1})
+	is("Available")
+	w.do(Plugged{2})
+	is("Occupied")
+	w.do(Fault{1, "x"})
+	is("Occupied")
+	w.do(Fault{2, "x"})
+	is("Faulted")
+	w.do(Fault{2, ""})
+	w.do(Unplugged{2})
+	w.ask(&v201.ChangeAvailabilityRequest{OperationalStatus: v201.OperationalStatusInoperative, Evse: &v201.EVSE{Id: 2}})
+	is("Unavailable")
+}

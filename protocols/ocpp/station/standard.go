@@ -22,7 +22,7 @@ AuthCtrlr|LocalPreAuthorize|rw|boolean|false
 AuthCtrlr|MasterPassGroupId|rw|string||0..36
 AuthCtrlr|OfflineTxForUnknownIdEnabled|rw|boolean|false
 ClockCtrlr|DateTime|ro|dateTime|
-ClockCtrlr|TimeSource|ro|SequenceList|RealTimeClock|fixed
+ClockCtrlr|TimeSource|ro|SequenceList|RealTimeClock|{RealTimeClock}|fixed
 DeviceDataCtrlr|BytesPerMessage/GetReport|ro|integer|65000
 DeviceDataCtrlr|BytesPerMessage/GetVariables|ro|integer|65000
 DeviceDataCtrlr|BytesPerMessage/SetVariables|ro|integer|65000
@@ -40,7 +40,7 @@ LocalAuthListCtrlr|BytesPerMessage|ro|integer|65000
 LocalAuthListCtrlr|Enabled|rw|boolean|true
 LocalAuthListCtrlr|Entries|ro|integer|0|0..5000
 LocalAuthListCtrlr|ItemsPerMessage|ro|integer|200
-OCPPCommCtrlr|FileTransferProtocols|ro|MemberList|HTTPS,HTTP
+OCPPCommCtrlr|FileTransferProtocols|ro|MemberList|HTTPS,HTTP|{HTTPS,HTTP}
 OCPPCommCtrlr|HeartbeatInterval|rw|integer|300|s|1..86400
 OCPPCommCtrlr|MessageAttemptInterval/TransactionEvent|rw|integer|10|s|1..86400
 OCPPCommCtrlr|MessageAttempts/TransactionEvent|rw|integer|5|1..100
@@ -81,7 +81,7 @@ SmartChargingCtrlr|LimitChangeSignificance|rw|decimal|5|Percent|0..100
 SmartChargingCtrlr|NotifyChargingLimitWithSchedules|rw|boolean|false
 SmartChargingCtrlr|PeriodsPerSchedule|ro|integer|1024
 SmartChargingCtrlr|ProfileStackLevel|ro|integer|20
-SmartChargingCtrlr|RateUnit|ro|MemberList|A,W
+SmartChargingCtrlr|RateUnit|ro|MemberList|A,W|{A,W}
 TxCtrlr|EVConnectionTimeOut|rw|integer|120|s|1..86400
 TxCtrlr|MaxEnergyOnInvalidId|rw|integer|0|Wh|0..1000000
 TxCtrlr|StopTxOnEVSideDisconnect|rw|boolean|true

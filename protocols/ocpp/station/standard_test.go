@@ -12,14 +12,18 @@ import (
 // readBy says how the code names a variable where it reads it, for those that it does not name by component and variable as
 // strings beside each other. A variable that can be set and that nothing reads would be a lie in the device model.
 var readBy = map[string]string{
-	"AlignedDataCtrlr.TxEndedInterval":     `"TxEndedInterval"`,
-	"AlignedDataCtrlr.TxEndedMeasurands":   `"TxEndedMeasurands"`,
-	"SampledDataCtrlr.TxEndedInterval":     `"TxEndedInterval"`,
-	"SampledDataCtrlr.TxEndedMeasurands":   `"TxEndedMeasurands"`,
-	"SampledDataCtrlr.TxStartedMeasurands": `"TxStartedMeasurands"`,
-	"SampledDataCtrlr.TxUpdatedMeasurands": `"TxUpdatedMeasurands"`,
-	"TxCtrlr.TxStartPoint":                 `points("TxStartPoint")`,
-	"TxCtrlr.TxStopPoint":                  `points("TxStopPoint")`,
+	"AlignedDataCtrlr.TxEndedInterval":         `"TxEndedInterval"`,
+	"AlignedDataCtrlr.TxEndedMeasurands":       `"TxEndedMeasurands"`,
+	"SampledDataCtrlr.TxEndedInterval":         `"TxEndedInterval"`,
+	"SampledDataCtrlr.TxEndedMeasurands":       `"TxEndedMeasurands"`,
+	"SampledDataCtrlr.TxStartedMeasurands":     `"TxStartedMeasurands"`,
+	"SampledDataCtrlr.TxUpdatedMeasurands":     `"TxUpdatedMeasurands"`,
+	"TariffCostCtrlr.TariffFallbackMessage":    `s.fallback(e, "TariffFallbackMessage")`,
+	"TariffCostCtrlr.TotalCostFallbackMessage": `s.fallback(e, "TotalCostFallbackMessage")`,
+	"AlignedDataCtrlr.SignReadings":            `s.model.flag(ctrlr, "SignReadings")`,
+	"SampledDataCtrlr.SignReadings":            `s.model.flag(ctrlr, "SignReadings")`,
+	"TxCtrlr.TxStartPoint":                     `points("TxStartPoint")`,
+	"TxCtrlr.TxStopPoint":                      `points("TxStopPoint")`,
 }
 
 // code is the text of the package without its tables and tests.
@@ -46,7 +50,7 @@ func code(t *testing.T) string {
 func TestWhatCanBeSetIsRead(t *testing.T) {
 	text, n := code(t), 0
 	known := map[string]bool{}
-	for _, v := range newModel(Config{}).vars {
+	for _, v := range newModel(Config{Display: true, EVSEs: []EVSEConfig{{Signs: true}}}).vars {
 		if v.access == readOnly {
 			continue
 		}

@@ -80,9 +80,10 @@ func New(cfg Config, saved map[string][]byte, now time.Time) (*Station, error) {
 	s.saves.open = map[uint64]batch{}
 	if r := &s.cfg.Rating; r.Max == 0 && r.Power == 0 {
 		for _, c := range cfg.EVSEs { // its EVSEs together
-			r.Max += c.Rating.Max
-			r.Power += c.Rating.Power
-			r.Phases, r.Volts = max(r.Phases, c.Rating.Phases), c.Rating.Volts
+			l := c.Rating.Limit()
+			r.Max += l.Amps
+			r.Power += l.Watts
+			r.Phases, r.Volts = max(r.Phases, l.Phases), c.Rating.Volts
 		}
 	}
 	for i, c := range cfg.EVSEs {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/voltyard/voltyard/hal/si"
+	"github.com/voltyard/voltyard/protocols/ocpp/profile"
 	"github.com/voltyard/voltyard/protocols/ocpp/txqueue"
 	"github.com/voltyard/voltyard/protocols/ocpp/v201"
 )
@@ -102,11 +103,7 @@ func (s *Station) evaluate(e *evse, why v201.TriggerReasonEnum) {
 
 func (s *Station) startTx(e *evse, why v201.TriggerReasonEnum) {
 	e.tx = &transaction{ID: s.cfg.NewID(), Began: s.now, Languages: e.languages}
-	if e.startProf != nil {
-		p := *e.startProf
-		p.TxID, e.startProf = e.tx.ID, nil
-		s.install(p)
-	}
+	s.useStartProfile(e)
 	s.emit(Started{e.n, e.tx.ID})
 	if e.hasLast {
 		e.tx.First = e.last.Energy
@@ -119,6 +116,18 @@ func (s *Station) startTx(e *evse, why v201.TriggerReasonEnum) {
 	e.tx.sampleAt = s.nextSample()
 	s.armKept(e.tx)
 	s.statusChanged(e)
+}
+
+// useStartProfile gives the transaction the profile of the remote start, when there is one (K05.FR.03, F01.FR.09).
+func (s *Station) useStartProfile(e *evse) {
+	if e.tx == nil || e.startProf == nil || e.remote == nil { // its driver is not authorised yet
+		return
+	}
+	p := *e.startProf
+	p.TxID, e.startProf = e.tx.ID, nil
+	if reason := s.install(p); reason != profile.None {
+		s.note(true, "the charging profile of the remote start at EVSE %d is not used: %s", e.n, reason)
+	}
 }
 
 // started sends the Started event, and keeps what the meter says at the begin for the end.
@@ -194,6 +203,7 @@ func (s *Station) endTx(e *evse, why v201.TriggerReasonEnum, reason v201.ReasonE
 	}
 	s.saves.put(keyTx+itoa(e.n), nil)
 	e.lastTx, e.tx = e.tx.ID, nil
+	s.unpriced(e)
 	s.statusChanged(e)
 	s.idle(e)
 }

@@ -19,6 +19,8 @@ func (s *Station) current(v *variable) string {
 		return itoa(len(s.list.Entries))
 	case "smartchargingctrlr.entries":
 		return itoa(len(s.store.All()))
+	case "chargingstation.availabilitystate":
+		return string(s.state())
 	case "evse.availabilitystate", "connector.availabilitystate":
 		if e := s.evse(v.evse); e != nil {
 			return string(e.status())
@@ -39,6 +41,17 @@ func (s *Station) current(v *variable) string {
 		}
 	}
 	return v.value
+}
+
+// state is that of the whole station: what the best of its EVSEs can do.
+func (s *Station) state() v201.ConnectorStatusEnum {
+	for _, st := range []v201.ConnectorStatusEnum{v201.ConnectorStatusAvailable, v201.ConnectorStatusOccupied, v201.ConnectorStatusReserved,
+		v201.ConnectorStatusUnavailable, v201.ConnectorStatusFaulted} {
+		if slices.ContainsFunc(s.evses, func(e *evse) bool { return e.status() == st }) {
+			return st
+		}
+	}
+	return v201.ConnectorStatusAvailable // of a controller, which has none
 }
 
 func tooMany(name string, n, limit int) error {
@@ -173,7 +186,7 @@ func (s *Station) report(v *variable) v201.ReportData {
 		a.Mutability = v201.MutabilityReadOnly
 	}
 	d.VariableAttribute = []v201.VariableAttribute{a}
-	c := &v201.VariableCharacteristics{DataType: v.kind, Unit: v.unit, ValuesList: strings.Join(v.list, ",")}
+	c := &v201.VariableCharacteristics{DataType: v.kind, Unit: v.unit, ValuesList: strings.Join(v.list, ","), SupportsMonitoring: true}
 	if v.hi > v.lo {
 		c.MinLimit, c.MaxLimit = &v.lo, &v.hi
 	}

@@ -1,0 +1,324 @@
+package station
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/voltyard/voltyard/protocols/ocpp/profile"
+	"github.com/voltyard/voltyard/protocols/ocpp/rpc"
+	"github.com/voltyard/voltyard/protocols/ocpp/v201"
+)
+
+// limited makes a profile with one limit, from before the tests begin.
+func limited(id, stack int, purpose v201.ChargingProfilePurposeEnum, limit float64, change ...func(*v201.ChargingSchedulePeriod)) v201.ChargingProfile {
+	p := v201.ChargingProfile{Id: id, StackLevel: stack, ChargingProfilePurpose: purpose, ChargingProfileKind: v201.ChargingProfileKindAbsolute,
+		ChargingSchedule: []v201.ChargingSchedule{{Id: id, StartSchedule: t0.Add(-time.Hour), ChargingRateUnit: v201.ChargingRateUnitA,
+			ChargingSchedulePeriod: []v201.ChargingSchedulePeriod{{Limit: limit}}}}}
+	for _, f := range change {
+		f(&p.ChargingSchedule[0].ChargingSchedulePeriod[0])
+	}
+	return p
+}
+
+const (
+	txDefault  = v201.ChargingProfilePurposeTxDefaultProfile
+	txProfile  = v201.ChargingProfilePurposeTxProfile
+	stationMax = v201.ChargingProfilePurposeChargingStationMaxProfile
+)
+
+func inWatts(p v201.ChargingProfile) v201.ChargingProfile {
+	p.ChargingSchedule[0].ChargingRateUnit = v201.ChargingRateUnitW
+	return p
+}
+
+func (w *world) profile(evse int, p v201.ChargingProfile, want string) {
+	w.t.Helper()
+	if got := w.ask(&v201.SetChargingProfileRequest{EvseId: evse, ChargingProfile: p}); !strings.Contains(got, `"`+want+`"`) {
+		w.t.Errorf("profile %d: %s, want %s", p.Id, got, want)
+	}
+}
+
+func (w *world) amps(evse int, want float64) {
+	w.t.Helper()
+	if got := w.limit(evse).Amps; float64(got) < want-1e-9 || float64(got) > want+1e-9 {
+		w.t.Errorf("EVSE %d may draw %v A, not %v", evse, got, want)
+	}
+}
+
+// twoAC are two EVSEs with alternating current, 32 A each.
+func twoAC(c *Config) {
+	e := EVSEConfig{ConnectorType: "cType2", Rating: profile.Rating{Phases: 3, Volts: 230, Max: 32}}
+	c.EVSEs = []EVSEConfig{e, e}
+}
+
+func (w *world) charges(evse int, id string) string {
+	w.do(Plugged{evse})
+	w.do(Presented{evse, card(id)})
+	w.do(Flow{evse, v201.ChargingStateCharging, 3})
+	return w.s.Transaction(evse)
+}
+
+// The EVSEs together never draw more than the station's maximum (K04.FR.05).
+func TestTheStationsMaximumIsDivided(t *testing.T) {
+	w := newWorld(t, twoAC)
+	w.do(Connected{})
+	w.charges(1, "A")
+	w.profile(0, limited(1, 0, stationMax, 20), "Accepted")
+	w.amps(1, 20) // alone
+	w.charges(2, "B")
+	w.amps(1, 10)
+	w.amps(2, 10)
+	w.profile(1, limited(2, 0, txDefault, 6), "Accepted") // what the one does not take the other one may
+	w.amps(1, 6)
+	w.amps(2, 14)
+	for _, x := range w.effects { // never more together, at no time
+		if l, ok := x.(Limit); ok && l.Limit.Amps < 0 {
+			t.Error(l)
+		}
+	}
+	w.do(Presented{2, card("B")})
+	w.do(Unplugged{2})
+	w.profile(1, limited(2, 0, txDefault, 32), "Accepted")
+	w.amps(1, 20)
+}
+
+// Without a limit of its own a station lets each EVSE draw what it can, of whatever kind they are.
+func TestAStationWithoutLimitDividesNothing(t *testing.T) {
+	w := newWorld(t, nil) // AC and DC
+	w.do(Connected{})
+	w.charges(1, "A")
+	w.charges(2, "B")
+	w.amps(1, 32)
+	if got := w.limit(2).Watts; got != 50000 {
+		t.Errorf("DC: %v", got)
+	}
+	if got := w.ask(&v201.GetCompositeScheduleRequest{EvseId: 0, Duration: 60, ChargingRateUnit: v201.ChargingRateUnitW}); !strings.Contains(got, `"limit":72080`) {
+		t.Errorf("together: %s", got)
+	}
+}
+
+// A profile for fewer phases than an EVSE uses is refused, or a vehicle would draw the current on all of them (K01.FR.43); one for
+// more is taken (K01.FR.45), as is any for direct current (K01.FR.44).
+func TestFewerPhasesThanAnEVSEUses(t *testing.T) {
+	one := func(p *v201.ChargingSchedulePeriod) { p.NumberPhases = new(1) }
+	three := func(p *v201.ChargingSchedulePeriod) { p.NumberPhases = new(3) }
+	onL2 := func(p *v201.ChargingSchedulePeriod) { p.NumberPhases, p.PhaseToUse = new(1), new(2) }
+	w := newWorld(t, func(c *Config) {
+		c.EVSEs = append(c.EVSEs, EVSEConfig{ConnectorType: "cType2", Rating: profile.Rating{Phases: 1, Volts: 230, Max: 16}},
+			EVSEConfig{ConnectorType: "cType2", PhaseSwitch: true, Rating: profile.Rating{Phases: 3, Volts: 230, Max: 16}})
+	})
+	w.do(Connected{})
+	w.profile(1, limited(1, 1, txDefault, 10, one), "UnsupportedParam")
+	w.profile(0, limited(1, 2, txDefault, 10, one), "UnsupportedParam")
+	w.profile(0, limited(1, 2, stationMax, 10, one), "UnsupportedParam")
+	w.amps(1, 32)
+	w.profile(1, limited(1, 1, txDefault, 10, three), "Accepted")
+	w.profile(2, inWatts(limited(2, 1, txDefault, 1000, one)), "Accepted")
+	w.profile(3, limited(3, 1, txDefault, 10, one), "Accepted")
+	w.profile(3, limited(3, 1, txDefault, 10, three), "Accepted")
+	w.profile(3, limited(3, 1, txDefault, 10, onL2), "UnsupportedParam") // K01.FR.48
+	w.profile(4, limited(4, 1, txDefault, 10, onL2), "Accepted")         // K01.FR.46
+	if l := w.limit(4); l.Phases != 1 || l.PhaseToUse != 2 {
+		t.Errorf("with a switch: %+v", l)
+	}
+}
+
+// A limit in W without phases is for three of them (K01.FR.49, K01.FR.50), whatever the EVSE has.
+func TestWattsToAmps(t *testing.T) {
+	w := newWorld(t, func(c *Config) {
+		c.EVSEs = append(c.EVSEs, EVSEConfig{ConnectorType: "cType2", Rating: profile.Rating{Phases: 1, Volts: 230, Max: 32}})
+	})
+	w.do(Connected{})
+	w.profile(1, inWatts(limited(1, 1, txDefault, 6900)), "Accepted")
+	w.amps(1, 10)
+	w.profile(3, inWatts(limited(2, 1, txDefault, 6900)), "Accepted")
+	w.amps(3, 10)
+	w.profile(3, inWatts(limited(2, 1, txDefault, 2300, func(p *v201.ChargingSchedulePeriod) { p.NumberPhases = new(1) })), "Accepted")
+	w.amps(3, 10)
+}
+
+// The current of a DC outlet is at the vehicle's voltage: limits in A cannot be kept, and are refused. A station with nothing else
+// says that it takes W alone (K01.FR.26, K08.FR.07).
+func TestDirectCurrentIsLimitedInWatts(t *testing.T) {
+	w := newWorld(t, nil)
+	w.do(Connected{})
+	w.profile(2, limited(1, 1, txDefault, 100), "UnsupportedRateUnit")
+	w.profile(2, inWatts(limited(1, 1, txDefault, 20000)), "Accepted")
+	if v, _ := w.get("SmartChargingCtrlr", "RateUnit"); v != "A,W" || w.limit(2).Watts != 20000 {
+		t.Error(v, w.limit(2))
+	}
+	if got := w.ask(&v201.GetCompositeScheduleRequest{EvseId: 2, Duration: 60, ChargingRateUnit: v201.ChargingRateUnitA}); !strings.Contains(got, "Rejected") {
+		t.Error(got)
+	}
+	w = newWorld(t, func(c *Config) { c.EVSEs = c.EVSEs[1:] })
+	w.do(Connected{})
+	if v, _ := w.get("SmartChargingCtrlr", "RateUnit"); v != "W" {
+		t.Error(v)
+	}
+	w.profile(0, limited(1, 1, stationMax, 100), "UnsupportedRateUnit")
+	w.profile(0, inWatts(limited(1, 1, stationMax, 30000)), "Accepted")
+	for unit, want := range map[v201.ChargingRateUnitEnum]string{v201.ChargingRateUnitA: "Rejected", v201.ChargingRateUnitW: `"limit":30000`, "": `"limit":30000`} {
+		if got := w.ask(&v201.GetCompositeScheduleRequest{Duration: 60, ChargingRateUnit: unit}); !strings.Contains(got, want) {
+			t.Errorf("%q: %s", unit, got)
+		}
+	}
+}
+
+// A limit that changes by less than LimitChangeSignificance, which is no whole number, is not told.
+func TestSmallChangesAreNotTold(t *testing.T) {
+	w := newWorld(t, twoAC)
+	w.do(Connected{})
+	w.put("SmartChargingCtrlr", "LimitChangeSignificance", "7.5")
+	w.charges(1, "A")
+	w.profile(1, limited(1, 0, txDefault, 20), "Accepted")
+	told := func() (n int) {
+		for _, q := range w.requests {
+			if e, ok := q.(*v201.TransactionEventRequest); ok && e.TriggerReason == v201.TriggerReasonChargingRateChanged {
+				n++
+			}
+		}
+		return n
+	}
+	n := told()
+	w.profile(1, limited(1, 0, txDefault, 19), "Accepted") // 5 %
+	if told() != n {
+		t.Error("5 % are told")
+	}
+	w.profile(1, limited(1, 0, txDefault, 17), "Accepted")
+	if told() != n+1 {
+		t.Errorf("10 %% are told %d times", told()-n)
+	}
+}
+
+// The profile of a remote start counts for a transaction that runs already (K05.FR.03), and never for another driver's.
+func TestTheProfileOfARemoteStart(t *testing.T) {
+	w := newWorld(t, func(c *Config) {
+		twoAC(c)
+		c.Variables = map[string]string{"TxCtrlr.TxStartPoint": "EVConnected", "AuthCtrlr.AuthorizeRemoteStart": "true"}
+	})
+	w.do(Connected{})
+	w.do(Plugged{1})
+	tx := w.s.Transaction(1)
+	p := limited(1, 0, txProfile, 9)
+	start := func(evse int, id string) {
+		t.Helper()
+		if got := w.ask(&v201.RequestStartTransactionRequest{EvseId: &evse, RemoteStartId: 1, IdToken: card(id), ChargingProfile: &p}); !strings.Contains(got, "Accepted") {
+			t.Fatal(got)
+		}
+	}
+	start(1, "A")
+	w.amps(1, 9)
+	if q, ok := w.s.store.Find(1); tx == "" || !ok || q.TxID != tx {
+		t.Errorf("%q: %+v", tx, q)
+	}
+	p.Id = 2
+	start(2, "BAD")
+	w.do(Plugged{2})
+	w.do(Presented{2, card("C")})
+	w.amps(2, 32)
+
+	w.do(Unplugged{1})
+	w.mute = true
+	start(1, "SLOW")
+	w.do(Plugged{1})
+	w.do(Presented{EVSE: 1}) // for whom it is free
+	w.amps(1, 32)
+}
+
+// A profile that cannot be stored is refused, and limits nothing; the one that it would have replaced counts again.
+func TestAProfileThatCannotBeStored(t *testing.T) {
+	w := newWorld(t, twoAC)
+	w.do(Connected{})
+	w.profile(1, limited(1, 0, txDefault, 20), "Accepted")
+	for id, amps := range map[int]float64{1: 20, 2: 20} {
+		w.noCommit, w.saves = true, nil
+		q := &v201.SetChargingProfileRequest{EvseId: 1, ChargingProfile: limited(id, id, txDefault, 10)}
+		if got := w.ask(q); got != "" || len(w.saves) != 1 {
+			t.Fatalf("answered before it is stored: %s", got)
+		}
+		w.do(Stored{Token: w.saves[0].Token, Err: errTest})
+		w.noCommit = false
+		for _, s := range w.saves[1:] {
+			w.commit(s)
+		}
+		w.wait(10 * time.Second)
+		w.amps(1, amps)
+	}
+	last := ""
+	for _, r := range w.results {
+		if strings.Contains(r, "OutOfStorage") {
+			last = r
+		}
+	}
+	if !strings.Contains(last, "Rejected") {
+		t.Error("not refused")
+	}
+	w.effects = nil
+	w.start()
+	w.do(Connected{})
+	w.amps(1, 20)
+}
+
+var errTest = &rpc.Error{What: "disk full"}
+
+// Vehicles negotiate anew when another profile than theirs changes what they were offered, and not when it does not (K16.FR.02).
+func TestOtherProfilesAreNegotiatedToo(t *testing.T) {
+	w := newWorld(t, twoAC)
+	w.do(Connected{})
+	w.charges(1, "A")
+	offers := func(evse int) (n int) {
+		for _, x := range w.effects {
+			if o, ok := x.(Offer); ok && o.Renegotiate && o.EVSE == evse {
+				n++
+			}
+		}
+		return n
+	}
+	for _, x := range []struct {
+		evse int
+		p    v201.ChargingProfile
+		n    int
+	}{
+		{0, limited(1, 0, stationMax, 20), 1}, {0, limited(2, 1, stationMax, 20), 1}, {1, limited(3, 0, txDefault, 10), 2}, {2, limited(4, 1, txDefault, 6), 2},
+		{1, limited(5, 2, txDefault, 10), 2},
+	} {
+		if w.profile(x.evse, x.p, "Accepted"); offers(1) != x.n || offers(2) != 0 {
+			t.Errorf("profile %d: %d offers, and %d to nobody", x.p.Id, offers(1), offers(2))
+		}
+	}
+	w.ask(&v201.ClearChargingProfileRequest{ChargingProfileCriteria: &v201.ClearChargingProfile{ChargingProfilePurpose: txDefault}})
+	if offers(1) != 3 {
+		t.Errorf("cleared: %d offers", offers(1))
+	}
+}
+
+// Reports of many long profiles come in several messages (K09.FR.01, K09.FR.02).
+func TestReportsOfManyProfiles(t *testing.T) {
+	w := newWorld(t, twoAC)
+	w.do(Connected{})
+	for i := range 20 {
+		p := limited(i+1, i, txDefault, 10)
+		for n := range 200 {
+			p.ChargingSchedule[0].ChargingSchedulePeriod = append(p.ChargingSchedule[0].ChargingSchedulePeriod, v201.ChargingSchedulePeriod{StartPeriod: 60 * (n + 1), Limit: 10})
+		}
+		w.profile(1, p, "Accepted")
+	}
+	w.profile(2, limited(99, 0, txDefault, 10), "Accepted")
+	w.requests = nil
+	w.ask(&v201.GetChargingProfilesRequest{RequestId: 7})
+	n, parts := 0, 0
+	for _, q := range w.requests {
+		r, ok := q.(*v201.ReportChargingProfilesRequest)
+		if !ok {
+			continue
+		}
+		n, parts = n+len(r.ChargingProfile), parts+1
+		if size := len(r.AppendJSON(nil)); r.RequestId != 7 || *r.Tbc != (n < 21) || size > reportBytes+1000 {
+			t.Errorf("part %d: %d bytes, to be continued %v", parts, size, *r.Tbc)
+		}
+	}
+	if n != 21 || parts < 4 {
+		t.Errorf("%d profiles in %d parts", n, parts)
+	}
+}
