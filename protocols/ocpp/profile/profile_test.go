@@ -190,8 +190,13 @@ func slow(list []Profile, evse int, tx Transaction, max float64, t time.Time) fl
 	} else if l, ok := top(TxDefault, 0, evse); ok {
 		out = min(out, l)
 	}
-	if l, ok := top(StationMax, 0); ok {
-		out = min(out, l)
+	for _, x := range []struct { // K08.FR.04: of each purpose the leading one, and of those the lowest
+		purpose Purpose
+		evse    int
+	}{{StationMax, 0}, {External, 0}, {External, evse}} {
+		if l, ok := top(x.purpose, x.evse); ok {
+			out = min(out, l)
+		}
 	}
 	return out
 }
@@ -205,11 +210,13 @@ func TestCompositeAgreesWithTheDefinition(t *testing.T) {
 		}
 		for id := range rapid.IntRange(0, 8).Draw(t, "n") {
 			p := Profile{ID: id, Stack: rapid.IntRange(0, 3).Draw(t, "stack"),
-				Purpose: rapid.SampledFrom([]Purpose{StationMax, TxDefault, Tx}).Draw(t, "purpose"),
+				Purpose: rapid.SampledFrom([]Purpose{StationMax, TxDefault, Tx, External}).Draw(t, "purpose"),
 				Kind:    rapid.SampledFrom([]Kind{Absolute, Recurring, Relative}).Draw(t, "kind")}
 			switch p.Purpose {
 			case TxDefault:
 				p.EVSE = rapid.IntRange(0, 2).Draw(t, "evse")
+			case External: // what comes from outside knows no transactions
+				p.EVSE, p.Kind = rapid.IntRange(0, 2).Draw(t, "evse"), Absolute
 			case Tx:
 				p.EVSE, p.TxID = 1, "tx1"
 			}
@@ -234,7 +241,9 @@ func TestCompositeAgreesWithTheDefinition(t *testing.T) {
 				p.Recurrence = Day
 			}
 			p.Schedules = []Schedule{sch}
-			s.Set(p, rules, func(int) string { return "tx1" })
+			all := rules
+			all.External = true
+			s.Set(p, all, func(int) string { return "tx1" })
 		}
 		tx := Transaction{ID: "tx1", Began: t0.Add(mins("began", -10, 0))}
 		if rapid.Bool().Draw(t, "no transaction") {

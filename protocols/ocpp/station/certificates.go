@@ -327,6 +327,10 @@ func deleteCertificate(s *Station, q *v201.DeleteCertificateRequest) (rpc.Messag
 		if c.Key != "" { // M04.FR.06, and M04.FR.03 for the one towards vehicles
 			return &v201.DeleteCertificateResponse{Status: v201.DeleteCertificateStatusFailed, StatusInfo: info("InUse")}, nil
 		}
+		if c.Use == v201.GetCertificateIdUseCSMSRootCertificate && len(s.of(c.Use)) == 1 && s.model.number("SecurityCtrlr", "SecurityProfile") > 1 {
+			// M04.FR.03: the next connection would be verified with no root, or with this one after all.
+			return &v201.DeleteCertificateResponse{Status: v201.DeleteCertificateStatusFailed, StatusInfo: info("InUse")}, nil
+		}
 		s.discardCertificate(c)
 		s.securityEvent("ReconfigurationOfSecurityParameters", "deleted a "+string(c.Use))
 		s.then(func() { s.roots(c.Use) })

@@ -13,41 +13,42 @@ func itoa(n int) string { return strconv.Itoa(n) }
 
 // evse is what the machine knows of one EVSE and its connector 1.
 type evse struct {
-	n         int
-	cfg       EVSEConfig
-	plugged   bool
-	cable     bool    // a plug is in its socket
-	locked    bool    // Lock was told
-	lockBad   bool    // the lock does not follow
-	keeps     *holder // whose cable stays locked without a vehicle
-	off          bool // set out of service by the CSMS, which counts when nothing charges
-	connectorOff bool // likewise its connector
-	out          bool // out of service by one of them, or as the whole station
-	held         bool // out of service until firmware is installed
-	resets       bool // lets nothing begin before it was reset
-	faulted   string
-	flow      v201.ChargingStateEnum
-	phases    int
-	auth      bool
-	token     *v201.IdToken // authorised
-	group     string
-	remote    *int             // remoteStartId of the request that authorised
-	pending   *v201.IdToken    // being authorised
-	startProf *profile.Profile // of RequestStartTransaction, until the transaction exists
-	plugBy    time.Time        // authorised, and a vehicle has to come until then
-	resv      int              // reservation that the authorised token uses
-	last      Reading
-	hasLast   bool
-	tx        *transaction
-	reported  v201.ConnectorStatusEnum
-	limit     profile.Limit
-	limited   bool // limit was told
-	unlockID  string
-	offerBy   time.Time // the vehicle waits for the CSMS's schedule until then
-	exchange  exchange
-	lastTx    string    // the transaction that ended last
-	languages [2]string // of the driver, the preferred one first (C01.FR.08)
-	departed  bool      // the vehicle ended the session; it must leave before another one starts
+	n            int
+	cfg          EVSEConfig
+	plugged      bool
+	cable        bool    // a plug is in its socket
+	locked       bool    // Lock was told
+	lockBad      bool    // the lock does not follow
+	keeps        *holder // whose cable stays locked without a vehicle
+	off          bool    // set out of service by the CSMS, which counts when nothing charges
+	connectorOff bool    // likewise its connector
+	out          bool    // out of service by one of them, or as the whole station
+	held         bool    // out of service until firmware is installed
+	resets       bool    // lets nothing begin before it was reset
+	faulted      string
+	flow         v201.ChargingStateEnum
+	phases       int
+	auth         bool
+	token        *v201.IdToken // authorised
+	group        string
+	remote       *int             // remoteStartId of the request that authorised
+	pending      *v201.IdToken    // being authorised
+	startProf    *profile.Profile // of RequestStartTransaction, until the transaction exists
+	plugBy       time.Time        // authorised, and a vehicle has to come until then
+	resv         int              // reservation that the authorised token uses
+	last         Reading
+	hasLast      bool
+	tx           *transaction
+	reported     v201.ConnectorStatusEnum
+	limit        profile.Limit
+	limited      bool // limit was told
+	unlockID     string
+	offerBy      time.Time        // the vehicle waits for the CSMS's schedule until then
+	evPlan       *profile.Profile // what the vehicle has said that it will draw, and the CSMS has accepted
+	exchange     exchange
+	lastTx       string    // the transaction that ended last
+	languages    [2]string // of the driver, the preferred one first (C01.FR.08)
+	departed     bool      // the vehicle ended the session; it must leave before another one starts
 }
 
 // serves tells whether the EVSE is in service.

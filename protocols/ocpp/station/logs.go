@@ -45,9 +45,14 @@ func getLog(s *Station, q *v201.GetLogRequest) (rpc.Message, error) {
 	}
 	u := Upload{Request: q.RequestId, Security: q.LogType == v201.LogSecurityLog, Oldest: q.Log.OldestTimestamp, Latest: q.Log.LatestTimestamp, URL: q.Log.RemoteLocation,
 		Name: "diagnostics-" + s.now.UTC().Format("20060102T150405Z") + ".tar.gz"}
+	none := u.Oldest.After(s.now) || !u.Latest.IsZero() && u.Latest.Before(u.Oldest)
 	if u.Security {
 		u.Records = s.SecurityLog(u.Oldest, u.Latest)
+		none = len(u.Records) == 0
 		u.Name = "security-" + s.now.UTC().Format("20060102T150405Z") + ".log"
+	}
+	if none { // N01.FR.05
+		return &v201.GetLogResponse{Status: v201.LogStatusRejected, StatusInfo: info("NoLog")}, nil
 	}
 	u.Retries, u.Every = bounded(q.Retries, q.RetryInterval)
 	res := &v201.GetLogResponse{Status: v201.LogStatusAccepted, Filename: u.Name}

@@ -83,7 +83,7 @@ func (s *Station) needsDue() {
 
 // offer says what the vehicle may draw in the time ahead.
 func (s *Station) offer(e *evse, again bool) {
-	e.offerBy = time.Time{}
+	e.offerBy, e.evPlan = time.Time{}, nil // it chooses anew
 	s.emit(Offer{EVSE: e.n, Schedules: s.offered(e), Renegotiate: again})
 }
 
@@ -115,9 +115,42 @@ func (s *Station) offered(e *evse) (out []Offered) {
 
 // evSchedule tells the CSMS what the vehicle makes of the offer.
 func (s *Station) evSchedule(e *evse, ev EVSchedule) {
+	e.evPlan = nil
+	tx := e.tx
 	s.call(&v201.NotifyEVChargingScheduleRequest{TimeBase: ev.From, EvseId: e.n, ChargingSchedule: ev.Schedule}, func(m rpc.Message, why string) {
-		if r, ok := m.(*v201.NotifyEVChargingScheduleResponse); why == "" && ok && r.Status != v201.GenericStatusAccepted {
+		r, ok := m.(*v201.NotifyEVChargingScheduleResponse)
+		switch {
+		case why != "" || !ok:
+		case r.Status != v201.GenericStatusAccepted:
 			s.note(false, "the CSMS does not want the schedule of the vehicle at EVSE %d; it may send another (K15.FR.13)", e.n)
+		case tx != nil && e.tx == tx && len(ev.Schedule.ChargingSchedulePeriod) > 0:
+			e.evPlan = e.planned(ev)
 		}
 	})
+}
+
+// planned is a vehicle's schedule as a profile that stands for what it will draw (K15.FR.14).
+func (e *evse) planned(ev EVSchedule) *profile.Profile {
+	sc := ev.Schedule
+	sc.StartSchedule = ev.From
+	p := profile.From201(e.n, &v201.ChargingProfile{ChargingProfilePurpose: v201.ChargingProfilePurposeChargingStationExternalConstraints,
+		ChargingProfileKind: v201.ChargingProfileKindAbsolute, ChargingSchedule: []v201.ChargingSchedule{sc}})
+	for i := range p.Schedules[0].Periods {
+		if per := &p.Schedules[0].Periods[i]; per.Phases == 0 && !e.cfg.DC {
+			per.Phases = e.phases
+		}
+	}
+	return &p
+}
+
+// expected are the profiles, with what vehicles will draw of what these allow.
+func (s *Station) expected() *profile.Store {
+	var with profile.Store
+	with.Restore(s.store.All()...)
+	for _, e := range s.evses {
+		if e.evPlan != nil {
+			with.Restore(*e.evPlan)
+		}
+	}
+	return &with
 }

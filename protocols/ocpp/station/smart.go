@@ -211,13 +211,13 @@ func getCompositeSchedule(s *Station, q *v201.GetCompositeScheduleRequest) (rpc.
 	d := time.Duration(min(q.Duration, 1<<31)) * time.Second
 	var pieces []profile.Piece
 	if e != nil {
-		pieces = s.store.Composite(s.asEVSE(e), s.now, d)
+		pieces = s.expected().Composite(s.asEVSE(e), s.now, d)
 	} else {
 		var all []profile.EVSE
 		for _, e := range s.evses {
 			all = append(all, s.asEVSE(e))
 		}
-		pieces = s.store.StationComposite(s.cfg.Rating, all, s.now, d) // K08.FR.03
+		pieces = s.expected().StationComposite(s.cfg.Rating, all, s.now, d) // K08.FR.03
 	}
 	return &v201.GetCompositeScheduleResponse{Status: v201.GenericStatusAccepted, Schedule: &v201.CompositeSchedule{
 		EvseId: q.EvseId, Duration: q.Duration, ScheduleStart: s.now, ChargingRateUnit: name,

@@ -202,7 +202,7 @@ func (s *Station) endTx(e *evse, why v201.TriggerReasonEnum, reason v201.ReasonE
 		s.saves.put(keyProfile+itoa(id), nil)
 	}
 	s.saves.put(keyTx+itoa(e.n), nil)
-	e.lastTx, e.tx = e.tx.ID, nil
+	e.lastTx, e.tx, e.evPlan = e.tx.ID, nil, nil
 	s.unpriced(e)
 	s.statusChanged(e)
 	s.idle(e)
