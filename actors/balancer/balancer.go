@@ -178,6 +178,8 @@ func (b *Balancer) Receive(ctx actor.Context) {
 		}
 	case msg.StationHeld:
 		b.ledger.Restore(b.place(m.Station), m.Hold)
+	case msg.StationLate:
+		b.ledger.Prolong(b.place(m.Station), now, m.Until)
 	case msg.Retune:
 		b.retune(ctx, now, m.Tree)
 	case msg.NodeReading:
@@ -382,6 +384,9 @@ func (b *Balancer) decide(ctx actor.Context, now time.Time) {
 			}
 			if most := s.report.Most; a.Binding.Kind == allocate.Own && most != nil {
 				s.explain = fmt.Sprintf("the station itself: one stack level, no more than %.4g A", float64(*most))
+				if s.report.Off != 0 {
+					s.explain = fmt.Sprintf("the station itself: its clock is off by %v, no more than %.4g A", s.report.Off, float64(*most))
+				}
 			}
 		}
 	}

@@ -1,10 +1,8 @@
 package balancer
 
 import (
-	"sync/atomic"
 	"testing"
 	"time"
-	"unsafe"
 
 	"github.com/voltyard/voltyard/actors/kit"
 	"github.com/voltyard/voltyard/actors/kit/kittest"
@@ -17,43 +15,6 @@ import (
 	"github.com/voltyard/voltyard/test/virtual"
 )
 
-// jumpy is a clock as an operating system has it: its wall time can be set, its monotonic reading only goes on. In virtual
-// time time.Now has no monotonic reading, and nothing in package time makes one, so that it is put together here: the flag in
-// bit 63, the wall seconds since 1885 in bits 30 to 62, the nanoseconds below, and the monotonic nanoseconds.
-type jumpy struct {
-	begun time.Time
-	off   atomic.Int64
-}
-
-func (j *jumpy) now() time.Time {
-	wall := time.Now().Add(time.Duration(j.off.Load()))
-	var t time.Time
-	type parts struct {
-		wall uint64
-		ext  int64
-	}
-	p := (*parts)(unsafe.Pointer(&t))
-	since1885 := wall.Unix() - time.Date(1885, 1, 1, 0, 0, 0, 0, time.UTC).Unix()
-	p.wall = 1<<63 | uint64(since1885)<<30 | uint64(wall.Nanosecond())
-	p.ext = int64(time.Since(j.begun)) + 1
-	return t
-}
-
-func TestTheTestsClockJumps(t *testing.T) {
-	virtual.Test(t, func(t *testing.T) {
-		j := jumpy{begun: time.Now()}
-		for _, d := range []time.Duration{5 * time.Hour, -7 * time.Hour} {
-			j.off.Store(0)
-			a := j.now()
-			time.Sleep(time.Second)
-			j.off.Store(int64(d))
-			if b := j.now(); b.Sub(a) != time.Second || b.Round(0).Sub(a.Round(0)) != d+time.Second || a.Round(0).Year() != 2000 {
-				t.Fatalf("%v: monotonic %v, wall %v", d, b.Sub(a), b.Round(0).Sub(a.Round(0)))
-			}
-		}
-	})
-}
-
 // A wall clock that jumps by hours neither lifts a limit nor cuts one short, nor a lease; it moves schedules, and counts a
 // contract's running quarter as used up in proportion. Statements of sources whose clocks now differ are refused, which ends
 // in their failsafe.
@@ -61,9 +22,9 @@ func TestClockJumps(t *testing.T) {
 	for name, d := range map[string]time.Duration{"forward": 5 * time.Hour, "backward": -5 * time.Hour} {
 		t.Run(name, func(t *testing.T) {
 			kittest.Run(t, func(t *testing.T, env *kit.Env) {
-				off := &jumpy{begun: time.Now()}
+				off := virtual.NewClock()
 				l := parking(t, env, 64, 2, func(c *Config, s *topology.Site) {
-					c.Clock = off.now
+					c.Clock = off.Now
 					c.Sources = []limits.Source{{Name: "dso", Failsafe: limits.Values{ImportW: watt(9000)}}, {Name: "smgw"}, {Name: "evening"}}
 					c.Guards = []guard.Config{{Source: "smgw", Node: "grid", LPC: &lpc.Config{Failsafe: 30000}},
 						{Source: "evening", Node: "grid", Periods: []guard.Period{{From: 5 * time.Hour, To: 6 * time.Hour, Values: limits.Values{ImportW: watt(7000)}}}}}
@@ -86,7 +47,7 @@ func TestClockJumps(t *testing.T) {
 				if !near(before, 20000) {
 					t.Fatalf("%v before the jump", before)
 				}
-				off.off.Store(int64(d))
+				off.Set(d)
 				if top := beat(8 * time.Minute); si.Watts(float64(top)*690) > 20001 {
 					t.Errorf("%v A after the jump", top)
 				}

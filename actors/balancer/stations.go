@@ -1,6 +1,7 @@
 package balancer
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/voltyard/voltyard/actors/msg"
@@ -28,6 +29,10 @@ func (b *Balancer) heardStation(now time.Time, r msg.StationReport) (news bool) 
 		b.log.Warn().Str("station", r.Station).Msg("station draws more than it accepted; its maximum is reserved until it follows")
 	case !r.Over && s.report.Over:
 		b.ledger.Found(id)
+	}
+	if r.Off != 0 && s.report.Off == 0 {
+		b.tell(now, "station", r.Station, fmt.Sprintf("the clock of %s is off by %v; it gets no more than its fallback", r.Station, r.Off))
+		b.log.Warn().Str("station", r.Station).Dur("off", r.Off).Msg("the station's clock is off; it gets no more than its fallback until it is set")
 	}
 	if !r.Connected && s.report.Connected {
 		b.ledger.Lost(id)

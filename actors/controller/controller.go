@@ -42,6 +42,7 @@ type Config struct {
 	Volts     si.Volts                                // nominal
 	Answer    time.Duration                           // how long a call may take; 0 for 30 s
 	NewID     func() string                           // source of message ids
+	Clock     func() time.Time                        // nil means time.Now; tests set the wall clock through it
 	Stats     *ocppstat.Stats
 	Backoff   kit.Backoff // of connections to the CSMS; the zero value waits 1 s to 30 s
 	Deflate   bool        // permessage-deflate where the other side offers it
@@ -117,6 +118,9 @@ func New(env *kit.Env, cfg Config) func() actor.Actor {
 	}
 	if cfg.Listen != "" {
 		cfg.Listeners = append([]Listener{{Addr: cfg.Listen, Profile: ProfileBasic}}, cfg.Listeners...)
+	}
+	if cfg.Clock == nil {
+		cfg.Clock = time.Now
 	}
 	if cfg.Bind == nil {
 		cfg.Bind = func(addr string) (net.Listener, error) { return net.Listen("tcp", addr) }

@@ -1,12 +1,14 @@
 package controller
 
 import (
+	"encoding/json"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
 
 	"github.com/voltyard/voltyard/actors/msg"
 	"github.com/voltyard/voltyard/protocols/ocpp/localctl"
+	"github.com/voltyard/voltyard/site/lease"
 )
 
 // step feeds one event to the machine and carries out what it says.
@@ -14,7 +16,8 @@ func (l *link) step(ctx actor.Context, ev localctl.Event) {
 	if l.relay == nil {
 		return
 	}
-	for _, e := range l.relay.Step(time.Now(), ev, nil) {
+	now := l.cfg.Clock()
+	for _, e := range l.relay.Step(now, ev, nil) {
 		switch e := e.(type) {
 		case localctl.ToStation:
 			if l.station != nil {
@@ -37,11 +40,17 @@ func (l *link) step(ctx actor.Context, ev localctl.Event) {
 				l.csms.Close(1000, e.Why)
 			}
 		case localctl.Deadline:
-			l.timers.SetAt("tick", e.At)
+			if e.At.IsZero() {
+				l.timers.Stop("tick")
+			} else {
+				l.timers.Set("tick", e.At.Sub(now))
+			}
 		case localctl.Save:
 			l.save(ctx, e)
 		case localctl.Ack:
 			ctx.Send(l.env.At(msg.Balancer), msg.GrantAck{EVSE: l.st.ID, Seq: e.Seq, Refused: e.Refused})
+		case localctl.Late:
+			l.late(ctx, now, e.Until)
 		case localctl.Seen:
 			l.state = e.State
 			l.report(ctx)
@@ -63,6 +72,19 @@ func (l *link) step(ctx actor.Context, ev localctl.Event) {
 		}
 	}
 	l.cfg.Stats.Waiting(l.st.ID, l.relay.Unacknowledged())
+}
+
+// late tells the balancer, and whoever reads the records after it, that what the station holds lasts longer.
+func (l *link) late(ctx actor.Context, now, until time.Time) {
+	ctx.Send(l.env.At(msg.Balancer), msg.StationLate{Station: l.st.ID, Until: until})
+	var h lease.Hold
+	if json.Unmarshal(l.saved[localctl.HoldKey], &h) != nil || h.Until.IsZero() || h.Left >= until.Sub(now) {
+		return
+	}
+	h.Until, h.Left = until.Round(0), until.Sub(now)
+	if b, err := json.Marshal(h); err == nil {
+		l.remember(ctx, localctl.HoldKey, b)
+	}
 }
 
 func (l *link) save(ctx actor.Context, s localctl.Save) {
@@ -91,8 +113,8 @@ func (l *link) report(ctx actor.Context) {
 		current := s.Amps
 		r.Current = &current
 	}
-	if s.Pinned {
-		r.Most = &l.st.Fallback
+	if s.Pinned || s.Off != 0 {
+		r.Most, r.Off = &l.st.Fallback, s.Off
 	}
 	ctx.Send(l.env.At(msg.Balancer), r)
 }

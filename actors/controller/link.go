@@ -180,7 +180,7 @@ func (l *link) tellHeld(ctx actor.Context) {
 		l.log.Error().Err(err).Msg("the record of what the station holds is damaged; its maximum stays reserved")
 		return
 	}
-	ctx.Send(l.env.At(msg.Balancer), msg.StationHeld{Station: l.st.ID, Hold: h})
+	ctx.Send(l.env.At(msg.Balancer), msg.StationHeld{Station: l.st.ID, Hold: h.Resumed(l.cfg.Clock())})
 }
 
 // machine makes the relay for a version, with what is stored.
@@ -199,7 +199,7 @@ func (l *link) machine(v rpc.Version) bool {
 		levels = 1
 	}
 	r, err := localctl.New(localctl.Config{Identity: l.st.ID, Version: v, Stay: l.cfg.Stay, Fallback: l.st.Fallback, Phases: l.st.Phases,
-		Volts: l.cfg.Volts, MaxAmps: l.st.MaxAmps, Levels: levels, Whole: l.st.Whole, QueueBytes: l.cfg.Bounds.QueueBytes, PerTx: l.st.PerTx, EVSEs: l.st.EVSEs, Timeout: l.cfg.Answer, NewID: l.cfg.NewID}, saved, time.Now())
+		Volts: l.cfg.Volts, MaxAmps: l.st.MaxAmps, Levels: levels, Whole: l.st.Whole, QueueBytes: l.cfg.Bounds.QueueBytes, PerTx: l.st.PerTx, EVSEs: l.st.EVSEs, Timeout: l.cfg.Answer, NewID: l.cfg.NewID}, saved, l.cfg.Clock())
 	if err != nil {
 		l.log.Error().Err(err).Msg("cannot take up the station")
 		return false
@@ -469,10 +469,18 @@ func (l *link) install(ctx actor.Context) {
 		return
 	}
 	g := l.grant
-	hold, err := json.Marshal(g.Hold)
+	now := l.cfg.Clock()
+	record := func(h lease.Hold) ([]byte, error) {
+		if !h.Until.IsZero() {
+			h.Left = h.Until.Sub(now)
+		}
+		h.Until = h.Until.Round(0)
+		return json.Marshal(h)
+	}
+	hold, err := record(g.Hold)
 	var after []byte
 	if err == nil {
-		after, err = json.Marshal(lease.Hold{Import: g.Import, Export: g.Export, Until: g.Until.Round(0)})
+		after, err = record(lease.Hold{Import: g.Import, Export: g.Export, Until: g.Until})
 	}
 	if err != nil {
 		l.log.Error().Err(err).Msg("cannot store what the station holds")

@@ -51,12 +51,13 @@ type StationReport struct {
 	Phases    int        // phases in use, 0 when unknown
 	Current   *si.Phases // measured at the station's own terminals; nil when it does not say
 	Power     si.Watts
-	Energy    si.WattHours // of the running transactions
-	At        time.Time    // of the reading
-	State     string       // of its first connector, for display
-	EVs       int          // vehicles connected
-	Over      bool         // it was measured to draw more than it accepted, and still does
-	Most      *si.Amps     // the most that it can be given, per phase; nil when that is its maximum
+	Energy    si.WattHours  // of the running transactions
+	At        time.Time     // of the reading
+	State     string        // of its first connector, for display
+	EVs       int           // vehicles connected
+	Over      bool          // it was measured to draw more than it accepted, and still does
+	Most      *si.Amps      // the most that it can be given, per phase; nil when that is its maximum
+	Off       time.Duration // of its clock, ahead is positive, when that is why it can be given no more; else 0
 }
 
 // StationHeld says what a third-party station may hold since an earlier run of the controller. Controller to balancer at
@@ -64,6 +65,13 @@ type StationReport struct {
 type StationHeld struct {
 	Station string
 	Hold    lease.Hold
+}
+
+// StationLate says that what a third-party station was granted with an end lasts until then at least: its clock is slower than
+// was believed. Controller to balancer.
+type StationLate struct {
+	Station string
+	Until   time.Time
 }
 
 // ApplyLimit asks the balancer to keep a limit from outside. The answer is one LimitAnswer at once and, if it lowered

@@ -26,7 +26,7 @@ type Options struct {
 	Lease         time.Duration // length of a grant to an own EVSE; 0 means 10 s; renewed at half
 	Settle        time.Duration // how long after Until an own EVSE may still draw its grant; 0 means 6 s, the time a vehicle has by IEC 61851-1
 	StationLease  time.Duration // length of a profile above the fallback; 0 means 15 minutes; renewed at half
-	StationSettle time.Duration // how far a station's clock and reaction may be off; 0 means 1 minute
+	StationSettle time.Duration // how far a station may set its clock back unnoticed, and how late it may react; 0 means 1 minute
 	Retry         time.Duration // a grant that is not acknowledged is sent again after this; 0 means 1 s
 	Step          si.Amps       // partial raises are multiples of it; 0: any
 	FirstSeq      uint64        // the first Seq is one higher; it must be above all of earlier runs of the same EVSEs
@@ -207,11 +207,49 @@ func (l *Ledger) Opened(evse string) {
 	}
 }
 
+// Prolong says at now that what a station was granted with an end lasts until then at least: its clock is slower than was believed.
+// What had lapsed may be in others' hands meanwhile. It counts again, but no grant goes back up to it before there is room.
+func (l *Ledger) Prolong(evse string, now, until time.Time) {
+	i, ok := l.tree.FindEVSE(evse)
+	if !ok || l.tree.EVSE(i).Station == nil {
+		return
+	}
+	h, e := &l.held[i], l.tree.EVSE(i)
+	longer := func(c *claim) {
+		if c.until.IsZero() || !c.until.Before(until) {
+			return
+		}
+		if end := l.end(e, c); !end.IsZero() && !now.Before(end) {
+			h.sent.Import, h.resend = h.sent.Import.Min(l.tree.Own(i, e.Phases, e.Station.Fallback)), true
+		}
+		c.until = until
+	}
+	longer(&h.acked)
+	for k := range h.pending {
+		longer(&h.pending[k])
+	}
+}
+
 // Hold is what a third-party station may hold, in the form the journal keeps. It must be stored before the grant it
 // comes from is sent.
 type Hold struct {
 	Import, Export si.Phases
-	Until          time.Time // wall clock; zero: no end
+	Until          time.Time // zero: no end
+	// Left is what was left until then when it was stored. Who takes it up later has it last as long from then on, as by how much
+	// the wall clock was set meanwhile, and for how long nobody counted, is not known.
+	Left time.Duration
+}
+
+// Resumed is the hold as who takes it up from the journal at now has to count with it.
+func (h Hold) Resumed(now time.Time) Hold {
+	switch {
+	case h.Until.IsZero():
+	case h.Left <= 0:
+		h.Until = time.Time{}
+	default:
+		h.Until = now.Add(h.Left)
+	}
+	return h
 }
 
 // Held returns the worst case of everything a station may hold.
@@ -225,7 +263,7 @@ func (l *Ledger) Held(evse string) (Hold, bool) {
 	for _, p := range h.pending {
 		c = merge(c, p)
 	}
-	return Hold{Import: c.imports, Export: c.exprt, Until: c.until.Round(0)}, true
+	return Hold{Import: c.imports, Export: c.exprt, Until: c.until}, true
 }
 
 // Restore replaces the worst case assumed at the start by what the journal says a station holds. It has no effect once a

@@ -24,17 +24,21 @@ import (
 
 // kind is what sort of station a box is.
 type kind struct {
-	version rpc.Version
-	levels  int     // stack levels that it has
-	tells   bool    // it says so when asked
-	whole   bool    // it takes whole amperes, and rounds to the nearest
-	deaf    bool    // it accepts every profile and follows none
-	perTx   bool    // it honours no limit for the whole station, only those of transactions
-	sloppy  bool    // of two profiles with the same purpose and level the later one holds, whatever the standard says
-	max     si.Amps // of the whole station, per phase
-	phases  int
-	evses   int
-	reading time.Duration
+	version  rpc.Version
+	levels   int     // stack levels that it has
+	tells    bool    // it says so when asked
+	whole    bool    // it takes whole amperes, and rounds to the nearest
+	deaf     bool    // it accepts every profile and follows none
+	perTx    bool    // it honours no limit for the whole station, only those of transactions
+	sloppy   bool    // of two profiles with the same purpose and level the later one holds, whatever the standard says
+	max      si.Amps // of the whole station, per phase
+	phases   int
+	evses    int
+	reading  time.Duration
+	off      time.Duration // of its clock, ahead is positive
+	syncs    bool          // it sets its clock by what it is told
+	triggers bool          // it says something when asked to
+	keeps    bool          // it delivers old readings when it is back
 }
 
 // box is a third-party station that obeys its profile stack exactly, with vehicles that take up to five seconds to follow.
@@ -48,8 +52,9 @@ type box struct {
 	store   profile.Store
 	outlets []outlet
 	before  []past
-	skew    time.Duration
-	ups     int // profiles set
+	off     time.Duration // of its clock, in the long run
+	skew    time.Duration // at present
+	ups     int           // profiles set
 	diary   []string
 
 	peer    *ws.Peer
@@ -57,7 +62,8 @@ type box struct {
 	ids     int
 	lose    int // answers that are still to be lost
 	barred  time.Time
-	started bool // booted
+	gone    time.Time // when it was connected last
+	started bool      // booted
 	asked   map[string]func(payload []byte)
 	timers  *kit.Timers
 	root    *actor.RootContext
@@ -83,12 +89,14 @@ type past struct {
 }
 
 type (
-	plug   struct{ evse int }
-	unplug struct{ evse int }
-	bar    struct{ d time.Duration } // out of reach
-	lose   struct{ n int }
-	skew   struct{ d time.Duration }
-	reply  struct {
+	plug      struct{ evse int }
+	unplug    struct{ evse int }
+	bar       struct{ d time.Duration } // out of reach
+	lose      struct{ n int }
+	skew      struct{ d time.Duration } // from its usual time
+	ahead     struct{ d time.Duration } // from now on
+	triggered struct{}
+	reply     struct {
 		peer *ws.Peer
 		raw  []byte
 	}
@@ -99,7 +107,7 @@ type (
 )
 
 func newBox(id string, k kind, seed uint64, dial func(context.Context, string, string) (net.Conn, error)) *box {
-	return &box{id: id, kind: k, dial: dial, rng: rand.New(rand.NewPCG(seed, 17)), outlets: make([]outlet, k.evses), asked: map[string]func([]byte){}}
+	return &box{id: id, kind: k, dial: dial, off: k.off, skew: k.off, rng: rand.New(rand.NewPCG(seed, 17)), outlets: make([]outlet, k.evses), asked: map[string]func([]byte){}}
 }
 
 func (b *box) rating() profile.Rating {
@@ -211,6 +219,7 @@ func (b *box) Receive(ctx actor.Context) {
 		b.call("")
 		b.connect()
 		b.timers.Set("meter", b.kind.reading)
+		b.timers.Set("beat", time.Minute)
 	case *actor.Stopping:
 		b.timers.StopAll()
 		b.gen++
@@ -238,7 +247,7 @@ func (b *box) Receive(ctx actor.Context) {
 		}
 	case ws.Closed:
 		if m.Peer == b.peer {
-			b.peer = nil
+			b.peer, b.gone = nil, time.Now()
 			b.wrote("disconnected %d %s", m.Code, m.Text)
 			clear(b.asked)
 			b.timers.Set("connect", max(time.Until(b.barred), 0)+time.Duration(b.rng.Int64N(int64(5*time.Second))))
@@ -255,8 +264,21 @@ func (b *box) Receive(ctx actor.Context) {
 		}
 	case lose:
 		b.lose = m.n
+	case triggered:
+		switch {
+		case b.peer == nil:
+		case b.kind.version == rpc.V16:
+			b.call("MeterValues", `{"connectorId":1,"meterValue":[{"timestamp":%q,"sampledValue":[{"value":"1","measurand":"Temperature"}]}]}`, b.stamp())
+		default:
+			b.status(1)
+		}
 	case skew:
-		b.changing(func() { b.skew = m.d })
+		b.changing(func() { b.skew = b.off + m.d })
+	case ahead:
+		b.changing(func() {
+			b.off += m.d
+			b.skew = b.off
+		})
 	case plug:
 		b.plug(m.evse)
 	case unplug:
@@ -268,6 +290,9 @@ func (b *box) Receive(ctx actor.Context) {
 		switch m.Key {
 		case "connect":
 			b.connect()
+		case "beat":
+			b.ask(b.told, "Heartbeat", `{}`)
+			b.timers.Set("beat", time.Minute+time.Duration(b.rng.Int64N(int64(10*time.Minute))))
 		case "meter":
 			b.meter()
 			b.timers.Set("meter", b.kind.reading)
@@ -302,21 +327,64 @@ func (b *box) ask(then func([]byte), action string, args ...any) {
 	b.peer.Send(rpc.AppendCall(nil, id, action, fmt.Appendf(nil, args[0].(string), args[1:]...)))
 }
 
-func stamp() string { return time.Now().UTC().Format("2006-01-02T15:04:05.000Z") }
+// stamp is the time by the station's clock.
+func (b *box) stamp() string { return b.stampOf(time.Now()) }
+
+func (b *box) stampOf(t time.Time) string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return t.Add(b.skew).UTC().Format("2006-01-02T15:04:05.000Z")
+}
 
 func (b *box) hello() {
 	if b.kind.version == rpc.V16 {
 		if !b.started {
-			b.call("BootNotification", `{"chargePointVendor":"v","chargePointModel":"m"}`)
+			b.ask(b.told, "BootNotification", `{"chargePointVendor":"v","chargePointModel":"m"}`)
 		}
 	} else if !b.started {
-		b.call("BootNotification", `{"reason":"PowerUp","chargingStation":{"vendorName":"v","model":"m"}}`)
+		b.ask(b.told, "BootNotification", `{"reason":"PowerUp","chargingStation":{"vendorName":"v","model":"m"}}`)
 	}
 	b.started = true
+	b.deliver()
 	for i := range b.outlets {
 		b.status(i + 1)
 		if b.outlets[i].plugged && b.outlets[i].tx == "" {
 			b.begin(i + 1)
+		}
+	}
+}
+
+// told sets the clock by what the station is told.
+func (b *box) told(payload []byte) {
+	var res struct{ CurrentTime time.Time }
+	if b.kind.syncs && json.Unmarshal(payload, &res) == nil && !res.CurrentTime.IsZero() {
+		b.changing(func() {
+			b.off = time.Until(res.CurrentTime)
+			b.skew = b.off
+		})
+		b.wrote("clock set, off by %v", b.off)
+	}
+}
+
+// deliver sends what was kept while nobody was there.
+func (b *box) deliver() {
+	if !b.kind.keeps || b.gone.IsZero() {
+		return
+	}
+	for i := range b.outlets {
+		o := &b.outlets[i]
+		if o.tx == "" {
+			continue
+		}
+		for at := b.gone; at.Before(time.Now()); at = at.Add(3 * time.Minute) {
+			old := b.stampOf(at)
+			if b.kind.version == rpc.V16 {
+				b.call("MeterValues", `{"connectorId":%d,"transactionId":%s,"meterValue":[{"timestamp":%q,"sampledValue":[{"value":"32.0","measurand":"Current.Import","unit":"A"}]}]}`, i+1, o.tx, old)
+				continue
+			}
+			b.call("TransactionEvent", `{"eventType":"Updated","timestamp":%q,"triggerReason":"MeterValuePeriodic","seqNo":%d,"offline":true,"transactionInfo":{"transactionId":%q,"chargingState":"Charging"},"evse":{"id":%d,"connectorId":1},"meterValue":[{"timestamp":%q,"sampledValue":[{"value":32,"measurand":"Current.Import"}]}]}`,
+				old, o.seq, o.tx, i+1, old)
+			o.seq++
 		}
 	}
 }
@@ -335,7 +403,7 @@ func (b *box) status(evse int) {
 	if o.plugged {
 		s = "Occupied"
 	}
-	b.call("StatusNotification", `{"timestamp":%q,"connectorStatus":%q,"evseId":%d,"connectorId":1}`, stamp(), s, evse)
+	b.call("StatusNotification", `{"timestamp":%q,"connectorStatus":%q,"evseId":%d,"connectorId":1}`, b.stamp(), s, evse)
 }
 
 func (b *box) plug(evse int) { b.plugFor(evse, 0, nil) }
@@ -368,7 +436,7 @@ func (b *box) begin(evse int) {
 					b.startWith(evse)
 				})
 			}
-		}, "StartTransaction", `{"connectorId":%d,"idTag":"T","meterStart":0,"timestamp":%q}`, evse, stamp())
+		}, "StartTransaction", `{"connectorId":%d,"idTag":"T","meterStart":0,"timestamp":%q}`, evse, b.stamp())
 		return
 	}
 	b.changing(func() {
@@ -445,7 +513,7 @@ func (b *box) event(evse int, kind, trigger, state, more string) {
 		remote = fmt.Sprintf(`,"remoteStartId":%d`, o.remote)
 	}
 	b.call("TransactionEvent", `{"eventType":%q,"timestamp":%q,"triggerReason":%q,"seqNo":%d,"transactionInfo":{"transactionId":%q,"chargingState":%q%s},"evse":{"id":%d,"connectorId":1}%s}`,
-		kind, stamp(), trigger, o.seq, o.tx, state, remote, evse, more)
+		kind, b.stamp(), trigger, o.seq, o.tx, state, remote, evse, more)
 	o.seq++
 }
 
@@ -457,7 +525,7 @@ func (b *box) unplug(evse int) {
 	switch {
 	case o.tx == "":
 	case b.kind.version == rpc.V16:
-		b.call("StopTransaction", `{"transactionId":%s,"meterStop":0,"timestamp":%q}`, o.tx, stamp())
+		b.call("StopTransaction", `{"transactionId":%s,"meterStop":0,"timestamp":%q}`, o.tx, b.stamp())
 	default:
 		b.event(evse, "Ended", "EVDeparted", "Idle", "")
 	}
@@ -493,11 +561,11 @@ func (b *box) meter() {
 		o.wh += a
 		if b.kind.version == rpc.V16 {
 			b.call("MeterValues", `{"connectorId":%d,"transactionId":%s,"meterValue":[{"timestamp":%q,"sampledValue":[{"value":"%.1f","measurand":"Current.Import","unit":"A"}]}]}`,
-				i+1, o.tx, stamp(), a)
+				i+1, o.tx, b.stamp(), a)
 			continue
 		}
 		b.event(i+1, "Updated", "MeterValuePeriodic", "Charging",
-			fmt.Sprintf(`,"meterValue":[{"timestamp":%q,"sampledValue":[{"value":%.1f,"measurand":"Current.Import"}]}]`, stamp(), a))
+			fmt.Sprintf(`,"meterValue":[{"timestamp":%q,"sampledValue":[{"value":%.1f,"measurand":"Current.Import"}]}]`, b.stamp(), a))
 	}
 }
 
@@ -541,6 +609,12 @@ func (b *box) handle(f rpc.Frame) string {
 		return b.set(f.Payload)
 	case "ClearChargingProfile":
 		return b.clear(f.Payload)
+	case "TriggerMessage":
+		if !b.kind.triggers {
+			return "!"
+		}
+		time.AfterFunc(time.Second, func() { b.root.Send(b.self, triggered{}) })
+		return `{"status":"Accepted"}`
 	case "RequestStartTransaction", "RemoteStartTransaction":
 		return b.requested(f.Payload)
 	case "GetVariables":
@@ -636,5 +710,5 @@ func (b *box) describe() string {
 	for _, p := range b.store.All() {
 		s += fmt.Sprintf("\n%d: purpose %d, stack %d, EVSE %d, kind %d, until %v, from %v %v", p.ID, p.Purpose, p.Stack, p.EVSE, p.Kind, p.ValidTo.Format(time.TimeOnly), p.Schedules[0].Start.Format(time.TimeOnly), p.Schedules[0].Periods)
 	}
-	return fmt.Sprintf("%s %+v limits %v skew %v: %s\n%s\n", b.id, b.kind, b.limits(time.Now()), b.skew, s, strings.Join(b.diary, "\n"))
+	return fmt.Sprintf("%s %+v limits %v clock off by %v: %s\n%s\n", b.id, b.kind, b.limits(time.Now()), b.skew, s, strings.Join(b.diary, "\n"))
 }

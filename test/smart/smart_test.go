@@ -36,6 +36,7 @@ import (
 	"github.com/voltyard/voltyard/site/limits"
 	"github.com/voltyard/voltyard/site/topology"
 	"github.com/voltyard/voltyard/storage/bolt"
+	"github.com/voltyard/voltyard/test/virtual"
 )
 
 // disk is a database in memory.
@@ -78,6 +79,7 @@ type park struct {
 	bounds lease.Bounds
 	boxes  []*box
 	view   kit.Cell[msg.SiteView]
+	clock  *virtual.Clock // of the controller
 }
 
 const fallback = 6
@@ -85,7 +87,9 @@ const fallback = 6
 // newPark draws a tree on which the fallbacks of all stations fit, with room for some more.
 func newPark(t *testing.T, env *kit.Env, seed uint64, kinds []kind) *park {
 	t.Helper()
-	p := &park{t: t, env: env, rng: rand.New(rand.NewPCG(seed, 19))}
+	p := &park{t: t, env: env, rng: rand.New(rand.NewPCG(seed, 19)), clock: virtual.NewClock()}
+	p.clock.Set(someTime(p.rng, 10*time.Minute))
+	env.Born = p.clock.Now()
 	site := topology.Site{}
 	under := make([]si.Amps, 1+p.rng.IntN(4))
 	parent := make([]int, len(under))
@@ -144,11 +148,11 @@ func newPark(t *testing.T, env *kit.Env, seed uint64, kinds []kind) *park {
 	kittest.Spawn(t, env, msg.Recorder, recorder.New(env, &disk{data: map[string][]byte{}}))
 	kittest.Spawn(t, env, "csms", csms.New(env, csms.Config{Listener: north, Path: "/ocpp"}))
 	kittest.Spawn(t, env, msg.Balancer, balancer.New(env, balancer.Config{Site: "smart", Tree: p.tree, Names: map[string]string{},
-		Meters: map[string]time.Duration{}, Sources: []limits.Source{{Name: "dso"}}, Allocate: allocate.Options{Step: 0.1, Hysteresis: 0.5}, PlanOff: true}, &p.view))
+		Meters: map[string]time.Duration{}, Sources: []limits.Source{{Name: "dso"}}, Allocate: allocate.Options{Step: 0.1, Hysteresis: 0.5}, PlanOff: true, Clock: p.clock.Now}, &p.view))
 	kittest.Spawn(t, env, msg.Controller, controller.New(env, controller.Config{Listen: "site", Path: "/ocpp", Stay: true, Stations: listed, Volts: 230,
 		CSMS: &controller.CSMS{URL: "ws://cloud/ocpp", Dial: func(ctx context.Context, _, _ string) (net.Conn, error) {
 			return mem.DialSECC(ctx, "cloud", north.Addr().(*net.TCPAddr).AddrPort())
-		}}, NewID: ws.NewID, Stats: ocppstat.New(env), Bind: func(string) (net.Listener, error) { return south, nil }}))
+		}}, NewID: ws.NewID, Clock: p.clock.Now, Stats: ocppstat.New(env), Bind: func(string) (net.Listener, error) { return south, nil }}))
 	for _, b := range p.boxes {
 		kittest.Spawn(t, env, b.id, func() actor.Actor { return b })
 	}
@@ -272,7 +276,7 @@ func (p *park) happens() {
 	rng := p.rng
 	b := p.boxes[rng.IntN(len(p.boxes))]
 	evse := 1 + rng.IntN(b.kind.evses)
-	switch rng.IntN(24) {
+	switch rng.IntN(27) {
 	case 0, 1, 2, 3, 4, 5:
 		p.env.Send(b.id, plug{evse})
 	case 6, 7, 8:
@@ -291,10 +295,19 @@ func (p *park) happens() {
 		p.env.Send(msg.Controller+"/stationlink-"+b.id, kit.Crash{Why: "test"})
 	case 22:
 		p.env.Send(msg.Balancer, kit.Crash{Why: "test"})
+	case 24: // its clock is set forward, as nobody was told to
+		p.env.Send(b.id, ahead{time.Duration(rng.IntN(600)) * time.Second})
+	case 25, 26: // the controller's own clock is set
+		p.clock.Set(someTime(rng, 20*time.Minute))
 	case 23: // the whole controller begins anew
 		p.env.Send(msg.Controller, kit.Crash{Why: "test"})
 		p.env.Send(msg.Balancer, kit.Crash{Why: "test"})
 	}
+}
+
+// someTime is up to most, either way.
+func someTime(rng *rand.Rand, most time.Duration) time.Duration {
+	return time.Duration(rng.Int64N(int64(2*most))) - most
 }
 
 func randomKind(rng *rand.Rand) kind {
@@ -305,6 +318,14 @@ func randomKind(rng *rand.Rand) kind {
 	}
 	if rng.IntN(4) == 0 {
 		k.phases = 1
+	}
+	k.syncs, k.triggers, k.keeps = rng.IntN(2) == 0, rng.IntN(2) == 0, rng.IntN(2) == 0
+	switch rng.IntN(4) {
+	case 0: // right
+	case 1:
+		k.off = someTime(rng, 3*time.Hour)
+	default:
+		k.off = someTime(rng, 8*time.Minute)
 	}
 	switch rng.IntN(5) {
 	case 0:

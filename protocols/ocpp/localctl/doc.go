@@ -127,6 +127,9 @@ type (
 		Seq     uint64
 		Refused bool
 	}
+	// Late says that what the station was given lasts until then, longer than was believed when it was: its clock is slower. What
+	// was granted with an end stays reserved as long.
+	Late struct{ Until time.Time }
 	// Seen reports what the station draws, on every change.
 	Seen struct{ State State }
 	// Session reports the begin and the end of a transaction of the station, for statistics. Failed ones ended by a fault.
@@ -155,6 +158,7 @@ func (CloseCSMS) effect()    {}
 func (Deadline) effect()     {}
 func (Save) effect()         {}
 func (Ack) effect()          {}
+func (Late) effect()         {}
 func (Seen) effect()         {}
 func (Session) effect()      {}
 func (Note) effect()         {}
@@ -169,9 +173,10 @@ type State struct {
 	Measured bool      // Amps and Power were reported
 	Amps     si.Phases // import, all EVSEs together
 	Power    si.Watts
-	Energy   si.WattHours // of the running transactions
-	At       time.Time    // of the last reading
-	Status   string       // of the first connector
-	Over     bool         // draws more than the limit that it accepted
-	Pinned   bool         // can be given no more than the fallback: one stack level, and the site counts on two
+	Energy   si.WattHours  // of the running transactions
+	At       time.Time     // of the last reading
+	Status   string        // of the first connector
+	Over     bool          // draws more than the limit that it accepted
+	Pinned   bool          // can be given no more than the fallback: one stack level, and the site counts on two
+	Off      time.Duration // of its clock from the right time, ahead is positive, when it is so much that it gets no more than the fallback; else 0
 }

@@ -43,7 +43,8 @@ type limiter struct {
 	stage    stage
 	partly   bool      // refused by one EVSE only
 	gen      uint64    // counts installations, so that a late answer to an earlier one is not taken for this one's
-	until    time.Time // of the profile that the grant became
+	amps     si.Amps   // of the profile that the grant became
+	until    time.Time // of it
 	at       time.Time // since when it is in this stage
 	inForce  si.Amps   // what the station has accepted, or may have
 	high     si.Amps   // that may still be drawn from before, until due
@@ -223,8 +224,9 @@ func (r *Relay) grant(g Grant) {
 		return
 	}
 	l.grant = &g
-	same := old != nil && l.stage != idle && old.Amps == g.Amps && r.end(g).IsZero() == l.until.IsZero() &&
-		!r.end(g).Before(l.until) && r.end(g).Sub(l.until) < renewMargin
+	amps, until := r.wanted(g)
+	same := old != nil && l.stage != idle && old.Amps == g.Amps && amps == l.amps && until.IsZero() == l.until.IsZero() &&
+		!until.Before(l.until) && until.Sub(l.until) < renewMargin
 	switch {
 	case same && l.stage == inForce:
 		r.emit(Ack{Seq: g.Seq})
@@ -238,12 +240,18 @@ func (r *Relay) grant(g Grant) {
 	}
 }
 
-// end is until when a grant lasts in the station; zero for one without end.
-func (r *Relay) end(g Grant) time.Time {
-	if r.limit.levels == 1 && !r.cfg.PerTx || g.Amps <= r.cfg.Fallback {
-		return time.Time{}
+// wanted is what the station is to have of a grant, and until when; zero for no end.
+func (r *Relay) wanted(g Grant) (amps si.Amps, until time.Time) {
+	least := min(g.Amps, r.cfg.Fallback)
+	switch {
+	case r.pinned():
+		return least, time.Time{}
+	case r.limit.levels == 1 && !r.cfg.PerTx || g.Amps <= r.cfg.Fallback:
+		return g.Amps, time.Time{}
+	case !r.leasable():
+		return least, time.Time{}
 	}
-	return g.Until
+	return g.Amps, g.Until
 }
 
 func (r *Relay) installGrant() {
@@ -256,11 +264,12 @@ func (r *Relay) installGrant() {
 		l.stage = idle
 		return // too old: the next one is on its way
 	}
-	amps, until := g.Amps, r.end(*g)
-	if r.pinned() {
-		amps = min(amps, r.cfg.Fallback)
+	amps, until := r.wanted(*g)
+	if amps < g.Amps {
+		r.askClock()
 	}
-	l.stage, l.until, l.at, l.partly = sending, until, r.now, false
+	r.clock.sent = time.Time{}
+	l.stage, l.amps, l.until, l.at, l.partly = sending, amps, until, r.now, false
 	l.gen++
 	l.resume = nil
 	gen := l.gen
@@ -322,6 +331,7 @@ func (r *Relay) granted(amps si.Amps, o outcome) {
 		l.stage = idle
 		return
 	}
+	r.settles()
 	if !l.overAt.IsZero() && r.over() { // it does not follow: accepting changes nothing
 		l.stage, l.high, l.due = settling, r.cfg.MaxAmps, r.now.Add(l.settle)
 		return
@@ -404,8 +414,8 @@ func (r *Relay) reinstall() {
 	r.install()
 }
 
-// lead is how long before now our schedules begin, so that they hold in a station whose clock is behind.
-const lead = time.Hour
+// lead is how long before the station's present time our schedules begin, so that they hold when its clock is set back.
+const lead = 24 * time.Hour
 
 // horizon is how far ahead the CSMS's own limits are folded in; before it ends, the profiles are sent anew.
 const horizon = 24 * time.Hour
@@ -413,9 +423,10 @@ const horizon = 24 * time.Hour
 // profile makes one of our profiles: amps at most, and no more than the CSMS's own station limits, which ours override
 // because they are at higher stack levels (K01.FR.17).
 func (r *Relay) profile(id, stack int, amps si.Amps, until time.Time) profile.Profile {
-	start := r.now.Truncate(time.Second)
-	p := profile.Profile{ID: id, Stack: stack, Purpose: profile.StationMax, ValidTo: until,
+	start := r.stationNow().Truncate(time.Second)
+	p := profile.Profile{ID: id, Stack: stack, Purpose: profile.StationMax, ValidTo: r.validTo(until),
 		Schedules: []profile.Schedule{{ID: 1, Start: start.Add(-lead)}}}
+	r.sends(start.Add(-lead), p.ValidTo, until)
 	s := &p.Schedules[0]
 	rating := profile.Rating{Phases: r.cfg.Phases, Volts: r.cfg.Volts, Max: max(amps, 0)}
 	pieces := []profile.Piece{{Limit: profile.Limit{Amps: max(amps, 0)}}}

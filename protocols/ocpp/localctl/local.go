@@ -58,8 +58,10 @@ func (r *Relay) answerLocally(f rpc.Frame, sent bool) {
 		r.local.boot = append([]byte(nil), f.Payload...)
 		r.saves.put(keyBoot, r.local.boot)
 		r.reply(f.ID, &v201.BootNotificationResponse{CurrentTime: r.now, Interval: 300, Status: v201.RegistrationStatusAccepted})
+		r.tells(r.now.Round(0))
 		r.accepted()
 	case v201.ActionHeartbeat:
+		r.tells(r.now.Round(0))
 		r.reply(f.ID, &v201.HeartbeatResponse{CurrentTime: r.now})
 	case v201.ActionAuthorize:
 		var q v201.AuthorizeRequest

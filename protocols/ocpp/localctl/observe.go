@@ -28,6 +28,7 @@ func (r *Relay) observe(f rpc.Frame) {
 	case v201.ActionStatusNotification:
 		var q v201.StatusNotificationRequest
 		if r.understand(f, &q) {
+			r.heardTime(q.Timestamp, true)
 			r.seen.status(r, q.EvseId, q.ConnectorId, string(q.ConnectorStatus))
 		}
 	case v201.ActionTransactionEvent:
@@ -57,7 +58,10 @@ func (r *Relay) observeResponse(c *call, f rpc.Frame) {
 		return
 	}
 	switch c.action {
+	case "Heartbeat":
+		r.tellsTime(f.Payload)
 	case "BootNotification":
+		r.tellsTime(f.Payload)
 		var res struct{ Status string }
 		if json.Unmarshal(f.Payload, &res) == nil && res.Status == "Accepted" {
 			r.accepted()
@@ -221,6 +225,7 @@ func (r *Relay) observe16(f rpc.Frame) {
 		if !r.understand(f, &q) {
 			return
 		}
+		r.heardTime(q.Timestamp, true)
 		status := string(q.Status)
 		switch q.Status {
 		case v16.StatusNotificationStatusPreparing, v16.StatusNotificationStatusCharging, v16.StatusNotificationStatusSuspendedEV,
@@ -237,9 +242,15 @@ func (r *Relay) observe16(f rpc.Frame) {
 			}
 			r.seen.values16(r, q.ConnectorId, q.MeterValue)
 		}
+	case v16.ActionStartTransaction:
+		var q v16.StartTransactionRequest
+		if r.understand(f, &q) {
+			r.heardTime(q.Timestamp, false)
+		}
 	case v16.ActionStopTransaction:
 		var q v16.StopTransactionRequest
 		if r.understand(f, &q) {
+			r.heardTime(q.Timestamp, false)
 			r.seen.stop16(r, q.TransactionId)
 		}
 	}

@@ -127,6 +127,8 @@ func (r *Relay) restore(saved map[string][]byte) error {
 			err = r.restoreStart(k, value)
 		} else if k, ok := strings.CutPrefix(key, keyShare); ok {
 			err = r.restoreShare(k, value)
+		} else if key == keyValidTo {
+			err = r.restoreValidTo(value)
 		} else if key == keyLast {
 			err = r.restoreLast(value)
 		} else if key == keyBoot {

@@ -62,7 +62,7 @@ func (r *Relay) installFirst() {
 // defaultProfile is what an EVSE may draw before its transaction has a profile, and after that has ended.
 func (r *Relay) defaultProfile(evse int, a si.Amps) profile.Profile {
 	least := profile.Limit{Amps: a} // whatever the CSMS allows at some time; relative ones have no time yet
-	for _, q := range r.theirs.Composite(profile.EVSE{Number: evse, Rating: r.rating(a)}, r.now, horizon) {
+	for _, q := range r.theirs.Composite(profile.EVSE{Number: evse, Rating: r.rating(a)}, r.stationNow(), horizon) {
 		least.Amps = min(least.Amps, q.Limit.Amps)
 	}
 	id := r.fallbackID()
@@ -79,7 +79,7 @@ func (r *Relay) defaultProfile(evse int, a si.Amps) profile.Profile {
 // txProfile is what the transaction of an EVSE may draw.
 func (r *Relay) txProfile(st step) profile.Profile {
 	p := r.allot(r.ownID(idTx+st.evse), profile.Tx, st.amps, st.until, r.theirs.Composite(profile.EVSE{Number: st.evse, Rating: r.rating(st.amps),
-		Tx: profile.Transaction{ID: st.tx, Began: r.seen.evse(st.evse).began}}, r.now, horizon))
+		Tx: profile.Transaction{ID: st.tx, Began: r.seen.evse(st.evse).began}}, r.stationNow(), horizon))
 	p.EVSE, p.TxID = st.evse, st.tx
 	return p
 }
@@ -90,15 +90,16 @@ func (r *Relay) rating(amps si.Amps) profile.Rating {
 
 // allot makes one of our profiles for an EVSE.
 func (r *Relay) allot(id int, purpose profile.Purpose, amps si.Amps, until time.Time, pieces []profile.Piece) profile.Profile {
-	p := profile.Profile{ID: id, Stack: r.limit.levels - 1, Purpose: purpose, ValidTo: until,
-		Schedules: []profile.Schedule{{ID: 1, Start: r.now.Truncate(time.Second).Add(-lead)}}}
+	p := profile.Profile{ID: id, Stack: r.limit.levels - 1, Purpose: purpose, ValidTo: r.validTo(until),
+		Schedules: []profile.Schedule{{ID: 1, Start: r.stationNow().Truncate(time.Second).Add(-lead)}}}
+	r.sends(p.Schedules[0].Start, p.ValidTo, until)
 	p.Schedules[0].Periods = r.periods(pieces, amps)
 	return p
 }
 
 // begun notes the transaction of an EVSE, which needs a profile.
 func (r *Relay) begun(evse int, e *evseSeen) {
-	e.began = r.now
+	e.began = r.stationNow()
 	if !r.cfg.PerTx {
 		return
 	}

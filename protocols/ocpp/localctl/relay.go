@@ -26,6 +26,7 @@ type Relay struct {
 	queue    *txqueue.Queue
 	local    local
 	limit    limiter
+	clock    clock
 	seen     seen
 	theirs   profile.Store           // the CSMS's own limits of our purposes
 	written  map[int]json.RawMessage // those of OCPP 2 as the CSMS wrote them, by id
@@ -61,7 +62,7 @@ func New(cfg Config, saved map[string][]byte, now time.Time) (*Relay, error) {
 		cfg.QueueBytes = 4 << 20
 	}
 	cfg.Stay = cfg.Stay && cfg.Version == rpc.V201
-	r := &Relay{cfg: cfg, now: now}
+	r := &Relay{cfg: cfg, now: now, clock: clock{from: now}}
 	r.station = lane{timeout: cfg.Timeout, write: func(raw []byte) { r.emit(ToStation{raw}) }}
 	r.csms = lane{timeout: cfg.Timeout, write: func(raw []byte) { r.emit(ToCSMS{raw}) }}
 	r.limit.settle, r.limit.held = cfg.Settle, saved[HoldKey] != nil
@@ -79,6 +80,7 @@ func (r *Relay) Step(now time.Time, ev Event, out []Effect) []Effect {
 	switch ev := ev.(type) {
 	case StationUp:
 		r.station.up, r.ready, r.parting = true, false, false
+		r.forgetClock()
 	case StationDown:
 		r.stationDown()
 	case CSMSUp:

@@ -34,6 +34,8 @@ type world struct {
 	closed    []string
 	state     State
 	notes     []string
+	lates     []time.Time
+	seen      func(State) // when set
 	deadline  time.Time
 	inbox     []Event
 	busy      bool
@@ -118,8 +120,13 @@ func (w *world) effect(e Effect) {
 		w.deadline = e.At
 	case Ack:
 		w.acks = append(w.acks, e)
+	case Late:
+		w.lates = append(w.lates, e.Until)
 	case Seen:
 		w.state = e.State
+		if w.seen != nil {
+			w.seen(e.State)
+		}
 	case Note:
 		w.notes = append(w.notes, e.What)
 	}
@@ -168,6 +175,14 @@ func (w *world) boot() {
 	w.do(CSMSUp{})
 	w.do(StationUp{})
 	w.do(FromStation{[]byte(bootFrame)})
+	w.says(0)
+}
+
+// says has the station give the time by its clock, which is off.
+func (w *world) says(off time.Duration) {
+	w.t.Helper()
+	w.do(FromStation{fmt.Appendf(nil, `[2,"s%d","StatusNotification",{"timestamp":%q,"connectorStatus":"Available","evseId":1,"connectorId":1}]`,
+		w.ids, w.now.Add(off).Format(time.RFC3339Nano))})
 }
 
 // frames makes random messages as either side may send them: valid ones of every action, and all kinds of rubbish.
@@ -243,8 +258,8 @@ func equal(t *testing.T, what string, got, want []string) {
 
 func TestLimitIsInstalledRenewedAndAcknowledged(t *testing.T) {
 	w := newWorld(t, nil)
-	w.do(Grant{Seq: 1, Amps: 16, Until: t0.Add(15 * time.Minute)})
 	w.boot()
+	w.do(Grant{Seq: 1, Amps: 16, Until: t0.Add(15 * time.Minute)})
 	var set []v201.SetChargingProfileRequest
 	read := func() {
 		set = nil
@@ -336,7 +351,7 @@ func TestLimitOfTheCSMSIsFoldedInAndOursComesBack(t *testing.T) {
 			}
 		}
 	}
-	if p := last(); len(p) != 2 || p[0].Limit != 20 || p[1].Limit != 32 || p[1].StartPeriod != 3900 {
+	if p := last(); len(p) != 2 || p[0].Limit != 20 || p[1].Limit != 32 || p[1].StartPeriod != 86700 {
 		t.Errorf("%+v", p)
 	}
 	n := len(w.toStation)
@@ -524,6 +539,7 @@ func TestOldStationsAreLimitedInTheirOwnTerms(t *testing.T) {
 	w.do(CSMSUp{})
 	w.do(StationUp{})
 	w.do(FromStation{[]byte(`[2,"b1","BootNotification",{"chargePointVendor":"v","chargePointModel":"m"}]`)})
+	w.do(FromStation{[]byte(`[2,"s1","StatusNotification",{"connectorId":1,"errorCode":"NoError","status":"Available","timestamp":"2024-03-01T10:00:00Z"}]`)})
 	w.do(Grant{Seq: 1, Amps: 15.7, Until: t0.Add(time.Hour)})
 	var q v16.SetChargingProfileRequest
 	f, _ := rpc.Parse([]byte(w.toStation[len(w.toStation)-1]))

@@ -16,7 +16,7 @@ func itoa(n int) string { return strconv.Itoa(n) }
 // seen is what the station's own messages tell about it.
 type seen struct {
 	evses map[int]*evseSeen
-	at    time.Time // of the last reading, by the station's clock
+	at    time.Time // of the last reading, by our clock
 	heard time.Time // when it came
 	last  State
 }
@@ -75,6 +75,10 @@ func (s *seen) status(r *Relay, evse, connector int, status string) {
 }
 
 func (s *seen) event(r *Relay, q *v201.TransactionEventRequest) {
+	kept := q.Offline != nil && *q.Offline
+	if !kept {
+		r.heardTime(q.Timestamp, false)
+	}
 	n := 0
 	if q.Evse != nil {
 		n = q.Evse.Id
@@ -95,11 +99,11 @@ func (s *seen) event(r *Relay, q *v201.TransactionEventRequest) {
 		r.emit(Session{Tx: e.tx})
 	}
 	if q.EventType != v201.TransactionEventEnded {
-		kept := r.startsTx(n, e.tx, q.TransactionInfo.RemoteStartId, "")
+		folded := r.startsTx(n, e.tx, q.TransactionInfo.RemoteStartId, "")
 		switch {
 		case fresh:
 			r.begun(n, e)
-		case kept:
+		case folded:
 			r.reinstall()
 		}
 	}
@@ -114,7 +118,7 @@ func (s *seen) event(r *Relay, q *v201.TransactionEventRequest) {
 	case v201.ChargingStateSuspendedEV, v201.ChargingStateIdle:
 		e.wants, e.charging = false, false
 	}
-	s.sample(e, q.MeterValue, r.now)
+	s.sample(r, e, q.MeterValue, kept)
 	if q.EventType == v201.TransactionEventEnded {
 		r.emit(Session{Tx: e.tx, Ended: true, Failed: failed[q.TransactionInfo.StoppedReason], Energy: e.energy})
 		r.ended(n)
@@ -133,11 +137,15 @@ func (s *seen) values(r *Relay, evse int, mv []v201.MeterValue) {
 	if evse == 0 {
 		return
 	}
-	s.sample(s.evse(evse), mv, r.now)
+	if n := len(mv); n > 0 { // the last of them is of now
+		r.heardTime(mv[n-1].Timestamp, false)
+	}
+	s.sample(r, s.evse(evse), mv, false)
 	s.report(r)
 }
 
-func (s *seen) sample(e *evseSeen, mv []v201.MeterValue, now time.Time) {
+// sample takes readings in. Those that were kept, or are old, do not tell what is drawn now.
+func (s *seen) sample(r *Relay, e *evseSeen, mv []v201.MeterValue, kept bool) {
 	for i := range mv {
 		var amps si.Phases
 		var hasAmps bool
@@ -156,11 +164,20 @@ func (s *seen) sample(e *evseSeen, mv []v201.MeterValue, now time.Time) {
 			}
 			s.take(e, string(v.Measurand), string(v.Phase), v.Value*scale, &amps, &hasAmps)
 		}
-		if hasAmps {
-			e.amps, e.measured, s.heard = amps, true, now
-		}
-		s.at = mv[i].Timestamp
+		s.read(r, e, mv[i].Timestamp, kept, amps, hasAmps)
 	}
+}
+
+// read takes in what a reading says of the current.
+func (s *seen) read(r *Relay, e *evseSeen, ts time.Time, kept bool, amps si.Phases, hasAmps bool) {
+	age := r.age(ts)
+	if kept || age > ageBound {
+		return
+	}
+	if hasAmps {
+		e.amps, e.measured, s.heard = amps, true, r.now
+	}
+	s.at = r.now.Add(-age).Round(0)
 }
 
 func (s *seen) take(e *evseSeen, measurand, phase string, value float64, amps *si.Phases, hasAmps *bool) {
@@ -207,6 +224,9 @@ func (s *seen) values16(r *Relay, connector int, mv []v16.MeterValue) {
 		return
 	}
 	e := s.evse(connector)
+	if n := len(mv); n > 0 {
+		r.heardTime(mv[n-1].Timestamp, false)
+	}
 	for i := range mv {
 		var amps si.Phases
 		var hasAmps bool
@@ -220,10 +240,7 @@ func (s *seen) values16(r *Relay, connector int, mv []v16.MeterValue) {
 			}
 			s.take(e, string(v.Measurand), string(v.Phase), f, &amps, &hasAmps)
 		}
-		if hasAmps {
-			e.amps, e.measured, s.heard = amps, true, r.now
-		}
-		s.at = mv[i].Timestamp
+		s.read(r, e, mv[i].Timestamp, false, amps, hasAmps)
 	}
 	s.report(r)
 }
@@ -252,6 +269,9 @@ func (s *seen) highest() si.Amps { return s.last.Amps.Highest() }
 // report emits the sum of all EVSEs when it changed.
 func (s *seen) report(r *Relay) {
 	st := State{Ready: r.ready && r.station.up, At: s.at, Over: !r.limit.overAt.IsZero(), Pinned: r.ready && r.pinned()}
+	if r.clock.far {
+		st.Off = (r.clock.last - r.reference()).Round(time.Second)
+	}
 	for _, n := range slices.Sorted(maps.Keys(s.evses)) {
 		e := s.evses[n]
 		if st.Status == "" {

@@ -15,10 +15,11 @@ import (
 // A share is the most that an EVSE may draw by our profiles. A higher one counts from before it is sent, a lower one once it was
 // taken, and what changes is stored first: so the shares together are never less than what the EVSEs may draw, whatever gets lost.
 type share struct {
-	Tx    string    // transaction that Amps is for
-	Amps  si.Amps   // by its TxProfile
-	Until time.Time // when that ends; zero for never
-	Def   si.Amps   // by the default of the EVSE
+	Tx    string        // transaction that Amps is for
+	Amps  si.Amps       // by its TxProfile
+	Until time.Time     // when that ends; zero for never
+	Left  time.Duration // until then, when it was sent: after a restart it may have all of that before it
+	Def   si.Amps       // by the default of the EVSE
 
 	tx, def sentShare
 	stored  []byte
@@ -32,7 +33,7 @@ type sentShare struct {
 
 const (
 	keyShare = "share/"
-	// lapse is how long after its end a TxProfile counts: the station's clock may be behind (the balancer waits as long).
+	// lapse is how long after its end a TxProfile counts: the station's clock may have been set back (the balancer waits as long).
 	lapse = time.Minute
 )
 
@@ -71,6 +72,9 @@ func (s *share) take(st step, now time.Time) {
 		if st.until.IsZero() || !s.Until.IsZero() && st.until.After(s.Until) {
 			s.Until = st.until
 		}
+	}
+	if st.tx != "" && !s.Until.IsZero() {
+		s.Left = s.Until.Sub(now)
 	}
 }
 
@@ -260,6 +264,13 @@ func (r *Relay) restoreShare(key string, b []byte) error {
 		err = json.Unmarshal(b, s)
 	}
 	if err == nil {
+		switch { // by how much the wall clock was set meanwhile nobody knows
+		case s.Until.IsZero():
+		case s.Left <= 0:
+			s.Until = time.Time{}
+		default:
+			s.Until = r.now.Add(s.Left)
+		}
 		r.shares[k] = s
 	}
 	return err

@@ -34,6 +34,8 @@ type message21 struct {
 		StoppedReason v201.ReasonEnum
 		RemoteStartID *int
 	}
+	Timestamp          time.Time
+	Offline            bool
 	Evse               *struct{ ID int }
 	NumberOfPhasesUsed *int
 	MeterValue         []reading21
@@ -68,11 +70,12 @@ func (r *Relay) observe21(f rpc.Frame) {
 	}
 	switch f.Action {
 	case v201.ActionStatusNotification:
+		r.heardTime(m.Timestamp, true)
 		r.seen.status(r, m.EvseID, m.ConnectorID, m.ConnectorStatus)
 	case v201.ActionMeterValues:
 		r.seen.values(r, m.EvseID, values)
 	case v201.ActionTransactionEvent:
-		q := v201.TransactionEventRequest{EventType: m.EventType, MeterValue: values, NumberOfPhasesUsed: m.NumberOfPhasesUsed}
+		q := v201.TransactionEventRequest{EventType: m.EventType, Timestamp: m.Timestamp, Offline: &m.Offline, MeterValue: values, NumberOfPhasesUsed: m.NumberOfPhasesUsed}
 		q.TransactionInfo.TransactionId, q.TransactionInfo.ChargingState = m.TransactionInfo.TransactionID, m.TransactionInfo.ChargingState
 		q.TransactionInfo.StoppedReason, q.TransactionInfo.RemoteStartId = m.TransactionInfo.StoppedReason, m.TransactionInfo.RemoteStartID
 		if m.Evse != nil {
