@@ -168,3 +168,122 @@ func TestDeltasOutlastARestart(t *testing.T) {
 		t.Errorf("told %d times", told())
 	}
 }
+
+// threshold sets a monitor on a number that can be set, and returns its id.
+func (w *world) threshold(id *int, kind v201.MonitorEnum, value float64, severity int) int {
+	w.t.Helper()
+	got := w.ask(&v201.SetVariableMonitoringRequest{SetMonitoringData: []v201.SetMonitoringData{{Id: id, Type: kind, Value: value, Severity: severity,
+		Component: v201.Component{Name: "OCPPCommCtrlr"}, Variable: v201.Variable{Name: "OfflineThreshold"}}}})
+	var r v201.SetVariableMonitoringResponse
+	if err := r.UnmarshalJSON([]byte(got)); err != nil || r.SetMonitoringResult[0].Status != v201.SetMonitoringStatusAccepted {
+		w.t.Fatal(got, err)
+	}
+	return *r.SetMonitoringResult[0].Id
+}
+
+// noticed are the events of monitors since the last call, as trigger, value and whether it is over.
+func (w *world) noticed() string {
+	var out []string
+	for _, q := range w.requests {
+		n, ok := q.(*v201.NotifyEventRequest)
+		if !ok {
+			continue
+		}
+		for _, d := range n.EventData {
+			line := string(d.Trigger) + " " + d.ActualValue
+			if d.Cleared != nil && *d.Cleared {
+				line += " cleared"
+			}
+			out = append(out, line)
+		}
+	}
+	w.requests = nil
+	return strings.Join(out, ", ")
+}
+
+// A threshold is told when it is passed, not when it is reached, and when the value is back (N07.FR.02, FR.16, FR.17), also after a
+// restart (N07.FR.14) and when it is moved (N07.FR.11), but not when it is removed (N07.FR.12).
+func TestThresholds(t *testing.T) {
+	w := newWorld(t, nil)
+	w.do(Connected{})
+	expect := func(what, want string) {
+		t.Helper()
+		if got := w.noticed(); got != want {
+			t.Errorf("%s: %q, want %q", what, got, want)
+		}
+	}
+	put := func(v string) { w.put("OCPPCommCtrlr", "OfflineThreshold", v) }
+	put("100")
+	upper := w.threshold(nil, v201.MonitorUpperThreshold, 200, 4)
+	lower := w.threshold(nil, v201.MonitorLowerThreshold, 50, 4)
+	put("200")
+	expect("reached", "")
+	put("201")
+	expect("passed", "Alerting 201")
+	put("300")
+	expect("still", "")
+	put("200")
+	expect("back", "Alerting 200 cleared")
+	put("50")
+	expect("the lower one reached", "")
+	put("49")
+	expect("the lower one passed", "Alerting 49")
+	put("50")
+	expect("the lower one back", "Alerting 50 cleared")
+	put("300")
+	expect("passed again", "Alerting 300")
+	w.start()
+	w.do(Connected{})
+	expect("after a restart it is known", "")
+	put("100")
+	expect("back after the restart", "Alerting 100 cleared")
+	put("300")
+	expect("once more", "Alerting 300")
+	w.threshold(&upper, v201.MonitorUpperThreshold, 400, 4)
+	w.wait(time.Second)
+	w.do(Tick{})
+	expect("moved above", "Alerting 300 cleared")
+	w.threshold(&upper, v201.MonitorUpperThreshold, 250, 4)
+	w.do(Tick{})
+	expect("moved below", "Alerting 300")
+	w.ask(&v201.ClearVariableMonitoringRequest{Id: []int{upper, lower}})
+	put("100")
+	w.do(Tick{})
+	expect("removed", "")
+}
+
+// A periodic event comes when its time has passed since it was set or told last (N08.FR.06), one by the clock at whole intervals of
+// the day (N08.FR.07), and both wait for a CSMS that is away only when they are grave enough (N08.FR.03).
+func TestPeriodicEvents(t *testing.T) {
+	w := newWorld(t, nil)
+	w.do(Connected{})
+	w.wait(100 * time.Second) // 10:01:40
+	w.threshold(nil, v201.MonitorPeriodic, 300, 3)
+	w.threshold(nil, v201.MonitorPeriodicClockAligned, 900, 9)
+	count := func(want int) {
+		t.Helper()
+		n := 0
+		for _, q := range w.requests {
+			if e, ok := q.(*v201.NotifyEventRequest); ok {
+				for _, d := range e.EventData {
+					if d.Trigger == v201.EventTriggerPeriodic {
+						n++
+					}
+				}
+			}
+		}
+		if w.requests = nil; n != want {
+			t.Errorf("%v: %d events, not %d", w.now, n, want)
+		}
+	}
+	w.wait(299 * time.Second)
+	count(0)
+	w.wait(time.Second) // 10:06:40
+	count(1)
+	w.wait(500 * time.Second) // 10:15:00
+	count(2)                  // 10:11:40, and by the clock
+	w.do(Disconnected{})
+	w.wait(15 * time.Minute) // 10:30:00
+	w.do(Connected{})
+	count(3) // 10:16:40, 10:21:40, 10:26:40; by the clock is not grave enough
+}

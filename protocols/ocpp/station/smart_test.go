@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/voltyard/voltyard/hal/si"
 	"github.com/voltyard/voltyard/protocols/ocpp/profile"
 	"github.com/voltyard/voltyard/protocols/ocpp/rpc"
 	"github.com/voltyard/voltyard/protocols/ocpp/v201"
@@ -320,5 +321,175 @@ func TestReportsOfManyProfiles(t *testing.T) {
 	}
 	if n != 21 || parts < 4 {
 		t.Errorf("%d profiles in %d parts", n, parts)
+	}
+}
+
+// What the standard forbids in a profile is refused, with its reason.
+func TestProfilesThatAreRefused(t *testing.T) {
+	w := newWorld(t, twoAC)
+	w.do(Connected{})
+	tx := w.charges(1, "A")
+	schedule := func(p v201.ChargingProfile, f func(*v201.ChargingSchedule)) v201.ChargingProfile {
+		f(&p.ChargingSchedule[0])
+		return p
+	}
+	periods := func(starts ...int) func(*v201.ChargingSchedule) {
+		return func(c *v201.ChargingSchedule) {
+			c.ChargingSchedulePeriod = nil
+			for _, at := range starts {
+				c.ChargingSchedulePeriod = append(c.ChargingSchedulePeriod, v201.ChargingSchedulePeriod{StartPeriod: at, Limit: 10})
+			}
+		}
+	}
+	kind := func(p v201.ChargingProfile, k v201.ChargingProfileKindEnum) v201.ChargingProfile {
+		p.ChargingProfileKind = k
+		return p
+	}
+	noStart := func(c *v201.ChargingSchedule) { c.StartSchedule = time.Time{} }
+	relative, recurring := v201.ChargingProfileKindRelative, v201.ChargingProfileKindRecurring
+	of := func(p v201.ChargingProfile, id string) v201.ChargingProfile {
+		p.TransactionId = id
+		return p
+	}
+	valid := func(p v201.ChargingProfile, from, to time.Duration) v201.ChargingProfile {
+		p.ValidFrom, p.ValidTo = w.now.Add(from), w.now.Add(to)
+		return p
+	}
+	for _, x := range []struct {
+		id   string
+		evse int
+		p    v201.ChargingProfile
+		want string
+	}{
+		{"K01.FR.03", 1, limited(1, 0, txProfile, 10), "InvalidProfile"},
+		{"K01.FR.09", 2, of(limited(1, 0, txProfile, 10), tx), "TxNotFound"},
+		{"K01.FR.33", 1, of(limited(1, 0, txProfile, 10), "other"), "TxNotFound"},
+		{"K01.FR.16", 0, of(limited(1, 0, txProfile, 10), tx), "InvalidProfile"},
+		{"K01.FR.22", 0, limited(1, 0, v201.ChargingProfilePurposeChargingStationExternalConstraints, 10), "InvalidProfile"},
+		{"K01.FR.28", 3, limited(1, 0, txDefault, 10), "UnknownEvse"},
+		{"K01.FR.31", 1, schedule(limited(1, 0, txDefault, 10), periods(1)), "InvalidSchedule"},
+		{"K01.FR.35", 1, schedule(limited(1, 0, txDefault, 10), periods(0, 60, 30)), "InvalidSchedule"},
+		{"K01.FR.35", 1, schedule(limited(1, 0, txDefault, 10), periods(0, 60, 60)), "InvalidSchedule"},
+		{"K01.FR.38", 0, schedule(kind(limited(1, 0, stationMax, 10), relative), noStart), "InvalidProfile"},
+		{"K01.FR.40", 1, schedule(limited(1, 0, txDefault, 10), noStart), "InvalidSchedule"},
+		{"K01.FR.40", 1, schedule(kind(limited(1, 0, txDefault, 10), recurring), noStart), "InvalidSchedule"},
+		{"K01.FR.41", 1, kind(limited(1, 0, txDefault, 10), relative), "InvalidSchedule"},
+		{"K04.FR.03", 1, limited(1, 0, stationMax, 10), "InvalidProfile"},
+		{"ProfileStackLevel", 1, limited(1, 21, txDefault, 10), "InvalidStackLevel"},
+		{"validity", 1, valid(limited(1, 0, txDefault, 10), time.Hour, time.Hour), "InvalidProfile"},
+		{"negative", 1, limited(1, 0, txDefault, -1), "InvalidSchedule"},
+	} {
+		w.profile(x.evse, x.p, x.want)
+		if n := len(w.s.store.All()); n != 0 || w.limit(1).Amps != 32 {
+			t.Fatalf("%s: %d profiles are installed, %v", x.id, n, w.limit(1))
+		}
+	}
+	w.profile(1, of(limited(1, 0, txProfile, 10), tx), "Accepted")         // K01.FR.04
+	w.profile(1, of(limited(2, 0, txProfile, 12), tx), "DuplicateProfile") // K01.FR.39
+	w.profile(1, of(limited(1, 0, txProfile, 12), tx), "Accepted")         // K01.FR.05
+	w.amps(1, 12)
+	w.profile(1, limited(3, 1, txDefault, 20), "Accepted")
+	w.profile(1, limited(4, 1, txDefault, 20), "DuplicateProfile") // K01.FR.06
+	w.profile(0, limited(4, 1, txDefault, 20), "DuplicateProfile") // K01.FR.52
+	w.profile(0, limited(4, 2, txDefault, 20), "Accepted")
+	w.profile(2, limited(5, 2, txDefault, 20), "DuplicateProfile") // K01.FR.53
+	w.amps(1, 12)                                                  // K02.FR.04
+}
+
+// Periods count until the next one or the end of the schedule, and none after that (K01.FR.11, K01.FR.12); then what is below counts
+// (K02.FR.08), and without the CSMS as with it (K06.FR.01, K07.FR.01).
+func TestASchedulesEnd(t *testing.T) {
+	w := newWorld(t, twoAC)
+	w.do(Connected{})
+	w.profile(1, limited(1, 0, txDefault, 20), "Accepted")
+	tx := w.charges(1, "A")
+	p := limited(2, 0, txProfile, 0)
+	p.TransactionId, p.ValidTo = tx, w.now.Add(time.Hour)
+	c := &p.ChargingSchedule[0]
+	c.StartSchedule, c.Duration = w.now.Add(time.Minute), new(120)
+	c.ChargingSchedulePeriod = []v201.ChargingSchedulePeriod{{Limit: 6}, {StartPeriod: 60, Limit: 8}, {StartPeriod: 120, Limit: 30}, {StartPeriod: 180, Limit: 31}}
+	w.profile(1, p, "Accepted")
+	w.do(Disconnected{})
+	for at, want := range []float64{20, 6, 8, 20, 20} {
+		w.amps(1, want)
+		if w.wait(59 * time.Second); at < 4 {
+			w.amps(1, want)
+		}
+		w.wait(time.Second)
+	}
+	w.do(Unplugged{1})
+	w.charges(1, "A") // offline: by what is there
+	if w.amps(1, 20); len(w.s.store.All()) != 1 {
+		t.Error("the transaction's profile outlasts it (K02.FR.05)")
+	}
+}
+
+// The profile of a remote start has to be one of a transaction, and valid (K05.FR.02, K05.FR.05); a station whose smart charging is
+// off takes no notice of it (K05.FR.04).
+func TestProfilesOfRemoteStartsThatAreRefused(t *testing.T) {
+	w := newWorld(t, twoAC)
+	w.do(Connected{})
+	ask := func(p v201.ChargingProfile, want string) {
+		t.Helper()
+		if got := w.ask(&v201.RequestStartTransactionRequest{EvseId: new(1), RemoteStartId: 1, IdToken: card("A"), ChargingProfile: &p}); !strings.Contains(got, want) {
+			t.Errorf("%s, want %s", got, want)
+		}
+	}
+	bad := limited(1, 0, txProfile, 10)
+	bad.ChargingSchedule[0].ChargingSchedulePeriod[0].StartPeriod = 5
+	ask(limited(1, 0, txDefault, 10), "InvalidProfile")
+	ask(bad, "InvalidSchedule")
+	w.put("SmartChargingCtrlr", "Enabled", "false")
+	ask(bad, "Accepted")
+	w.do(Plugged{1})
+	w.amps(1, 32)
+}
+
+// A composite goes from now for the time asked for, and without a transaction it is that of one that began now (K08.FR.02,
+// K08.FR.06).
+func TestCompositesWithoutATransaction(t *testing.T) {
+	w := newWorld(t, twoAC)
+	w.do(Connected{})
+	p := limited(1, 0, txDefault, 6)
+	p.ChargingProfileKind = v201.ChargingProfileKindRelative
+	p.ChargingSchedule[0].StartSchedule = time.Time{}
+	p.ChargingSchedule[0].ChargingSchedulePeriod = []v201.ChargingSchedulePeriod{{Limit: 6}, {StartPeriod: 300, Limit: 16}, {StartPeriod: 900, Limit: 20}}
+	w.profile(1, p, "Accepted")
+	w.wait(10 * time.Minute)
+	got := w.ask(&v201.GetCompositeScheduleRequest{EvseId: 1, Duration: 600, ChargingRateUnit: v201.ChargingRateUnitA})
+	if !strings.Contains(got, `"duration":600`) || !strings.Contains(got, `[{"startPeriod":0,"limit":6,"numberPhases":3},{"startPeriod":300,"limit":16,"numberPhases":3}]`) {
+		t.Error(got)
+	}
+}
+
+// What comes from outside is reported, counts, and is neither replaced nor cleared by the CSMS (K01.FR.05, K10.FR.08, K10.FR.09,
+// K12.FR.05).
+func TestLimitsFromOutsideAreNotTheCSMSs(t *testing.T) {
+	w := newWorld(t, func(c *Config) {
+		c.EVSEs, c.Control, c.Rating = nil, true, profile.Rating{Phases: 3, Volts: 230, Max: 100}
+	})
+	w.do(Connected{})
+	w.profile(0, limited(-1, 0, stationMax, 10), "InvalidProfile") // its place is kept
+	w.do(Outside{map[v201.ChargingLimitSourceEnum]si.Watts{v201.ChargingLimitSourceSO: 6900}})
+	w.profile(0, limited(-2, 0, stationMax, 10), "InvalidProfile")
+	purpose := v201.ChargingProfilePurposeChargingStationExternalConstraints
+	for _, q := range []*v201.ClearChargingProfileRequest{{ChargingProfileId: new(-2)}, {ChargingProfileCriteria: &v201.ClearChargingProfile{ChargingProfilePurpose: purpose}},
+		{ChargingProfileCriteria: &v201.ClearChargingProfile{EvseId: new(0)}}} {
+		if got := w.ask(q); !strings.Contains(got, "Unknown") {
+			t.Error(got)
+		}
+	}
+	w.requests = nil
+	w.ask(&v201.GetChargingProfilesRequest{RequestId: 3, ChargingProfile: v201.ChargingProfileCriterion{ChargingLimitSource: []v201.ChargingLimitSourceEnum{v201.ChargingLimitSourceSO}}})
+	r, ok := w.requests[0].(*v201.ReportChargingProfilesRequest)
+	if !ok || r.ChargingLimitSource != v201.ChargingLimitSourceSO || r.ChargingProfile[0].ChargingProfilePurpose != purpose || r.ChargingProfile[0].Id != -2 {
+		t.Errorf("%+v", w.requests)
+	}
+	if got := w.ask(&v201.GetCompositeScheduleRequest{Duration: 60, ChargingRateUnit: v201.ChargingRateUnitW}); !strings.Contains(got, `"limit":6900`) {
+		t.Error(got)
+	}
+	w.do(Outside{}) // K13.FR.01
+	if got := w.ask(&v201.GetCompositeScheduleRequest{Duration: 60, ChargingRateUnit: v201.ChargingRateUnitW}); !strings.Contains(got, `"limit":69000`) {
+		t.Error(got)
 	}
 }
