@@ -1,6 +1,7 @@
 package station
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -14,6 +15,27 @@ type cached struct {
 	Group     string
 	Expires   time.Time
 	Languages [2]string `json:",omitzero"`
+	EVSEs     []int     `json:",omitempty"` // where it may charge; none: everywhere (C01.FR.21)
+}
+
+// sameGroup compares two group tokens, which are case-insensitive as all identifiers are; no group is the same as none.
+func sameGroup(a, b string) bool { return a != "" && strings.EqualFold(a, b) }
+
+func groupOf(i v201.IdTokenInfo) string {
+	if i.GroupIdToken == nil {
+		return ""
+	}
+	return i.GroupIdToken.IdToken
+}
+
+// starts tells whether a token with this information may begin to charge at an EVSE: it is accepted, there too (C01.FR.21), and no
+// master pass (C16.FR.03).
+func (s *Station) starts(e *evse, i v201.IdTokenInfo) bool {
+	return i.Status == v201.AuthorizationStatusAccepted && (len(i.EvseId) == 0 || slices.Contains(i.EvseId, e.n)) && !s.master(groupOf(i))
+}
+
+func (s *Station) master(group string) bool {
+	return sameGroup(group, s.model.value("AuthCtrlr", "MasterPassGroupId"))
 }
 
 func (e *evse) same(t v201.IdToken) bool {
@@ -35,21 +57,24 @@ func (s *Station) presented(e *evse, t v201.IdToken) {
 			return
 		}
 		if e.same(t) { // E08.FR.01, E07
-			s.stopLocal(e, v201.ReasonLocal)
+			s.stopLocal(e, t, v201.ReasonLocal)
+			return
+		}
+		if i, known := s.locally(t); known && i.Status == v201.AuthorizationStatusAccepted && sameGroup(groupOf(i), e.group) { // C01.FR.03, C09.FR.07
+			s.stopLocal(e, t, v201.ReasonLocal)
 			return
 		}
 		if m := s.model.value("AuthCtrlr", "MasterPassGroupId"); m == "" && e.group == "" {
 			s.emit(Permit{EVSE: e.n, Allowed: true, Token: deref(e.token)})
 			return
 		}
-		s.decide(t, func(info v201.IdTokenInfo) { // C01.FR.03, C16: may the second token stop it?
-			g := info.GroupIdToken
+		s.decide(t, func(info v201.IdTokenInfo) { // C09.FR.05, C16: may the second token stop it?
 			switch {
-			case info.Status != v201.AuthorizationStatusAccepted || g == nil:
-			case e.group != "" && g.IdToken == e.group:
-				s.stopLocal(e, v201.ReasonLocal)
-			case g.IdToken == s.model.value("AuthCtrlr", "MasterPassGroupId"):
-				s.stopLocal(e, v201.ReasonMasterPass)
+			case info.Status != v201.AuthorizationStatusAccepted: // C09.FR.11
+			case e.auth && sameGroup(groupOf(info), e.group):
+				s.stopLocal(e, t, v201.ReasonLocal)
+			default:
+				s.masterPass(t, info)
 			}
 		})
 		return
@@ -57,9 +82,26 @@ func (s *Station) presented(e *evse, t v201.IdToken) {
 	s.ask(e, t)
 }
 
+// masterPass ends what charges anywhere at the station when the token is one (C16.FR.02: there is no screen to choose at).
+func (s *Station) masterPass(t v201.IdToken, i v201.IdTokenInfo) {
+	if i.Status != v201.AuthorizationStatusAccepted || !s.master(groupOf(i)) {
+		return
+	}
+	for _, e := range s.evses {
+		if e.tx != nil && e.auth {
+			s.stopLocal(e, t, v201.ReasonMasterPass)
+		}
+	}
+}
+
 // ask finds out whether a token may begin to charge.
 func (s *Station) ask(e *evse, t v201.IdToken) {
-	if !e.serves() || e.faulted != "" {
+	if !e.serves() || e.faulted != "" || e.another(t) {
+		s.emit(Permit{EVSE: e.n, Token: t})
+		return
+	}
+	if id := s.reservedFor(e); id != 0 && !s.resv[id].fits(t, "") && (s.resv[id].Group == "" || t.Type == v201.IdTokenNoAuthorization) {
+		s.note(false, "EVSE %d is reserved for another token", e.n)
 		s.emit(Permit{EVSE: e.n, Token: t})
 		return
 	}
@@ -67,26 +109,19 @@ func (s *Station) ask(e *evse, t v201.IdToken) {
 		s.authorise(e, t, "", nil)
 		return
 	}
-	if id := s.reservedFor(e); id != 0 && !s.resv[id].fits(t, "") && s.resv[id].Group == "" {
-		s.note(false, "EVSE %d is reserved for another token", e.n)
-		s.emit(Permit{EVSE: e.n, Token: t})
-		return
-	}
 	e.pending = &t
 	s.decide(t, func(info v201.IdTokenInfo) {
-		if e.pending == nil || e.pending.IdToken != t.IdToken || e.auth {
+		if e.pending != &t || e.auth {
 			return
 		}
 		e.pending = nil
-		group := ""
-		if info.GroupIdToken != nil {
-			group = info.GroupIdToken.IdToken
-		}
+		s.masterPass(t, info)
+		group := groupOf(info)
 		if id := s.reservedFor(e); id != 0 && !s.resv[id].fits(t, group) { // H03
 			info.Status = v201.AuthorizationStatusInvalid
 		}
-		if info.Status != v201.AuthorizationStatusAccepted || group != "" && group == s.model.value("AuthCtrlr", "MasterPassGroupId") {
-			s.emit(Permit{EVSE: e.n, Token: t}) // C16.FR.03: a master pass cannot start
+		if !s.starts(e, info) || !e.serves() || e.faulted != "" {
+			s.emit(Permit{EVSE: e.n, Token: t})
 			return
 		}
 		s.authorise(e, t, group, nil)
@@ -94,9 +129,16 @@ func (s *Station) ask(e *evse, t v201.IdToken) {
 	})
 }
 
-func (s *Station) stopLocal(e *evse, reason v201.ReasonEnum) {
+// another tells whether a token differs from the one that has authorised the running transaction before: a transaction has one
+// (C01.FR.23).
+func (e *evse) another(t v201.IdToken) bool {
+	return e.tx != nil && e.tx.Token != nil && (t.Type != e.tx.Token.Type || listKey(t) != listKey(*e.tx.Token))
+}
+
+// stopLocal ends the authorisation at an EVSE, by the token that was shown for it.
+func (s *Station) stopLocal(e *evse, by v201.IdToken, reason v201.ReasonEnum) {
 	if e.tx != nil {
-		e.tx.Reason = reason
+		e.tx.Reason, e.stopper = reason, &by
 		s.revoke(e, v201.TriggerReasonStopAuthorized, "stopped by token")
 		return
 	}
@@ -106,6 +148,9 @@ func (s *Station) stopLocal(e *evse, reason v201.ReasonEnum) {
 // authorise lets an EVSE charge; remote is the id of a remote start.
 func (s *Station) authorise(e *evse, t v201.IdToken, group string, remote *int) {
 	e.auth, e.token, e.group, e.remote = true, &t, group, remote
+	if e.tx != nil {
+		e.tx.Reason, e.tx.StopTold = "", false // it goes on
+	}
 	if id := s.reservedFor(e); id != 0 {
 		e.resv = id
 	}
@@ -173,6 +218,10 @@ func (s *Station) decide(t v201.IdToken, done func(v201.IdTokenInfo)) {
 				done(r.IdTokenInfo)
 				return
 			}
+			if !unheard(why) && why != rpc.TimedOut.String() { // the CSMS is there and says nothing about the token: it is no unknown one
+				done(s.trusted(t))
+				return
+			}
 			done(s.offline(t))
 		})
 		return
@@ -180,17 +229,20 @@ func (s *Station) decide(t v201.IdToken, done func(v201.IdTokenInfo)) {
 	done(s.offline(t))
 }
 
-// offline is the decision without the CSMS.
-func (s *Station) offline(t v201.IdToken) v201.IdTokenInfo {
-	refused := v201.IdTokenInfo{Status: v201.AuthorizationStatusUnknown}
-	local, known := s.locally(t)
-	if known && (local.Status != v201.AuthorizationStatusAccepted || s.model.flag("AuthCtrlr", "LocalAuthorizeOffline")) {
+// trusted is what list and cache alone say.
+func (s *Station) trusted(t v201.IdToken) v201.IdTokenInfo {
+	if local, known := s.locally(t); known && (local.Status != v201.AuthorizationStatusAccepted || s.model.flag("AuthCtrlr", "LocalAuthorizeOffline")) {
 		return local // C13.FR.01, C13.FR.02
 	}
-	if !known && s.model.flag("AuthCtrlr", "OfflineTxForUnknownIdEnabled") { // C15.FR.02
+	return v201.IdTokenInfo{Status: v201.AuthorizationStatusUnknown}
+}
+
+// offline is the decision without the CSMS.
+func (s *Station) offline(t v201.IdToken) v201.IdTokenInfo {
+	if _, known := s.locally(t); !known && s.model.flag("AuthCtrlr", "OfflineTxForUnknownIdEnabled") { // C15.FR.08
 		return v201.IdTokenInfo{Status: v201.AuthorizationStatusAccepted}
 	}
-	return refused
+	return s.trusted(t)
 }
 
 // locally looks a token up in the local list and then in the cache (C13.FR.01: the list has priority).
@@ -204,7 +256,7 @@ func (s *Station) locally(t v201.IdToken) (v201.IdTokenInfo, bool) {
 		}
 	}
 	if c, ok := s.cache[listKey(t)]; ok && s.model.flag("AuthCacheCtrlr", "Enabled") {
-		info := v201.IdTokenInfo{Status: c.Status, Language1: c.Languages[0], Language2: c.Languages[1]}
+		info := v201.IdTokenInfo{Status: c.Status, EvseId: c.EVSEs, Language1: c.Languages[0], Language2: c.Languages[1]}
 		if c.Group != "" {
 			info.GroupIdToken = &v201.IdToken{IdToken: c.Group, Type: v201.IdTokenCentral}
 		}
@@ -223,10 +275,8 @@ func (s *Station) learn(t v201.IdToken, info v201.IdTokenInfo) {
 		return
 	}
 	key := listKey(t)
-	c := cached{Status: info.Status, Expires: info.CacheExpiryDateTime, Languages: [2]string{info.Language1, info.Language2}}
-	if info.GroupIdToken != nil {
-		c.Group = info.GroupIdToken.IdToken
-	}
+	c := cached{Status: info.Status, Expires: info.CacheExpiryDateTime, Languages: [2]string{info.Language1, info.Language2}, EVSEs: info.EvseId,
+		Group: groupOf(info)}
 	if life := s.model.seconds("AuthCacheCtrlr", "LifeTime"); c.Expires.IsZero() && life > 0 {
 		c.Expires = s.now.Add(life)
 	}

@@ -42,10 +42,13 @@ func (s *Station) contractShown(e *evse, t v201.IdToken, c Contract) {
 	case e.auth:
 		s.emit(Permit{EVSE: e.n, Allowed: true, Token: deref(e.token)})
 		return
-	case !s.model.flag("AuthCtrlr", "Enabled"):
+	case !e.serves(), e.faulted != "", e.another(t):
+		refuse("")
+		return
+	case !s.model.flag("AuthCtrlr", "Enabled") && s.reservedFor(e) == 0:
 		s.authorise(e, t, "", nil)
 		return
-	case !s.model.flag("ISO15118Ctrlr", "PnCEnabled"), !e.serves(), e.faulted != "":
+	case !s.model.flag("ISO15118Ctrlr", "PnCEnabled"):
 		refuse("")
 		return
 	}
@@ -55,14 +58,11 @@ func (s *Station) contractShown(e *evse, t v201.IdToken, c Contract) {
 			return
 		}
 		e.pending = nil
-		group := ""
-		if info.GroupIdToken != nil {
-			group = info.GroupIdToken.IdToken
-		}
+		group := groupOf(info)
 		if id := s.reservedFor(e); id != 0 && !s.resv[id].fits(t, group) { // H03
 			info.Status, why = v201.AuthorizationStatusInvalid, ""
 		}
-		if info.Status != v201.AuthorizationStatusAccepted || group != "" && group == s.model.value("AuthCtrlr", "MasterPassGroupId") {
+		if !s.starts(e, info) {
 			refuse(why)
 			return
 		}

@@ -31,6 +31,7 @@ type evse struct {
 	auth         bool
 	token        *v201.IdToken // authorised
 	group        string
+	stopper      *v201.IdToken    // shown to end the authorisation, for the event that says so
 	remote       *int             // remoteStartId of the request that authorised
 	pending      *v201.IdToken    // being authorised
 	startProf    *profile.Profile // of RequestStartTransaction, until the transaction exists
@@ -156,10 +157,15 @@ func (s *Station) stoppedByEV(e *evse) {
 		s.deauthorise(e)
 		return
 	}
-	e.tx.Reason = v201.ReasonStoppedByEV
+	told := e.tx.StopTold
+	if !told {
+		e.tx.Reason = v201.ReasonStoppedByEV
+	}
 	e.auth = false
 	if !s.stops("Authorized", "PowerPathClosed", "EnergyTransfer") { // E15.FR.05
-		s.update(e, v201.TriggerReasonStopAuthorized, nil)
+		if !told {
+			s.update(e, v201.TriggerReasonStopAuthorized, nil)
+		}
 		s.deauthorise(e)
 		return
 	}

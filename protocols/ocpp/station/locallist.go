@@ -89,7 +89,7 @@ type reservation struct {
 }
 
 func (r reservation) fits(t v201.IdToken, group string) bool {
-	return r.Token == listKey(t) || r.Group != "" && r.Group == group
+	return r.Token == listKey(t) || sameGroup(r.Group, group)
 }
 
 // reservedFor returns the id of the reservation that holds an EVSE, 0 for none.

@@ -82,7 +82,7 @@ func (s *Station) shownToHeld(e *evse, t v201.IdToken, then func()) {
 		return
 	}
 	s.decide(t, func(info v201.IdTokenInfo) {
-		if g := info.GroupIdToken; info.Status == v201.AuthorizationStatusAccepted && g != nil && g.IdToken == h.Group {
+		if g := info.GroupIdToken; info.Status == v201.AuthorizationStatusAccepted && g != nil && sameGroup(g.IdToken, h.Group) {
 			mine()
 		}
 	})

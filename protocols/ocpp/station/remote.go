@@ -19,8 +19,10 @@ func requestStart(s *Station, q *v201.RequestStartTransactionRequest) (rpc.Messa
 	if e == nil {
 		return refuse("UnknownEvse")
 	}
-	e.startProf = nil // of a request whose token was refused
-
+	if q.GroupIdToken != nil && s.master(q.GroupIdToken.IdToken) { // C16.FR.03
+		return refuse("InvalidIdToken")
+	}
+	e.startProf = nil                                                              // of a request whose token was refused
 	if q.ChargingProfile != nil && s.model.flag("SmartChargingCtrlr", "Enabled") { // F01.FR.12
 		p := profile.From201(e.n, q.ChargingProfile)
 		if p.Purpose != profile.Tx || q.EvseId == nil { // K05.FR.02, F01.FR.11
@@ -49,7 +51,10 @@ func requestStart(s *Station, q *v201.RequestStartTransactionRequest) (rpc.Messa
 			return
 		}
 		s.decide(q.IdToken, func(i v201.IdTokenInfo) { // F01.FR.01
-			if i.Status == v201.AuthorizationStatusAccepted && !e.auth {
+			if s.starts(e, i) && !e.auth && e.serves() && e.faulted == "" && !e.another(q.IdToken) {
+				if g := groupOf(i); g != "" {
+					group = g
+				}
 				s.authorise(e, q.IdToken, group, &id)
 				s.speak(e, i)
 			}
@@ -66,7 +71,7 @@ func (s *Station) startable(q *v201.RequestStartTransactionRequest) *evse {
 	}
 	var free *evse
 	for _, e := range s.evses {
-		if q.EvseId != nil && *q.EvseId != e.n || e.auth || e.faulted != "" || !e.serves() || e.departed {
+		if q.EvseId != nil && *q.EvseId != e.n || e.auth || e.faulted != "" || !e.serves() || e.departed || e.another(q.IdToken) { // F01.FR.23, F01.FR.24
 			continue
 		}
 		if id := s.reservedFor(e); id != 0 && !s.resv[id].fits(q.IdToken, group) { // F01.FR.21

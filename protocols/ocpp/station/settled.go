@@ -16,8 +16,8 @@ func (s *Station) final(t v201.IdToken, known, accepted bool) bool {
 	if !known || accepted {
 		return false
 	}
-	if _, listed := s.list.Entries[listKey(t)]; listed && s.model.flag("LocalAuthListCtrlr", "Enabled") {
-		return s.model.flag("LocalAuthListCtrlr", "DisablePostAuthorize")
+	if i, listed := s.list.Entries[listKey(t)]; listed && s.model.flag("LocalAuthListCtrlr", "Enabled") {
+		return i.Status != v201.AuthorizationStatusAccepted && s.model.flag("LocalAuthListCtrlr", "DisablePostAuthorize")
 	}
 	return s.model.flag("AuthCacheCtrlr", "DisablePostAuthorize")
 }
@@ -53,8 +53,17 @@ func (s *Station) holdDue(e *evse) {
 }
 
 func (s *Station) hold(e *evse) {
+	reason := v201.ReasonDeAuthorized
+	if e.tx.HoldAt > 0 {
+		reason = v201.ReasonEnergyLimitReached
+	}
 	e.tx.HoldAt = 0
 	s.emit(Stop{e.n, "the token was refused"})
+	if s.stops("EnergyTransfer") { // E05.FR.02
+		s.endTx(e, v201.TriggerReasonChargingStateChanged, reason)
+		s.deauthorise(e)
+		return
+	}
 	e.flow = v201.ChargingStateSuspendedEVSE
 	s.update(e, v201.TriggerReasonChargingStateChanged, nil)
 }

@@ -40,6 +40,7 @@ LocalAuthListCtrlr|BytesPerMessage|ro|integer|65000
 LocalAuthListCtrlr|Enabled|rw|boolean|true
 LocalAuthListCtrlr|Entries|ro|integer|0|0..5000
 LocalAuthListCtrlr|ItemsPerMessage|ro|integer|200
+LocalAuthListCtrlr|SupportsExpiryDateTime|ro|boolean|true
 OCPPCommCtrlr|FileTransferProtocols|ro|MemberList|HTTPS,HTTP|{HTTPS,HTTP}
 OCPPCommCtrlr|HeartbeatInterval|rw|integer|300|s|1..86400
 OCPPCommCtrlr|MessageAttemptInterval/TransactionEvent|rw|integer|10|s|1..86400

@@ -35,6 +35,7 @@ type transaction struct {
 
 	KeySent   bool // the meter's public key
 	Languages [2]string
+	StopTold  bool `json:",omitempty"` // an event with the trigger StopAuthorized was sent for the authorisation
 
 	restored bool // by a restart; the EVSE has not said yet whether the vehicle is still there
 	sampleAt time.Time
@@ -90,10 +91,10 @@ func (s *Station) evaluate(e *evse, why v201.TriggerReasonEnum) {
 			ended = left || revoked
 		case "Authorized":
 			ended = revoked
-		case "EnergyTransfer":
-			ended = e.tx.State == v201.ChargingStateCharging && (left || revoked)
+		case "EnergyTransfer": // neither leaves any to come (E05.FR.10)
+			ended = left || revoked
 		}
-		if ended {
+		if ended || left && !e.auth { // a vehicle that has left and nobody who may bring it back: no stop point could end it any more
 			s.endTx(e, why, e.tx.Reason)
 			return
 		}
@@ -109,7 +110,7 @@ func (s *Station) startTx(e *evse, why v201.TriggerReasonEnum) {
 		e.tx.First = e.last.Energy
 		e.tx.Last = e.last.Energy
 	}
-	if why == v201.TriggerReasonAuthorized && e.remote != nil {
+	if e.remote != nil { // F01.FR.19, F02.FR.21: whatever it begins with
 		why = v201.TriggerReasonRemoteStart
 	}
 	s.started(e, why)
@@ -238,6 +239,13 @@ func (s *Station) event(e *evse, kind v201.TransactionEventEnum, why v201.Trigge
 		req.IdToken, t.TokenSent = e.token, true
 		t.Token, t.Group = e.token, e.group
 	}
+	if why == v201.TriggerReasonStopAuthorized {
+		t.StopTold = true
+		if e.stopper != nil { // E07.FR.02
+			req.IdToken = e.stopper
+		}
+	}
+	e.stopper = nil
 	if e.remote != nil && !t.RemoteSent { // F01.FR.25
 		req.TransactionInfo.RemoteStartId = e.remote
 		t.RemoteID, t.RemoteSent = e.remote, true
@@ -291,9 +299,13 @@ func (s *Station) delivered(d txqueue.Delivered) {
 		if e.tx == nil || e.tx.ID != d.Item.Tx {
 			continue
 		}
+		if req.IdToken != nil && e.token != nil && !e.same(*req.IdToken) { // about another token than the one that charges
+			continue
+		}
 		s.speak(e, *res.IdTokenInfo)
-		if g := res.IdTokenInfo.GroupIdToken; g != nil {
-			e.group = g.IdToken
+		if g := groupOf(*res.IdTokenInfo); g != "" && g != e.group {
+			e.group, e.tx.Group = g, g
+			s.save(keyTx+itoa(e.n), e.tx)
 		}
 		if res.IdTokenInfo.Status != v201.AuthorizationStatusAccepted && e.auth { // E05, C15.FR.03
 			s.note(false, "transaction %s: the CSMS says %s to the token", e.tx.ID, res.IdTokenInfo.Status)
