@@ -74,10 +74,15 @@ func (s *Station) aboutCustomer(q *v201.CustomerInformationRequest) []string {
 			lines = append(lines, fmt.Sprintf("transaction %s at EVSE %d", e.tx.ID, e.n))
 		}
 	}
+	for _, e := range s.evses {
+		if e.keeps != nil && ofCustomer(q, listKey(e.keeps.Token)) {
+			lines = append(lines, fmt.Sprintf("cable locked at EVSE %d until its driver takes it", e.n))
+		}
+	}
 	return lines
 }
 
-// forget removes what is not needed for a running transaction (N10.FR.03).
+// forget removes what is not needed for a running transaction, or for giving a cable back (N10.FR.03).
 func (s *Station) forget(q *v201.CustomerInformationRequest) {
 	for _, k := range slices.Sorted(maps.Keys(s.cache)) {
 		if ofCustomer(q, k) {
