@@ -95,10 +95,14 @@ func (s *Store) leading(t, begin time.Time, v si.Volts, keep func(*Profile) bool
 		if !keep(p) {
 			continue
 		}
-		per, unit, c, has := p.at(t, begin)
-		change = earlier(change, c)
-		if has && p.Stack > best {
+		if per, unit, _, has := p.at(t, begin); has && p.Stack > best {
 			best, l, ok = p.Stack, limitOf(per, unit, v), true
+		}
+	}
+	for i := range s.list { // what is below the leading one does not matter before that ends
+		if p := &s.list[i]; p.Stack >= best && keep(p) {
+			_, _, c, _ := p.at(t, begin)
+			change = earlier(change, c)
 		}
 	}
 	return l, change, ok

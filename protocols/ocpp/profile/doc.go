@@ -4,7 +4,10 @@
 // the OCPP version; convert.go knows 1.6 and 2.0.1.
 package profile
 
-import "time"
+import (
+	"sort"
+	"time"
+)
 
 // Purpose says what a profile limits.
 type Purpose uint8
@@ -116,12 +119,12 @@ func (p *Profile) at(t, begin time.Time) (per Period, unit Unit, change time.Tim
 		}
 		change = earlier(change, start.Add(s.Duration))
 	}
-	for _, q := range s.Periods {
-		if q.Start > offset {
-			change = earlier(change, start.Add(q.Start))
-			break
-		}
-		per, ok = q, true
+	next := sort.Search(len(s.Periods), func(i int) bool { return s.Periods[i].Start > offset }) // they are in order, K01.FR.35
+	if next < len(s.Periods) {
+		change = earlier(change, start.Add(s.Periods[next].Start))
+	}
+	if next > 0 {
+		per, ok = s.Periods[next-1], true
 	}
 	return per, s.Unit, change, ok
 }

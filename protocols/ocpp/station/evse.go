@@ -45,6 +45,7 @@ type evse struct {
 	limited      bool // limit was told
 	unlockID     string
 	offerBy      time.Time        // the vehicle waits for the CSMS's schedule until then
+	negotiates   bool             // the vehicle has asked for a schedule since it came
 	evPlan       *profile.Profile // what the vehicle has said that it will draw, and the CSMS has accepted
 	exchange     exchange
 	lastTx       string    // the transaction that ended last
@@ -111,7 +112,7 @@ func (s *Station) unplugged(e *evse) {
 	if !e.plugged && !restored {
 		return
 	}
-	e.plugged, e.flow, e.departed, e.offerBy = false, "", false, time.Time{}
+	e.plugged, e.flow, e.departed, e.offerBy, e.negotiates = false, "", false, time.Time{}, false
 	if e.pending != nil && e.pending.Type == v201.IdTokenEMAID { // a contract is its vehicle's
 		e.pending = nil
 	}

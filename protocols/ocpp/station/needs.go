@@ -1,6 +1,7 @@
 package station
 
 import (
+	"math"
 	"time"
 
 	"github.com/voltyard/voltyard/protocols/ocpp/profile"
@@ -52,6 +53,7 @@ const (
 // evNeeds tells the CSMS what a vehicle needs. Without the CSMS, or when it has no schedule, the vehicle is offered what the
 // profiles here allow (K15.FR.15, K17.FR.15).
 func (s *Station) evNeeds(e *evse, ev EVNeeds) {
+	e.negotiates = true
 	if ev.Again || !s.Accepted() || !s.model.flag("SmartChargingCtrlr", "Enabled") {
 		s.offer(e, false)
 		return
@@ -124,13 +126,13 @@ func (s *Station) evSchedule(e *evse, ev EVSchedule) {
 		case r.Status != v201.GenericStatusAccepted:
 			s.note(false, "the CSMS does not want the schedule of the vehicle at EVSE %d; it may send another (K15.FR.13)", e.n)
 		case tx != nil && e.tx == tx && len(ev.Schedule.ChargingSchedulePeriod) > 0:
-			e.evPlan = e.planned(ev)
+			e.evPlan = s.planned(e, ev)
 		}
 	})
 }
 
-// planned is a vehicle's schedule as a profile that stands for what it will draw (K15.FR.14).
-func (e *evse) planned(ev EVSchedule) *profile.Profile {
+// planned is a vehicle's schedule as a profile that stands for what it will draw (K15.FR.14), nil for one that makes no sense.
+func (s *Station) planned(e *evse, ev EVSchedule) *profile.Profile {
 	sc := ev.Schedule
 	sc.StartSchedule = ev.From
 	p := profile.From201(e.n, &v201.ChargingProfile{ChargingProfilePurpose: v201.ChargingProfilePurposeChargingStationExternalConstraints,
@@ -139,6 +141,11 @@ func (e *evse) planned(ev EVSchedule) *profile.Profile {
 		if per := &p.Schedules[0].Periods[i]; per.Phases == 0 && !e.cfg.DC {
 			per.Phases = e.phases
 		}
+	}
+	r := s.rules(e.n)
+	r.External, r.MaxProfiles, r.NoAmps, r.Phases = true, math.MaxInt, false, 0
+	if p.ID = math.MinInt; s.store.Check(p, r, s.txOf) != profile.None {
+		return nil
 	}
 	return &p
 }

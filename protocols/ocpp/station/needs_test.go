@@ -15,6 +15,7 @@ func TestCompositesFollowTheVehiclesSchedule(t *testing.T) {
 	w := newWorld(t, twoAC)
 	w.do(Connected{})
 	w.charges(1, "A")
+	w.do(EVNeeds{EVSE: 1, Again: true})
 	plan := v201.ChargingSchedule{Id: 1, ChargingRateUnit: v201.ChargingRateUnitW, Duration: new(3600),
 		ChargingSchedulePeriod: []v201.ChargingSchedulePeriod{{Limit: 6900}, {StartPeriod: 600, Limit: 0}}}
 	status := v201.GenericStatusRejected
@@ -38,6 +39,15 @@ func TestCompositesFollowTheVehiclesSchedule(t *testing.T) {
 	composite(1, `[{"startPeriod":0,"limit":16,"numberPhases":3}]`)
 	w.do(EVSchedule{1, w.now, plan})
 	composite(1, `[{"startPeriod":0,"limit":10,`)
+	for _, starts := range [][]int{{5}, {0, 60, 30}} {
+		bad := v201.ChargingSchedule{Id: 1, ChargingRateUnit: v201.ChargingRateUnitW}
+		for _, at := range starts {
+			bad.ChargingSchedulePeriod = append(bad.ChargingSchedulePeriod, v201.ChargingSchedulePeriod{StartPeriod: at, Limit: 2300})
+		}
+		w.do(EVSchedule{1, w.now, bad})
+		composite(1, `[{"startPeriod":0,"limit":16,"numberPhases":3}]`)
+	}
+	w.do(EVSchedule{1, w.now, plan})
 	w.do(Unplugged{1})
 	composite(1, `[{"startPeriod":0,"limit":16,"numberPhases":3}]`)
 }

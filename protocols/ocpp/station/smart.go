@@ -84,11 +84,11 @@ func setChargingProfile(s *Station, q *v201.SetChargingProfileRequest) (rpc.Mess
 	return &v201.SetChargingProfileResponse{Status: v201.ChargingProfileStatusAccepted}, nil
 }
 
-// offers is what the vehicles of transactions are offered, by EVSE.
+// offers is what vehicles that negotiate are offered, by EVSE.
 func (s *Station) offers() map[int][]Offered {
 	out := map[int][]Offered{}
 	for _, e := range s.evses {
-		if e.tx != nil && e.offerBy.IsZero() { // one that waits for the CSMS's schedule gets it then
+		if e.tx != nil && e.negotiates && e.offerBy.IsZero() { // one that waits for the CSMS's schedule gets it then
 			out[e.n] = s.offered(e)
 		}
 	}

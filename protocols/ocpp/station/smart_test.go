@@ -268,6 +268,8 @@ func TestOtherProfilesAreNegotiatedToo(t *testing.T) {
 	w := newWorld(t, twoAC)
 	w.do(Connected{})
 	w.charges(1, "A")
+	w.charges(2, "B") // it does not negotiate
+	w.do(EVNeeds{EVSE: 1, Again: true})
 	offers := func(evse int) (n int) {
 		for _, x := range w.effects {
 			if o, ok := x.(Offer); ok && o.Renegotiate && o.EVSE == evse {
