@@ -24,6 +24,7 @@ import (
 
 // kind is what sort of station a box is.
 type kind struct {
+	new21
 	version  rpc.Version
 	levels   int     // stack levels that it has
 	tells    bool    // it says so when asked
@@ -54,7 +55,8 @@ type box struct {
 	before  []past
 	off     time.Duration // of its clock, in the long run
 	skew    time.Duration // at present
-	ups     int           // profiles set
+	more    more21
+	ups     int // profiles set
 	diary   []string
 
 	peer    *ws.Peer
@@ -71,15 +73,16 @@ type box struct {
 }
 
 type outlet struct {
-	plugged bool
-	since   time.Time
-	draws   si.Amps
-	tx      string           // 2.0.1: from the beginning; 1.6: once the CSMS gave it
-	remote  int              // of the request that began it
-	start   *profile.Profile // that came with the request
-	began   time.Time
-	seq     int
-	wh      float64
+	plugged  bool
+	since    time.Time
+	draws    si.Amps
+	tx       string           // 2.0.1: from the beginning; 1.6: once the CSMS gave it
+	priority bool             // its PriorityCharging profile holds
+	remote   int              // of the request that began it
+	start    *profile.Profile // that came with the request
+	began    time.Time
+	seq      int
+	wh       float64
 }
 
 // past is a limit that vehicles may still be on their way down from.
@@ -107,7 +110,11 @@ type (
 )
 
 func newBox(id string, k kind, seed uint64, dial func(context.Context, string, string) (net.Conn, error)) *box {
-	return &box{id: id, kind: k, dial: dial, off: k.off, skew: k.off, rng: rand.New(rand.NewPCG(seed, 17)), outlets: make([]outlet, k.evses), asked: map[string]func([]byte){}}
+	b := &box{id: id, kind: k, dial: dial, more: more21{dynamic: map[int]bool{}, offline: map[int]time.Duration{}}, off: k.off, skew: k.off, rng: rand.New(rand.NewPCG(seed, 17)), outlets: make([]outlet, k.evses), asked: map[string]func([]byte){}}
+	if k.before {
+		b.more.priority.Restore(profile.Profile{ID: 77, Purpose: profile.TxDefault, Schedules: []profile.Schedule{{Start: time.Now().Add(-240 * time.Hour), Periods: []profile.Period{{Limit: float64(k.max)}}}}})
+	}
+	return b
 }
 
 func (b *box) rating() profile.Rating {
@@ -118,7 +125,8 @@ func (b *box) rating() profile.Rating {
 func (b *box) limits(now time.Time) []si.Amps {
 	t := now.Add(b.skew)
 	all := make([]si.Amps, len(b.outlets))
-	station, _ := b.store.StationAt(b.rating(), t)
+	station, _ := b.holding().StationAt(b.rating(), t)
+	station.Amps = min(station.Amps+b.generated(t), b.kind.max)
 	if b.kind.perTx {
 		station.Amps = b.kind.max
 	}
@@ -131,8 +139,7 @@ func (b *box) limits(now time.Time) []si.Amps {
 	left := round(station.Amps)
 	for i := range b.outlets {
 		o := &b.outlets[i]
-		l, _ := b.own().At(i+1, profile.Transaction{ID: o.tx, Began: o.began}, b.rating(), t)
-		a := round(l.Amps)
+		a := round(b.allows(i+1, t))
 		if b.kind.deaf && o.draws > min(a, left)+1 { // what matters is what it draws; an ampere is left to its meter
 			a, left = o.draws, b.kind.max
 		}
@@ -147,7 +154,7 @@ func (b *box) limits(now time.Time) []si.Amps {
 // own are the profiles of outlets.
 func (b *box) own() *profile.Store {
 	var s profile.Store
-	for _, p := range b.store.All() {
+	for _, p := range b.holding().All() {
 		if p.Purpose != profile.StationMax {
 			s.Restore(p)
 		}
@@ -237,6 +244,7 @@ func (b *box) Receive(ctx actor.Context) {
 			b.timers.Set("connect", time.Second+time.Duration(b.rng.Int64N(int64(5*time.Second))))
 		default:
 			b.peer = m.peer
+			b.changing(func() { b.more.gone = time.Time{} })
 			b.peer.Attach(b.root, b.self)
 			b.hello()
 		}
@@ -248,6 +256,7 @@ func (b *box) Receive(ctx actor.Context) {
 	case ws.Closed:
 		if m.Peer == b.peer {
 			b.peer, b.gone = nil, time.Now()
+			b.changing(func() { b.more.gone = b.gone })
 			b.wrote("disconnected %d %s", m.Code, m.Text)
 			clear(b.asked)
 			b.timers.Set("connect", max(time.Until(b.barred), 0)+time.Duration(b.rng.Int64N(int64(5*time.Second))))
@@ -279,6 +288,10 @@ func (b *box) Receive(ctx actor.Context) {
 			b.off += m.d
 			b.skew = b.off
 		})
+	case press:
+		if b.outlets[m.evse-1].tx != "" {
+			b.prefer(m.evse, true)
+		}
 	case plug:
 		b.plug(m.evse)
 	case unplug:
@@ -618,6 +631,9 @@ func (b *box) handle(f rpc.Frame) string {
 	case "RequestStartTransaction", "RemoteStartTransaction":
 		return b.requested(f.Payload)
 	case "GetVariables":
+		if b.kind.version == rpc.V21 {
+			return b.variables(f.Payload)
+		}
 		if b.kind.tells {
 			return fmt.Sprintf(`{"getVariableResult":[{"attributeStatus":"Accepted","attributeValue":"%d","component":{"name":"SmartChargingCtrlr"},"variable":{"name":"ProfileStackLevel"}}]}`, b.kind.levels-1)
 		}
@@ -628,10 +644,16 @@ func (b *box) handle(f rpc.Frame) string {
 		}
 		return `{"unknownKey":["ChargeProfileMaxStackLevel"]}`
 	}
+	if b.kind.version == rpc.V21 {
+		return b.handle21(f)
+	}
 	return "!"
 }
 
 func (b *box) set(payload []byte) string {
+	if b.kind.version == rpc.V21 {
+		return b.set21(payload)
+	}
 	var p profile.Profile
 	if b.kind.version == rpc.V16 {
 		var q v16.SetChargingProfileRequest
@@ -680,6 +702,8 @@ func (b *box) clear(payload []byte) string {
 		if purpose, ok := profile.PurposeOf16(q.ChargingProfilePurpose); ok {
 			c.Purpose = &purpose
 		}
+	} else if b.kind.version == rpc.V21 && strings.Contains(string(payload), "PriorityCharging") {
+		c.IDs = []int{-1} // of the others none
 	} else {
 		var q v201.ClearChargingProfileRequest
 		if q.UnmarshalJSON(payload) != nil {
@@ -696,6 +720,9 @@ func (b *box) clear(payload []byte) string {
 	}
 	var gone []int
 	b.changing(func() { gone = b.store.Clear(c) })
+	if b.kind.version == rpc.V21 && strings.Contains(string(payload), "PriorityCharging") {
+		b.changing(func() { gone = b.more.priority.Clear(profile.Filter{}) })
+	}
 	if len(gone) == 0 {
 		return `{"status":"Unknown"}`
 	}

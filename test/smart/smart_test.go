@@ -146,7 +146,7 @@ func newPark(t *testing.T, env *kit.Env, seed uint64, kinds []kind) *park {
 	}
 	_, p.bounds = lease.FromResult(allocate.Allocate(allocate.Snapshot{Tree: p.tree, Now: time.Now()}))
 	kittest.Spawn(t, env, msg.Recorder, recorder.New(env, &disk{data: map[string][]byte{}}))
-	kittest.Spawn(t, env, "csms", csms.New(env, csms.Config{Listener: north, Path: "/ocpp"}))
+	kittest.Spawn(t, env, "csms", csms.New(env, csms.Config{Listener: north, Path: "/ocpp", V21: true}))
 	kittest.Spawn(t, env, msg.Balancer, balancer.New(env, balancer.Config{Site: "smart", Tree: p.tree, Names: map[string]string{},
 		Meters: map[string]time.Duration{}, Sources: []limits.Source{{Name: "dso"}}, Allocate: allocate.Options{Step: 0.1, Hysteresis: 0.5}, PlanOff: true, Clock: p.clock.Now}, &p.view))
 	kittest.Spawn(t, env, msg.Controller, controller.New(env, controller.Config{Listen: "site", Path: "/ocpp", Stay: true, Stations: listed, Volts: 230,
@@ -205,6 +205,11 @@ func (p *park) csmsSets(b *box) {
 		p.env.Send("csms", csms.Request{Station: b.id, Action: "ClearChargingProfile", Payload: []byte(clear[rng.IntN(len(clear))])})
 		return
 	}
+	if b.kind.version == rpc.V21 && rng.IntN(6) == 0 {
+		id := []int{1 + rng.IntN(6), -1971000002, 1971000002, -1971001001}[rng.IntN(4)]
+		p.env.Send("csms", csms.Request{Station: b.id, Action: "UpdateDynamicSchedule", Payload: fmt.Appendf(nil, `{"chargingProfileId":%d,"scheduleUpdate":{"limit":%d}}`, id, rng.IntN(64))})
+		return
+	}
 	evse := rng.IntN(b.kind.evses + 1)
 	q := profile.Profile{ID: 1 + rng.IntN(6), EVSE: evse, Stack: stack, Purpose: profile.TxDefault}
 	switch rng.IntN(3) {
@@ -253,7 +258,11 @@ func (p *park) csmsSets(b *box) {
 		return
 	}
 	m := v201.SetChargingProfileRequest{EvseId: q.EVSE, ChargingProfile: profile.To201(&q)}
-	p.env.Send("csms", csms.Request{Station: b.id, Action: m.ActionName(), Payload: m.AppendJSON(nil)})
+	payload := m.AppendJSON(nil)
+	if b.kind.version == rpc.V21 {
+		payload = strange(rng, payload)
+	}
+	p.env.Send("csms", csms.Request{Station: b.id, Action: m.ActionName(), Payload: payload})
 }
 
 // csmsStarts has the CSMS ask for a transaction, with a profile.
@@ -280,6 +289,10 @@ func (p *park) happens() {
 	case 0, 1, 2, 3, 4, 5:
 		p.env.Send(b.id, plug{evse})
 	case 6, 7, 8:
+		if b.kind.priority && rng.IntN(2) == 0 {
+			p.env.Send(b.id, press{evse})
+			return
+		}
 		p.env.Send(b.id, unplug{evse})
 	case 9, 10, 11, 12, 13, 14, 15:
 		p.csmsSets(b)
@@ -313,8 +326,18 @@ func someTime(rng *rand.Rand, most time.Duration) time.Duration {
 func randomKind(rng *rand.Rand) kind {
 	k := kind{version: rpc.V201, levels: 2 + rng.IntN(4), tells: true, max: 32, phases: 3, evses: 1 + rng.IntN(2),
 		reading: time.Duration(10+rng.IntN(50)) * time.Second, whole: rng.IntN(3) == 0, sloppy: rng.IntN(3) == 0}
-	if rng.IntN(2) == 0 {
+	switch rng.IntN(3) {
+	case 0:
 		k.version = rpc.V16
+	case 1:
+		k.version = rpc.V21
+		k.before, k.priority = rng.IntN(2) == 0, rng.IntN(2) == 0
+		if most := []int{-1971000001, -7, 0}; rng.IntN(2) == 0 {
+			k.most = &most[rng.IntN(3)]
+		}
+		if rng.IntN(3) == 0 {
+			k.rate = time.Duration(1+rng.IntN(20)) * time.Second
+		}
 	}
 	if rng.IntN(4) == 0 {
 		k.phases = 1
@@ -343,6 +366,21 @@ const seeds = 12
 // Whatever the CSMS sets and clears, however late stations answer, whoever goes and comes back: the stations together may
 // never draw more than the tree carries.
 func TestSumStaysUnderTheTree(t *testing.T) {
+	sumStays(t, randomKind)
+}
+
+// The same with stations of OCPP 2.1 alone.
+func TestSumStaysUnderTheTreeWith21(t *testing.T) {
+	sumStays(t, func(rng *rand.Rand) kind {
+		for {
+			if k := randomKind(rng); k.version == rpc.V21 {
+				return k
+			}
+		}
+	})
+}
+
+func sumStays(t *testing.T, some func(*rand.Rand) kind) {
 	for range rounds(t, seeds) {
 		seed := rand.Uint64()
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
@@ -350,7 +388,7 @@ func TestSumStaysUnderTheTree(t *testing.T) {
 				rng := rand.New(rand.NewPCG(seed, 23))
 				var kinds []kind
 				for range 2 + rng.IntN(5) {
-					kinds = append(kinds, randomKind(rng))
+					kinds = append(kinds, some(rng))
 				}
 				p := newPark(t, env, seed, kinds)
 				p.commission()

@@ -33,6 +33,7 @@ type Config struct {
 	Heartbeat int    // interval it tells stations, s; 300 when 0
 	Record    *Record
 	Deflate   bool
+	V21       bool       // it speaks OCPP 2.1, too, as far as that is like 2.0.1
 	Wire      ws.Options // of its connections; zero values are the defaults
 	// Admit looks at each visitor and returns the HTTP status with which it is refused, 0 to let it in; nil lets all in that show the
 	// password. Many goroutines may call it at once.
@@ -158,6 +159,10 @@ func (c *CSMS) Receive(ctx actor.Context) {
 func (c *CSMS) begin(ctx actor.Context) {
 	c.timers = kit.NewTimers(ctx)
 	c.timers.Set("tick", time.Second)
+	spoken := []string{"ocpp2.0.1", "ocpp1.6"}
+	if c.cfg.V21 {
+		spoken = append([]string{"ocpp2.1"}, spoken...)
+	}
 	root, self, password, wire, admit := ctx.ActorSystem().Root, ctx.Self(), c.cfg.Password, c.cfg.Wire, c.cfg.Admit
 	wire.Deflate = c.cfg.Deflate
 	c.server = &ws.Server{Path: c.cfg.Path, TLS: c.cfg.TLS, Options: wire,
@@ -170,7 +175,7 @@ func (c *CSMS) begin(ctx actor.Context) {
 					return ws.Verdict{Status: status}
 				}
 			}
-			p := ws.Choose([]string{"ocpp2.0.1", "ocpp1.6"}, v.Subprotocols)
+			p := ws.Choose(spoken, v.Subprotocols)
 			return ws.Verdict{Status: http.StatusSwitchingProtocols, Subprotocol: p, Open: func(p *ws.Peer) { root.Send(self, arrived{v.Identity, p, v.TLS}) }}
 		}}
 	server, l, log := c.server, c.cfg.Listener, c.log

@@ -36,6 +36,8 @@ const (
 	askClockEvery = time.Minute
 	// ageBound is how old a reading may be to tell what the station draws now.
 	ageBound = 30 * time.Second
+	// steadyFor is for how long, and how well, two timestamps have to agree to be live.
+	steadyFor = 5 * time.Second
 )
 
 // keyValidTo is the key of the latest end that a profile of ours in the station has, by the station's clock.
@@ -56,7 +58,9 @@ type clock struct {
 	ends    time.Time // when it was believed to have passed
 	starts  time.Time // the latest beginning of a schedule, by the station's clock
 	recent  [2]time.Duration
-	turned  time.Time // when recent began
+	turned  time.Time     // when recent began
+	sample  time.Duration // with which the last ones agree, live or not
+	sampled time.Time     // the first of them
 }
 
 // ours is our time as the wall clock would show it had it never been set.
@@ -193,6 +197,9 @@ func (r *Relay) tells(t time.Time) {
 	c := &r.clock
 	could := r.leasable()
 	c.hasTold, c.told = true, t.Sub(c.ours(r.now))
+	for i := range c.recent { // it may set its clock now; if not, its next message says so
+		c.recent[i] = min(c.recent[i], c.told)
+	}
 	r.reckon(r.late(), could)
 }
 
@@ -226,11 +233,16 @@ func (r *Relay) late() bool {
 	return true
 }
 
-// freshest notes how fast the station's clock was seen to be of late, by which the age of what it says is known.
+// freshest notes how fast the station's clock was seen to be of late, by which the age of what it says is known. Two messages in a
+// row that agree while time passes are live: the clock was set back. What was kept comes faster than it was written.
 func (r *Relay) freshest(d time.Duration) {
 	c := &r.clock
+	if c.sampled.IsZero() || d-c.sample >= steadyFor || c.sample-d >= steadyFor {
+		c.sample, c.sampled = d, r.now
+	}
+	steady := r.now.Sub(c.sampled) >= steadyFor
 	switch {
-	case c.turned.IsZero():
+	case c.turned.IsZero() || steady:
 		c.recent, c.turned = [2]time.Duration{d, d}, r.now
 	case r.now.Sub(c.turned) > clockBound:
 		c.recent, c.turned = [2]time.Duration{d, c.recent[0]}, r.now

@@ -11,6 +11,8 @@
 //   - with Config.PerTx, the charging profile of a RequestStartTransaction (or RemoteStartTransaction) is kept in the same way and
 //     does not reach the station: starts.go says why; with an id of the controller's, or of another purpose, the request is refused;
 //   - ClearChargingProfile is carried out in parts where it would remove the controller's own limit, and answered as one;
+//   - with Config.PerTx, PriorityCharging profiles of a station of OCPP 2.1 are cleared before its first limit and refused later, and
+//     UpdateDynamicSchedule is refused for the controller's own profiles;
 //   - the controller's own profiles are taken out of ReportChargingProfiles, where the others stay as they are written, and
 //     tbc is set right; GetChargingProfiles is answered NoProfiles when the station has no others;
 //   - GetTransactionStatus is answered with messagesInQueue when the controller holds messages of the transaction;

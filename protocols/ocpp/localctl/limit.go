@@ -56,6 +56,11 @@ type limiter struct {
 	settle   time.Duration // how long the station may take to follow
 	eased    time.Time     // with PerTx: when vehicles have followed what was lowered last
 	resume   func()        // what waits for that
+	positive bool          // our ids are, though it speaks OCPP 2
+	cleared  bool          // with PerTx and OCPP 2.1: no profile goes before ours
+	rate     time.Duration // between two profiles that it takes; 0 for any
+	set      time.Time     // when it was sent the last one that counts for that
+	later    time.Time     // when the grant may be sent for that
 }
 
 // earlier returns the earlier of two instants, of which zero is never.
@@ -85,7 +90,7 @@ const (
 )
 
 func (l *limiter) next() time.Time {
-	at := l.refresh
+	at := earlier(l.refresh, l.later)
 	if l.stage == settling {
 		at = earlier(at, l.due)
 	}
@@ -108,74 +113,15 @@ func (r *Relay) accepted() {
 		return
 	}
 	r.ready = true
-	r.limit.fallback, r.limit.stage = false, idle
+	r.limit.fallback, r.limit.cleared, r.limit.stage, r.limit.later = false, false, idle, time.Time{}
 	r.unsure()
 	r.seen.report(r)
-	if r.cfg.Levels > 0 {
-		r.limit.levels = r.cfg.Levels
-	}
-	if r.limit.levels > 0 {
-		r.install()
-		return
-	}
-	r.askLevels()
-}
-
-// askLevels asks the station for its highest stack level. No answer is asked again; a refusal counts as a single level.
-func (r *Relay) askLevels() {
-	if r.cfg.Version == rpc.V16 {
-		q := v16.GetConfigurationRequest{Key: []string{"ChargeProfileMaxStackLevel"}}
-		r.ask(&r.station, "levels", true, q.ActionName(), q.AppendJSON(nil), func(a answer) {
-			var res v16.GetConfigurationResponse
-			if a.ok() && res.UnmarshalJSON(a.payload) == nil && len(res.ConfigurationKey) > 0 {
-				r.setLevels(res.ConfigurationKey[0].Value)
-				return
-			}
-			r.levelsUnknown(a)
-		})
-		return
-	}
-	q := v201.GetVariablesRequest{GetVariableData: []v201.GetVariableData{{Component: v201.Component{Name: "SmartChargingCtrlr"}, Variable: v201.Variable{Name: "ProfileStackLevel"}}}}
-	r.ask(&r.station, "levels", true, q.ActionName(), q.AppendJSON(nil), func(a answer) {
-		var res v201.GetVariablesResponse
-		if a.ok() && res.UnmarshalJSON(a.payload) == nil && len(res.GetVariableResult) > 0 {
-			r.setLevels(res.GetVariableResult[0].AttributeValue)
-			return
-		}
-		r.levelsUnknown(a)
-	})
-}
-
-func (r *Relay) levelsUnknown(a answer) {
-	switch {
-	case a.ok(), a.code != "":
-		r.setLevels("")
-	case r.ready && a.what != gone:
-		r.askLevels()
-	}
-}
-
-// setLevels takes the highest stack level that the station accepts.
-func (r *Relay) setLevels(value string) {
-	if !r.ready {
-		return
-	}
-	top := 0
-	if json.Unmarshal([]byte(value), &top) != nil || top < 0 {
-		r.note(false, "the station does not tell its stack levels; one is assumed")
-		top = 0
-	}
-	if top == 0 {
-		r.note(false, "the station has one stack level and is not described so: it stays at its fallback; set levels: 1")
-	}
-	r.limit.levels = min(top, 1000) + 1
-	r.seen.report(r)
-	r.install()
+	r.askFirst()
 }
 
 // install sends the fallback, and then the grant.
 func (r *Relay) install() {
-	if !r.ready || r.limit.levels == 0 {
+	if !r.ready || r.limit.levels == 0 || r.cfg.PerTx && !r.clearPriority() {
 		return
 	}
 	if r.cfg.PerTx {
@@ -202,18 +148,21 @@ func (r *Relay) leaseID() int {
 	if r.pinned() {
 		return r.fallbackID()
 	}
-	if r.cfg.Version == rpc.V16 {
+	if r.plus() {
 		return idLease16
 	}
 	return idLease
 }
 
 func (r *Relay) fallbackID() int {
-	if r.cfg.Version == rpc.V16 {
+	if r.plus() {
 		return idFallback16
 	}
 	return idFallback
 }
+
+// plus tells whether our ids have to be positive: with OCPP 1.6, and where a station of 2.1 keeps the low ones to itself.
+func (r *Relay) plus() bool { return r.cfg.Version == rpc.V16 || r.limit.positive }
 
 // grant takes a limit of the balancer; only a later one than the last counts. One that only repeats what is under way or
 // in force is acknowledged with it: the claim that it makes covers the profile installed.
@@ -224,13 +173,17 @@ func (r *Relay) grant(g Grant) {
 		return
 	}
 	l.grant = &g
+	if old == nil && r.ready && l.levels == 0 && r.cfg.Levels == 1 && !r.cfg.PerTx { // until now there was no need to ask
+		r.askFirst()
+		return
+	}
 	amps, until := r.wanted(g)
 	same := old != nil && l.stage != idle && old.Amps == g.Amps && amps == l.amps && until.IsZero() == l.until.IsZero() &&
 		!until.Before(l.until) && until.Sub(l.until) < renewMargin
 	switch {
 	case same && l.stage == inForce:
 		r.emit(Ack{Seq: g.Seq})
-	case same && l.stage == refused && r.now.Sub(l.at) < refusedPause:
+	case same && l.stage == refused && r.now.Sub(l.at) < max(refusedPause, l.rate):
 		if !l.partly {
 			r.emit(Ack{Seq: g.Seq, Refused: true})
 		}
@@ -263,6 +216,14 @@ func (r *Relay) installGrant() {
 	if !g.Until.IsZero() && !r.now.Before(g.Until) {
 		l.stage = idle
 		return // too old: the next one is on its way
+	}
+	if r.cfg.PerTx && !r.limit.cleared && r.cfg.Version == rpc.V21 {
+		l.stage = idle
+		return
+	}
+	if due := l.set.Add(l.rate); l.rate > 0 && !r.cfg.PerTx && r.now.Before(due) { // it would refuse, and count from then on
+		l.stage, l.later = idle, due
+		return
 	}
 	amps, until := r.wanted(*g)
 	if amps < g.Amps {
@@ -360,6 +321,10 @@ func (r *Relay) limitDue() {
 	if then := l.resume; then != nil && !r.now.Before(l.eased) {
 		l.resume = nil
 		then()
+	}
+	if !l.later.IsZero() && !r.now.Before(l.later) {
+		l.later = time.Time{}
+		r.installGrant()
 	}
 	if l.stage == settling && !r.now.Before(l.due) {
 		if r.over() && (!l.overAt.IsZero() || r.now.Sub(r.seen.heard) < 2*r.cfg.Settle) {
@@ -487,6 +452,9 @@ func (r *Relay) set(key string, p profile.Profile, done func(outcome)) {
 	} else {
 		q := v201.SetChargingProfileRequest{EvseId: p.EVSE, ChargingProfile: profile.To201(&p)}
 		action, payload = q.ActionName(), q.AppendJSON(nil)
+	}
+	if p.Purpose != profile.Tx {
+		r.limit.set = r.now
 	}
 	sent := r.ask(&r.station, key, true, action, payload, func(a answer) {
 		var res struct{ Status string }

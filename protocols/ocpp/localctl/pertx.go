@@ -31,7 +31,7 @@ const (
 )
 
 func (r *Relay) ownID(id int) int {
-	if r.cfg.Version == rpc.V16 {
+	if r.plus() {
 		return id
 	}
 	return -id

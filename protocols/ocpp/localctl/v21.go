@@ -10,7 +10,7 @@ import (
 
 // A station of OCPP 2.1 is relayed and limited, but never answered for: its messages are not all those of 2.0.1. Without the CSMS
 // its connection is closed, and if it offers 2.0.1 as well it is let in again under that. Limits are ChargingStationMaxProfiles,
-// which look the same. What this file reads are the few fields by which a station's state is known; the rest passes unread.
+// which look the same, but for their ids where the station keeps low ones to itself, and their pace where it takes no more. What this file reads are the few fields by which a station's state is known; the rest passes unread.
 
 // reading21 is a MeterValue.
 type reading21 struct {
@@ -83,6 +83,12 @@ func (r *Relay) observe21(f rpc.Frame) {
 		}
 		r.seen.event(r, &q)
 	}
+}
+
+// updatesOurs tells whether an UpdateDynamicSchedule of the CSMS is for one of our profiles, which are not dynamic (K28.FR.11).
+func (r *Relay) updatesOurs(payload []byte) bool {
+	var q struct{ ChargingProfileID int }
+	return r.cfg.Version == rpc.V21 && r.limit.grant != nil && json.Unmarshal(payload, &q) == nil && OwnProfile(q.ChargingProfileID)
 }
 
 // overrules21 tells whether a SetChargingProfile of the CSMS must be refused because it is not known what it does to our limits:

@@ -57,3 +57,78 @@ func TestStationOf21(t *testing.T) {
 		t.Errorf("without the CSMS: %q", w.closed)
 	}
 }
+
+// A station of OCPP 2.1 may keep low ids to itself (K01.FR.81), and take no two profiles in short order (K01.FR.56).
+func TestIdsAndPaceOf21(t *testing.T) {
+	for _, most := range []string{"", "-1971002065", "-1971000001", "0"} {
+		w := newWorld(t, func(c *Config) { c.Version = rpc.V21 })
+		w.csms = accept
+		var sent []time.Duration
+		w.station = func(f rpc.Frame) string {
+			switch f.Action {
+			case "GetVariables":
+				answer := func(name, value string) string {
+					if value == "" {
+						return `{"attributeStatus":"UnknownVariable","component":{"name":"SmartChargingCtrlr"},"variable":{"name":"` + name + `"}}`
+					}
+					return `{"attributeStatus":"Accepted","attributeValue":"` + value + `","component":{"name":"SmartChargingCtrlr"},"variable":{"name":"` + name + `"}}`
+				}
+				return `{"getVariableResult":[` + answer(varLevels, "3") + `,` + answer(varIDs, most) + `,` + answer(varRate, "20") + `]}`
+			case "SetChargingProfile":
+				sent = append(sent, w.now.Sub(t0))
+				if positive := !strings.Contains(string(f.Payload), `"id":-19`); positive != (most == "0" || most == "-1971000001") {
+					t.Errorf("up to %q: %s", most, f.Payload)
+				}
+			}
+			return `{"status":"Accepted"}`
+		}
+		w.do(CSMSUp{})
+		w.do(StationUp{})
+		w.do(FromStation{[]byte(bootFrame)})
+		w.says(0)
+		w.do(Grant{Seq: 1, Amps: 16, Until: t0.Add(15 * time.Minute)})
+		w.wait(time.Second)
+		w.do(Grant{Seq: 2, Amps: 15, Until: t0.Add(15 * time.Minute)})
+		w.wait(time.Minute)
+		if len(sent) != 2 || sent[1] != 20*time.Second || len(w.acks) != 1 || w.acks[0].Seq != 2 {
+			t.Errorf("sent after %v, acknowledged %v", sent, w.acks)
+		}
+	}
+}
+
+// A profile that goes before those of transactions is taken away before a station of those gets its first limit.
+func TestPriorityChargingIsCleared(t *testing.T) {
+	w := newWorld(t, func(c *Config) { c.Version, c.PerTx = rpc.V21, true })
+	w.boot()
+	cleared := false
+	for _, raw := range w.toStation {
+		cleared = cleared || strings.Contains(raw, `"ClearChargingProfile",{"chargingProfileCriteria":{"chargingProfilePurpose":"PriorityCharging"}}`)
+		if strings.Contains(raw, "SetChargingProfile") && !cleared {
+			t.Errorf("before that: %s", raw)
+		}
+	}
+	if !cleared {
+		t.Errorf("sent %q", w.toStation)
+	}
+}
+
+// Our own profiles are neither replaced by ones of which not all is understood, nor updated.
+func TestOurProfilesAreNotTouchedIn21(t *testing.T) {
+	for _, perTx := range []bool{false, true} {
+		w := newWorld(t, func(c *Config) { c.Version, c.PerTx = rpc.V21, perTx })
+		w.boot()
+		w.do(Grant{Seq: 1, Amps: 16, Until: t0.Add(15 * time.Minute)})
+		w.wait(time.Minute)
+		for _, call := range []string{
+			`"SetChargingProfile",{"evseId":0,"chargingProfile":{"id":-1971000002,"stackLevel":0,"chargingProfilePurpose":"TxDefaultProfile","chargingProfileKind":"Absolute","maxOfflineDuration":5,"chargingSchedule":[]}}`,
+			`"SetChargingProfile",{"evseId":0,"chargingProfile":{"id":-1971000001,"stackLevel":0,"chargingProfilePurpose":"PriorityCharging","chargingProfileKind":"Absolute","chargingSchedule":[]}}`,
+			`"UpdateDynamicSchedule",{"chargingProfileId":-1971000002,"scheduleUpdate":{"limit":63}}`,
+		} {
+			w.toStation = nil
+			w.do(FromCSMS{[]byte(`[2,"c1",` + call + `]`)})
+			if got := w.toCSMS[len(w.toCSMS)-1]; len(w.toStation) != 0 || !strings.Contains(got, `"Rejected"`) {
+				t.Errorf("%s: the station got %q, the CSMS %s", call, w.toStation, got)
+			}
+		}
+	}
+}
