@@ -27,6 +27,8 @@ func (l *link) step(ctx actor.Context, ev localctl.Event) {
 			if l.csms != nil {
 				l.csms.Send(e.Raw)
 			}
+		case localctl.Unread:
+			l.step(ctx, localctl.Read{})
 		case localctl.CloseStation:
 			if l.station != nil {
 				l.station.Close(l.code, l.text)

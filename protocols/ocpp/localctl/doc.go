@@ -71,6 +71,8 @@ type (
 	FromCSMS struct{ Raw []byte }
 	// Tick says that the Deadline has come.
 	Tick struct{}
+	// Read answers Unread.
+	Read struct{}
 	// Stored answers Save.
 	Stored struct {
 		Token uint64
@@ -95,6 +97,7 @@ func (CSMSDown) event()    {}
 func (FromStation) event() {}
 func (FromCSMS) event()    {}
 func (Tick) event()        {}
+func (Read) event()        {}
 func (Stored) event()      {}
 func (Grant) event()       {}
 
@@ -112,6 +115,9 @@ type (
 	ToStation struct{ Raw []byte }
 	// ToCSMS sends a message to the CSMS.
 	ToCSMS struct{ Raw []byte }
+	// Unread asks for Read once the effects before it are carried out: a message was passed on before it was understood. Any other
+	// event has it understood first.
+	Unread struct{}
 	// CloseStation closes the station's connection.
 	CloseStation struct{ Why string }
 	// CloseCSMS closes the connection to the CSMS, to be dialled again.
@@ -155,6 +161,7 @@ type (
 
 func (ToStation) effect()    {}
 func (ToCSMS) effect()       {}
+func (Unread) effect()       {}
 func (CloseStation) effect() {}
 func (CloseCSMS) effect()    {}
 func (Deadline) effect()     {}

@@ -51,6 +51,8 @@ func (c *chain) relay(ev Event) {
 		ev, queue = queue[0], queue[1:]
 		for _, e := range c.r.Step(c.now, ev, nil) {
 			switch e := e.(type) {
+			case Unread:
+				queue = append(queue, Read{})
 			case ToStation:
 				if c.online {
 					c.down = append(c.down, e.Raw)

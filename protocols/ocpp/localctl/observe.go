@@ -77,7 +77,7 @@ func (r *Relay) observeResponse(c *call, f rpc.Frame) {
 	case v201.ActionTransactionEvent:
 		var q v201.TransactionEventRequest
 		var res v201.TransactionEventResponse
-		if q.UnmarshalJSON(c.payload) == nil && q.IdToken != nil && res.UnmarshalJSON(f.Payload) == nil && res.IdTokenInfo != nil {
+		if res.UnmarshalJSON(f.Payload) == nil && res.IdTokenInfo != nil && q.UnmarshalJSON(c.payload) == nil && q.IdToken != nil { // mostly {}
 			r.learn(*q.IdToken, *res.IdTokenInfo)
 		}
 	}

@@ -39,6 +39,7 @@ type Relay struct {
 	parting  bool                  // the connection to the CSMS ends when nothing is left to deliver
 	queueDue time.Time             // of the queue
 	dead     time.Time
+	unread   *rpc.Frame // a call of the station that was passed on, and is not understood yet
 }
 
 // New returns the machine with what an earlier one saved, by key.
@@ -77,6 +78,7 @@ func New(cfg Config, saved map[string][]byte, now time.Time) (*Relay, error) {
 // Step takes one event and appends what has to be done to out.
 func (r *Relay) Step(now time.Time, ev Event, out []Effect) []Effect {
 	r.now, r.out = now, out
+	r.read()
 	switch ev := ev.(type) {
 	case StationUp:
 		r.station.up, r.ready, r.parting = true, false, false
@@ -98,10 +100,14 @@ func (r *Relay) Step(now time.Time, ev Event, out []Effect) []Effect {
 		r.stored(ev)
 	case Tick:
 		r.tick()
+	case Read: // is done
 	}
 	r.part()
 	r.flush()
 	r.deadline()
+	if r.unread != nil {
+		r.emit(Unread{})
+	}
 	out, r.out = r.out, nil
 	return out
 }
@@ -137,7 +143,11 @@ func (r *Relay) fromStation(raw []byte) {
 	switch f.Type {
 	case rpc.Call:
 		r.emit(Counted{Action: f.Action})
-		r.observe(f)
+		if call := f; r.csms.up { // it need not wait for us
+			r.unread = &call
+		} else {
+			r.observe(call)
+		}
 		again := r.again(&f)
 		if again && !bytes.Equal(r.local.last.original, f.Payload) {
 			raw = rpc.AppendCall(nil, f.ID, f.Action, f.Payload)
@@ -169,6 +179,14 @@ func (r *Relay) fromStation(raw []byte) {
 		r.station.pump(r.now)
 	default:
 		r.pass(&r.csms, raw)
+	}
+}
+
+// read understands what was passed on.
+func (r *Relay) read() {
+	if f := r.unread; f != nil {
+		r.unread = nil
+		r.observe(*f)
 	}
 }
 

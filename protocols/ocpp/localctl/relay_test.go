@@ -93,6 +93,8 @@ func (w *world) effect(e Effect) {
 		}
 	}
 	switch e := e.(type) {
+	case Unread:
+		w.do(Read{})
 	case ToStation:
 		w.toStation = append(w.toStation, string(e.Raw))
 		answer(e.Raw, w.station, func(b []byte) Event { return FromStation{b} })
