@@ -79,3 +79,39 @@ func TestNoTariffsWithoutADisplay(t *testing.T) {
 		t.Errorf("shown: %q", got)
 	}
 }
+
+// What a transaction costs and what the driver pays is shown at its EVSE as it comes (I01.FR.03, I02.FR.02, I02.FR.03, I06.FR.03),
+// and of a transaction that is over nothing but the total.
+func TestRunningCosts(t *testing.T) {
+	w := newWorld(t, func(c *Config) {
+		twoAC(c)
+		c.Display = true
+	})
+	w.do(Connected{})
+	tx := w.charges(2, "A")
+	if got := w.ask(&v201.CostUpdatedRequest{TransactionId: tx, TotalCost: 1.25}); got != "{}" {
+		t.Error(got)
+	}
+	if c, _ := last[Cost](w); c != (Cost{EVSE: 2, Tx: tx, Total: 1.25, Currency: "EUR"}) {
+		t.Errorf("%+v", c)
+	}
+	w.put("TariffCostCtrlr", "Currency", "CHF")
+	w.answers["TransactionEvent"] = func(rpc.Message) rpc.Message {
+		return &v201.TransactionEventResponse{TotalCost: new(2.5), UpdatedPersonalMessage: &v201.MessageContent{Format: v201.MessageFormatUTF8, Content: "now 0.40"}}
+	}
+	w.do(Flow{2, v201.ChargingStateSuspendedEV, 3})
+	if c, _ := last[Cost](w); c != (Cost{EVSE: 2, Tx: tx, Total: 2.5, Currency: "CHF"}) || w.personal() != "now 0.40" {
+		t.Errorf("%+v, %s", c, w.personal())
+	}
+	w.do(Unplugged{2})
+	if c, _ := last[Cost](w); c != (Cost{EVSE: 2, Tx: tx, Total: 2.5, Currency: "CHF", Final: true}) {
+		t.Errorf("in the end %+v", c)
+	}
+	_, n := last[Cost](w)
+	if got := w.ask(&v201.CostUpdatedRequest{TransactionId: tx, TotalCost: 9}); got != "{}" {
+		t.Error(got)
+	}
+	if _, m := last[Cost](w); m != n {
+		t.Error("the cost of a transaction that is over is shown")
+	}
+}

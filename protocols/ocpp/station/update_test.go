@@ -371,7 +371,15 @@ func TestPublishing(t *testing.T) {
 	if got := w.ask(&v201.UnpublishFirmwareRequest{Checksum: sum}); !strings.Contains(got, "DownloadOngoing") {
 		t.Errorf("unpublished while it is downloaded: %s", got)
 	}
+	triggered := func() string { // L03.FR.10, L03.FR.11
+		w.ask(&v201.TriggerMessageRequest{RequestedMessage: v201.MessageTriggerPublishFirmwareStatusNotification})
+		q := w.requests[len(w.requests)-1].(*v201.PublishFirmwareStatusNotificationRequest)
+		return string(q.Status) + map[bool]string{true: " of a request"}[q.RequestId != nil]
+	}
 	w.do(Published{Request: 2, Status: v201.PublishFirmwareStatusDownloading})
+	if got := triggered(); got != "Downloading of a request" {
+		t.Error(got)
+	}
 	w.start() // a restart: it is asked for again
 	w.do(Tick{})
 	w.do(Connected{})
@@ -381,6 +389,9 @@ func TestPublishing(t *testing.T) {
 	w.do(Published{Request: 2, Status: v201.PublishFirmwareStatusPublished, Locations: []string{"http://192.0.2.1/x"}})
 	if q, ok := w.requests[len(w.requests)-1].(*v201.PublishFirmwareStatusNotificationRequest); !ok || q.Status != v201.PublishFirmwareStatusPublished || len(q.Location) != 1 {
 		t.Errorf("told %v", w.requests[len(w.requests)-1])
+	}
+	if got := triggered(); got != "Idle" {
+		t.Error(got)
 	}
 	w.effects = nil
 	got := w.ask(&v201.UnpublishFirmwareRequest{Checksum: sum})
