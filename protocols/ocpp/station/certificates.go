@@ -108,7 +108,7 @@ func (s *Station) useDue() {
 					s.useAt = c.From
 				}
 			default:
-				c.used = true
+				c.used, s.renewal.at = true, s.now
 				s.emit(UseCertificate{Use: use, Key: c.Key, PEM: c.PEM, From: c.From})
 			}
 		}
@@ -242,7 +242,7 @@ func installCertificate(s *Station, q *v201.InstallCertificateRequest) (rpc.Mess
 		return refuse("InvalidCertificate")
 	}
 	c, issuer := chain[0], chain[0]
-	if !c.BasicConstraintsValid || !c.IsCA || s.now.After(c.NotAfter) {
+	if !c.BasicConstraintsValid || !c.IsCA || s.now.After(c.NotAfter) || strong(c) != nil {
 		return refuse("InvalidCertificate")
 	}
 	use := v201.GetCertificateIdUseEnum(q.CertificateType)

@@ -187,6 +187,9 @@ func (s *Station) dialFailed(ev DialFailed) {
 	if ev.Event != "" {
 		s.securityEvent(ev.Event, ev.Info)
 	}
+	if ev.Event == "FailedToAuthenticateAtCsms" {
+		s.passwordRefused()
+	}
 	n := &s.net
 	if len(n.round) == 0 || ev.ID != 0 && ev.ID != n.id {
 		return
@@ -212,6 +215,7 @@ func (s *Station) reached(ev Connected) bool {
 		return false
 	}
 	s.reachable()
+	s.passwordProven()
 	s.proven(ev.Root)
 	if len(n.round) == 0 {
 		return true

@@ -218,6 +218,8 @@ func (s *Station) restore(saved map[string][]byte) error {
 			var m v201.MessageInfo
 			err = json.Unmarshal(value, &m)
 			s.disp.byID[m.Id] = m
+		} else if key == keyBefore {
+			s.pass = passwords{unproven: true, before: string(value)}
 		} else if key == keyList {
 			err = json.Unmarshal(value, &s.list)
 		} else if r, ok := rest(keyCache); ok {

@@ -163,9 +163,7 @@ func triggerMessage(s *Station, q *v201.TriggerMessageRequest) (rpc.Message, err
 		}
 	}
 	if use, ok := signingUse(q.RequestedMessage); ok && s.cfg.Certificates { // A02
-		s.then(func() {
-			s.emit(MakeKey{Use: use, Name: s.cfg.Identity, Organization: s.model.value("SecurityCtrlr", "OrganizationName")})
-		})
+		s.then(func() { s.makeKey(use) })
 		return status(v201.TriggerMessageStatusAccepted)
 	}
 	switch q.RequestedMessage {

@@ -188,7 +188,7 @@ func certificateOf(t *testing.T, name string, pub any, by *testCA, from time.Tim
 		t.Fatal(err)
 	}
 	serial, _ := rand.Int(rand.Reader, big.NewInt(1<<60))
-	tmpl := &x509.Certificate{SerialNumber: serial, Subject: pkix.Name{CommonName: name}, NotBefore: from, NotAfter: from.AddDate(1, 0, 0), BasicConstraintsValid: true,
+	tmpl := &x509.Certificate{SerialNumber: serial, Subject: pkix.Name{CommonName: name, Organization: []string{"O"}}, NotBefore: from, NotAfter: from.AddDate(1, 0, 0), BasicConstraintsValid: true,
 		IsCA: by == nil, KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign}
 	parent, signer := tmpl, key
 	if by != nil {

@@ -48,7 +48,9 @@ type Station struct {
 	ocspAt       time.Time // when the status of our certificates is asked for
 	useAt        time.Time // when the next certificate of our own begins to be valid
 	signing      *signing  // nil when no certificate is on its way
-	incoming     string    // id of the request being answered
+	renewal      renewal
+	pass         passwords
+	incoming     string // id of the request being answered
 	beat         time.Time
 	aligned      time.Time
 	dead         time.Time // deadline last asked for
@@ -228,6 +230,7 @@ func (s *Station) tick() {
 	s.savesDue()
 	s.exchangesDue()
 	s.signingDue()
+	s.renewDue()
 	s.useDue()
 	s.ocspDue()
 }
@@ -253,6 +256,7 @@ func (s *Station) deadline() {
 	}
 	sooner(s.ocspAt)
 	sooner(s.useAt)
+	sooner(s.renewal.at)
 	if s.signing != nil {
 		sooner(s.signing.next)
 	}
@@ -333,9 +337,6 @@ func (s *Station) Transaction(evse int) string {
 	}
 	return ""
 }
-
-// Password is the Basic-auth password that the CSMS has set (A01), "" while it has not.
-func (s *Station) Password() string { return s.model.value("SecurityCtrlr", "BasicAuthPassword") }
 
 // Permitted tells whether an EVSE may charge, and for whom.
 func (s *Station) Permitted(evse int) (v201.IdToken, bool) {

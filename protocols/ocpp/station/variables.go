@@ -103,6 +103,7 @@ func setVariables(s *Station, q *v201.SetVariablesRequest) (rpc.Message, error) 
 		return nil, err
 	}
 	res := &v201.SetVariablesResponse{}
+	var undo []func()
 	for _, d := range q.SetVariableData {
 		r := v201.SetVariableResult{AttributeType: d.AttributeType, Component: d.Component, Variable: d.Variable}
 		if r.AttributeType == "" {
@@ -123,6 +124,9 @@ func setVariables(s *Station, q *v201.SetVariablesRequest) (rpc.Message, error) 
 			if why == "" && v.name == "NetworkConfigurationPriority" {
 				why = s.checkPriority(d.AttributeValue)
 			}
+			if why == "" && v.name == "BasicAuthPassword" && !passwordString(d.AttributeValue) {
+				why = "InvalidValue"
+			}
 			if why != "" {
 				r.AttributeStatus, r.AttributeStatusInfo = v201.SetVariableStatusRejected, info(why)
 				break
@@ -131,13 +135,38 @@ func setVariables(s *Station, q *v201.SetVariablesRequest) (rpc.Message, error) 
 			if v.reboot {
 				r.AttributeStatus = v201.SetVariableStatusRebootRequired
 			}
-			v.value = d.AttributeValue
-			s.saves.put(keyVar+v.key(), []byte(v.value))
+			undo = append(undo, s.setVariable(v, d.AttributeValue))
 			s.then(func() { s.applied(v) })
 		}
 		res.SetVariableResult = append(res.SetVariableResult, r)
 	}
+	s.otherwise(func() rpc.Message { // B05.FR.09: what was is in force, as the CSMS will take it to be (A01.FR.04)
+		for _, f := range slices.Backward(undo) {
+			f()
+		}
+		for i := range res.SetVariableResult {
+			if r := &res.SetVariableResult[i]; r.AttributeStatus == v201.SetVariableStatusAccepted || r.AttributeStatus == v201.SetVariableStatusRebootRequired {
+				r.AttributeStatus, r.AttributeStatusInfo = v201.SetVariableStatusRejected, info("OutOfStorage")
+			}
+		}
+		return res
+	})
 	return res, nil
+}
+
+// setVariable sets and stores a value; undo puts back what was.
+func (s *Station) setVariable(v *variable, value string) (undo func()) {
+	was, again := v.value, func() {}
+	if v.name == "BasicAuthPassword" {
+		again = s.passwordSet(was)
+	}
+	v.value = value
+	s.saves.put(keyVar+v.key(), []byte(value))
+	return func() {
+		v.value = was
+		s.saves.put(keyVar+v.key(), []byte(was))
+		again()
+	}
 }
 
 // applied makes a new value take effect at once.
