@@ -50,6 +50,9 @@ func (l *link) step(ctx actor.Context, ev localctl.Event) {
 		case localctl.Save:
 			l.save(ctx, e)
 		case localctl.Ack:
+			if !e.Refused {
+				l.acked = e.Seq
+			}
 			ctx.Send(l.env.At(msg.Balancer), msg.GrantAck{EVSE: l.st.ID, Seq: e.Seq, Refused: e.Refused})
 		case localctl.Late:
 			l.late(ctx, now, e.Until)

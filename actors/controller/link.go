@@ -48,6 +48,7 @@ type link struct {
 	loaded  bool
 	state   localctl.State
 	grant   *msg.StationGrant
+	acked   uint64 // Seq of the last grant that was confirmed
 
 	station *ws.Peer
 	csms    *ws.Peer
@@ -169,7 +170,8 @@ func (l *link) restore(ctx actor.Context, m msg.Loaded) {
 	l.held = nil
 }
 
-// tellHeld tells the balancer what the station may hold from before.
+// tellHeld tells the balancer what the station may hold from before: what is stored, and a grant that waits for the station, which
+// gets it when it can.
 func (l *link) tellHeld(ctx actor.Context) {
 	b := l.saved[localctl.HoldKey]
 	if b == nil {
@@ -180,7 +182,14 @@ func (l *link) tellHeld(ctx actor.Context) {
 		l.log.Error().Err(err).Msg("the record of what the station holds is damaged; its maximum stays reserved")
 		return
 	}
-	ctx.Send(l.env.At(msg.Balancer), msg.StationHeld{Station: l.st.ID, Hold: h.Resumed(l.cfg.Clock())})
+	h = h.Resumed(l.cfg.Clock())
+	if g := l.grant; g != nil && g.Seq != l.acked {
+		h.Import, h.Export = h.Import.Max(g.Hold.Import), h.Export.Max(g.Hold.Export)
+		if g.Hold.Until.IsZero() || !h.Until.IsZero() && g.Hold.Until.After(h.Until) {
+			h.Until = g.Hold.Until
+		}
+	}
+	ctx.Send(l.env.At(msg.Balancer), msg.StationHeld{Station: l.st.ID, Hold: h})
 }
 
 // machine makes the relay for a version, with what is stored.

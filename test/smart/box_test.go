@@ -38,6 +38,8 @@ type kind struct {
 	reading  time.Duration
 	off      time.Duration // of its clock, ahead is positive
 	syncs    bool          // it sets its clock by what it is told
+	says     string        // what it measures: a measurand of OCPP
+	grain    float64       // of its energy register, Wh
 	triggers bool          // it says something when asked to
 	keeps    bool          // it delivers old readings when it is back
 }
@@ -56,7 +58,8 @@ type box struct {
 	off     time.Duration // of its clock, in the long run
 	skew    time.Duration // at present
 	more    more21
-	ups     int // profiles set
+	counted time.Time // until when the registers are right
+	ups     int       // profiles set
 	diary   []string
 
 	peer    *ws.Peer
@@ -83,6 +86,7 @@ type outlet struct {
 	began    time.Time
 	seq      int
 	wh       float64
+	drew     si.Amps // lately
 }
 
 // past is a limit that vehicles may still be on their way down from.
@@ -111,6 +115,7 @@ type (
 
 func newBox(id string, k kind, seed uint64, dial func(context.Context, string, string) (net.Conn, error)) *box {
 	b := &box{id: id, kind: k, dial: dial, more: more21{dynamic: map[int]bool{}, offline: map[int]time.Duration{}}, off: k.off, skew: k.off, rng: rand.New(rand.NewPCG(seed, 17)), outlets: make([]outlet, k.evses), asked: map[string]func([]byte){}}
+	b.counted = time.Now()
 	if k.before {
 		b.more.priority.Restore(profile.Profile{ID: 77, Purpose: profile.TxDefault, Schedules: []profile.Schedule{{Start: time.Now().Add(-240 * time.Hour), Periods: []profile.Period{{Limit: float64(k.max)}}}}})
 	}
@@ -119,6 +124,17 @@ func newBox(id string, k kind, seed uint64, dial func(context.Context, string, s
 
 func (b *box) rating() profile.Rating {
 	return profile.Rating{Phases: b.kind.phases, Volts: 230, Max: b.kind.max}
+}
+
+// passes is what a station may draw that keeps to a limit, as far as its meter can tell.
+func (k kind) passes(a si.Amps) si.Amps {
+	switch k.says {
+	case "Power.Active.Import":
+		return (a + 1) * 1.1
+	case "Energy.Active.Import.Register": // and time that is left to its clock, and the step of the register
+		return (a+1)*1.2 + 3
+	}
+	return a + 1
 }
 
 // limits is what the profiles allow each outlet now.
@@ -140,7 +156,7 @@ func (b *box) limits(now time.Time) []si.Amps {
 	for i := range b.outlets {
 		o := &b.outlets[i]
 		a := round(b.allows(i+1, t))
-		if b.kind.deaf && o.draws > min(a, left)+1 { // what matters is what it draws; an ampere is left to its meter
+		if b.kind.deaf && o.draws > b.kind.passes(min(a, left)) { // what matters is what it draws
 			a, left = o.draws, b.kind.max
 		}
 		all[i] = min(a, left)
@@ -200,7 +216,11 @@ func (b *box) changing(f func()) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	was := b.limits(now)
+	b.count()
 	f()
+	for i := range b.outlets {
+		b.outlets[i].drew = b.draw(i)
+	}
 	keep := b.before[:0]
 	for _, p := range b.before {
 		if now.Before(p.until) {
@@ -551,8 +571,6 @@ func (b *box) unplug(evse int) {
 
 // draw is what an outlet's vehicle takes now.
 func (b *box) draw(i int) si.Amps {
-	b.mu.Lock()
-	defer b.mu.Unlock()
 	o := &b.outlets[i]
 	if !o.plugged {
 		return 0
@@ -564,21 +582,41 @@ func (b *box) draw(i int) si.Amps {
 	return a
 }
 
+// count adds to the energy registers what was drawn since.
+func (b *box) count() {
+	now := time.Now()
+	for i := range b.outlets {
+		o := &b.outlets[i]
+		a := b.draw(i)
+		o.wh += float64(max(a, o.drew)) * 230 * float64(b.kind.phases) * now.Sub(b.counted).Hours()
+		o.drew = a
+	}
+	b.counted = now
+}
+
 func (b *box) meter() {
 	for i := range b.outlets {
 		o := &b.outlets[i]
 		if !o.plugged || o.tx == "" {
 			continue
 		}
-		a := float64(b.draw(i))
-		o.wh += a
+		b.mu.Lock()
+		b.count()
+		value := float64(b.draw(i))
+		switch b.kind.says {
+		case "Power.Active.Import":
+			value *= 230 * float64(b.kind.phases)
+		case "Energy.Active.Import.Register":
+			value = math.Floor(o.wh/b.kind.grain) * b.kind.grain
+		}
+		b.mu.Unlock()
 		if b.kind.version == rpc.V16 {
-			b.call("MeterValues", `{"connectorId":%d,"transactionId":%s,"meterValue":[{"timestamp":%q,"sampledValue":[{"value":"%.1f","measurand":"Current.Import","unit":"A"}]}]}`,
-				i+1, o.tx, b.stamp(), a)
+			b.call("MeterValues", `{"connectorId":%d,"transactionId":%s,"meterValue":[{"timestamp":%q,"sampledValue":[{"value":"%.1f","measurand":%q}]}]}`,
+				i+1, o.tx, b.stamp(), value, b.kind.says)
 			continue
 		}
 		b.event(i+1, "Updated", "MeterValuePeriodic", "Charging",
-			fmt.Sprintf(`,"meterValue":[{"timestamp":%q,"sampledValue":[{"value":%.1f,"measurand":"Current.Import"}]}]`, b.stamp(), a))
+			fmt.Sprintf(`,"meterValue":[{"timestamp":%q,"sampledValue":[{"value":%.1f,"measurand":%q}]}]`, b.stamp(), value, b.kind.says))
 	}
 }
 

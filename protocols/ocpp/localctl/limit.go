@@ -49,6 +49,8 @@ type limiter struct {
 	inForce  si.Amps   // what the station has accepted, or may have
 	high     si.Amps   // that may still be drawn from before, until due
 	due      time.Time // when the station has had its time to follow
+	was      si.Amps   // the highest limit of late, which readings that come until wasTo may be from
+	wasTo    time.Time
 	hasLimit bool
 	refresh  time.Time     // when folded limits of the CSMS run out of horizon
 	overFrom time.Time     // since when readings are over the limit in force
@@ -231,6 +233,7 @@ func (r *Relay) installGrant() {
 	}
 	r.clock.sent = time.Time{}
 	l.stage, l.amps, l.until, l.at, l.partly = sending, amps, until, r.now, false
+	r.allow(amps)
 	l.gen++
 	l.resume = nil
 	gen := l.gen
@@ -268,16 +271,20 @@ func (r *Relay) follows(amps si.Amps, o outcome) {
 		return
 	case o == unknown: // it may have it all the same
 		l.inForce = max(l.inForce, amps)
+		r.allow(amps)
 		return
 	case !l.hasLimit:
 		l.high, l.due = r.cfg.MaxAmps, r.now.Add(l.settle)
+		l.lowered(r.now, r.cfg.MaxAmps)
 	case amps < l.inForce:
+		l.lowered(r.now, l.inForce)
 		if !r.now.Before(l.due) {
 			l.high = 0
 		}
 		l.high, l.due = max(l.high, l.inForce), r.now.Add(l.settle)
 	}
 	l.inForce, l.hasLimit, l.overFrom = amps, true, time.Time{}
+	r.allow(amps)
 }
 
 func (r *Relay) granted(amps si.Amps, o outcome) {
@@ -346,18 +353,13 @@ func (r *Relay) limitDue() {
 	}
 }
 
-// over tells whether the station was last measured to draw more than it accepted, with an ampere for its meter.
-func (r *Relay) over() bool {
-	return r.seen.measured() && r.limit.hasLimit && r.seen.highest() > r.limit.inForce+1
-}
-
 // disobeys notes that the station draws more than it accepted. It counts as doing so until a reading says otherwise.
 func (r *Relay) disobeys() {
 	l := &r.limit
 	l.due, l.overFrom = r.now.Add(l.settle), time.Time{}
 	if l.overAt.IsZero() {
 		l.overAt = r.now
-		r.note(true, "the station accepted %v and draws %v; its maximum is reserved until it follows", l.inForce, r.seen.highest())
+		r.note(true, "the station accepted %v and draws %s; its maximum is reserved until it follows", l.inForce, r.draws())
 	}
 }
 

@@ -27,6 +27,7 @@ type Relay struct {
 	local    local
 	limit    limiter
 	clock    clock
+	gauge    gauge
 	seen     seen
 	theirs   profile.Store           // the CSMS's own limits of our purposes
 	written  map[int]json.RawMessage // those of OCPP 2 as the CSMS wrote them, by id

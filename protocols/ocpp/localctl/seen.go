@@ -35,6 +35,17 @@ type evseSeen struct {
 	first    si.WattHours
 	energy   si.WattHours
 	hasFirst bool
+	powered  bool    // power was reported, over this connection
+	marks    []mark  // of its register, when it reports nothing else
+	grain    float64 // Wh, in steps of which the register counts at most
+}
+
+// reading is what was measured at one moment.
+type reading struct {
+	amps                        si.Phases
+	power, register             float64
+	hasAmps, hasPower, hasTotal bool
+	hasRegister                 bool
 }
 
 const maxEVSEs = 64
@@ -69,7 +80,8 @@ func (s *seen) status(r *Relay, evse, connector int, status string) {
 		e.status = status
 	}
 	if status == "Available" {
-		e.wants, e.charging, e.amps, e.power = false, false, si.Phases{}, 0
+		e.wants, e.charging = false, false
+		r.rests(e)
 	}
 	s.report(r)
 }
@@ -122,9 +134,10 @@ func (s *seen) event(r *Relay, q *v201.TransactionEventRequest) {
 	if q.EventType == v201.TransactionEventEnded {
 		r.emit(Session{Tx: e.tx, Ended: true, Failed: failed[q.TransactionInfo.StoppedReason], Energy: e.energy})
 		r.ended(n)
-		*e = evseSeen{occupied: e.occupied, status: e.status, measured: e.measured}
+		r.rests(e)
+		*e = evseSeen{occupied: e.occupied, status: e.status, measured: e.measured, powered: e.powered}
 	} else if !e.charging {
-		e.amps, e.power = si.Phases{}, 0
+		r.rests(e)
 	}
 	s.report(r)
 }
@@ -147,8 +160,7 @@ func (s *seen) values(r *Relay, evse int, mv []v201.MeterValue) {
 // sample takes readings in. Those that were kept, or are old, do not tell what is drawn now.
 func (s *seen) sample(r *Relay, e *evseSeen, mv []v201.MeterValue, kept bool) {
 	for i := range mv {
-		var amps si.Phases
-		var hasAmps bool
+		var rd reading
 		for _, v := range mv[i].SampledValue {
 			scale := 1.0
 			if u := v.UnitOfMeasure; u != nil {
@@ -162,25 +174,34 @@ func (s *seen) sample(r *Relay, e *evseSeen, mv []v201.MeterValue, kept bool) {
 					scale /= 10
 				}
 			}
-			s.take(e, string(v.Measurand), string(v.Phase), v.Value*scale, &amps, &hasAmps)
+			s.take(e, string(v.Measurand), string(v.Phase), v.Value*scale, &rd)
 		}
-		s.read(r, e, mv[i].Timestamp, kept, amps, hasAmps)
+		s.read(r, e, mv[i].Timestamp, kept, &rd)
 	}
 }
 
-// read takes in what a reading says of the current.
-func (s *seen) read(r *Relay, e *evseSeen, ts time.Time, kept bool, amps si.Phases, hasAmps bool) {
+// read takes in what a reading says of what is drawn now.
+func (s *seen) read(r *Relay, e *evseSeen, ts time.Time, kept bool, rd *reading) {
 	age := r.age(ts)
 	if kept || age > ageBound {
 		return
 	}
-	if hasAmps {
-		e.amps, e.measured, s.heard = amps, true, r.now
+	if rd.hasAmps {
+		e.amps, e.measured, s.heard = rd.amps, true, r.now
+	}
+	if rd.hasPower {
+		e.power, e.powered = si.Watts(rd.power), true
+		if !s.measured() {
+			s.heard = r.now
+		}
+	}
+	if rd.hasRegister {
+		r.register(e, ts, rd.register, age)
 	}
 	s.at = r.now.Add(-age).Round(0)
 }
 
-func (s *seen) take(e *evseSeen, measurand, phase string, value float64, amps *si.Phases, hasAmps *bool) {
+func (s *seen) take(e *evseSeen, measurand, phase string, value float64, rd *reading) {
 	switch measurand {
 	case "", "Energy.Active.Import.Register":
 		if phase != "" {
@@ -190,17 +211,22 @@ func (s *seen) take(e *evseSeen, measurand, phase string, value float64, amps *s
 			e.first, e.hasFirst = si.WattHours(value), true
 		}
 		e.energy = si.WattHours(value) - e.first
+		rd.register, rd.hasRegister = value, true
 	case "Power.Active.Import":
-		if phase == "" {
-			e.power = si.Watts(value)
+		switch {
+		case phase == "":
+			rd.power, rd.hasPower, rd.hasTotal = value, true, true
+		case isPhase(phase) >= 0 && !rd.hasTotal:
+			rd.power += value
+			rd.hasPower = true
 		}
 	case "Current.Import":
 		if p := isPhase(phase); p >= 0 {
-			amps[p], *hasAmps = si.Amps(value), true
+			rd.amps[p], rd.hasAmps = si.Amps(value), true
 		} else if phase == "" {
-			*amps, *hasAmps = si.Same(si.Amps(value)), true
+			rd.amps, rd.hasAmps = si.Same(si.Amps(value)), true
 			if e.phases == 1 {
-				*amps = si.Phases{si.Amps(value)}
+				rd.amps = si.Phases{si.Amps(value)}
 			}
 		}
 	}
@@ -214,7 +240,7 @@ func (s *seen) wants16(r *Relay, connector int, status string) {
 	e.charging = status == "Charging"
 	e.wants = e.charging || status == "SuspendedEVSE" || status == "Preparing"
 	if !e.charging {
-		e.amps, e.power = si.Phases{}, 0
+		r.rests(e)
 	}
 	s.report(r)
 }
@@ -228,8 +254,7 @@ func (s *seen) values16(r *Relay, connector int, mv []v16.MeterValue) {
 		r.heardTime(mv[n-1].Timestamp, false)
 	}
 	for i := range mv {
-		var amps si.Phases
-		var hasAmps bool
+		var rd reading
 		for _, v := range mv[i].SampledValue {
 			f, err := strconv.ParseFloat(v.Value, 64)
 			if err != nil || !si.Finite(si.Watts(f)) {
@@ -238,9 +263,9 @@ func (s *seen) values16(r *Relay, connector int, mv []v16.MeterValue) {
 			if v.Unit == v16.UnitKWh || v.Unit == v16.UnitKW {
 				f *= 1000
 			}
-			s.take(e, string(v.Measurand), string(v.Phase), f, &amps, &hasAmps)
+			s.take(e, string(v.Measurand), string(v.Phase), f, &rd)
 		}
-		s.read(r, e, mv[i].Timestamp, false, amps, hasAmps)
+		s.read(r, e, mv[i].Timestamp, false, &rd)
 	}
 	s.report(r)
 }
@@ -257,8 +282,9 @@ func (s *seen) stop16(r *Relay, tx int) {
 
 func (s *seen) gone(r *Relay) {
 	for _, e := range s.evses {
-		e.measured = false // what it draws is not known any more
+		e.measured, e.powered, e.marks = false, false, nil // what it draws is not known any more
 	}
+	r.gauge.over = false
 	s.report(r)
 }
 
