@@ -338,6 +338,8 @@ func TestCasesRest(t *testing.T) {
 			s := newSUT(t).boot()
 			for id := 1; id <= 2; id++ {
 				s.want("accepted", s.reserve(id, nil) == v201.ReserveNowStatusAccepted)
+			}
+			for range 2 {
 				s.status(v201.ConnectorStatusReserved)
 			}
 			s.want("no more", s.reserve(3, nil) == v201.ReserveNowStatusOccupied)

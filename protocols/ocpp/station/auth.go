@@ -100,7 +100,7 @@ func (s *Station) ask(e *evse, t v201.IdToken) {
 		s.emit(Permit{EVSE: e.n, Token: t})
 		return
 	}
-	if id := s.reservedFor(e); id != 0 && !s.resv[id].fits(t, "") && (s.resv[id].Group == "" || t.Type == v201.IdTokenNoAuthorization) {
+	if s.barred(e, t, "") && (!s.byGroup(e) || t.Type == v201.IdTokenNoAuthorization) {
 		s.note(false, "EVSE %d is reserved for another token", e.n)
 		s.emit(Permit{EVSE: e.n, Token: t})
 		return
@@ -117,7 +117,7 @@ func (s *Station) ask(e *evse, t v201.IdToken) {
 		e.pending = nil
 		s.masterPass(t, info)
 		group := groupOf(info)
-		if id := s.reservedFor(e); id != 0 && !s.resv[id].fits(t, group) { // H03
+		if s.barred(e, t, group) { // H03
 			info.Status = v201.AuthorizationStatusInvalid
 		}
 		if !s.starts(e, info) || !e.serves() || e.faulted != "" {
@@ -151,7 +151,7 @@ func (s *Station) authorise(e *evse, t v201.IdToken, group string, remote *int) 
 	if e.tx != nil {
 		e.tx.Reason, e.tx.StopTold = "", false // it goes on
 	}
-	if id := s.reservedFor(e); id != 0 {
+	if id := s.redeem(e, t, group); id != 0 {
 		e.resv = id
 	}
 	e.languages = [2]string{}
@@ -166,6 +166,7 @@ func (s *Station) authorise(e *evse, t v201.IdToken, group string, remote *int) 
 	s.fallback(e, "TariffFallbackMessage") // I04.FR.01, until the CSMS says what this driver pays
 	s.evaluate(e, v201.TriggerReasonAuthorized)
 	s.useStartProfile(e)
+	s.statusesChanged() // H03.FR.10
 }
 
 // deauthorise takes a permission back.
@@ -173,6 +174,7 @@ func (s *Station) deauthorise(e *evse) {
 	had := e.auth || e.token != nil
 	e.languages = [2]string{}
 	e.auth, e.token, e.group, e.remote, e.plugBy, e.startProf = false, nil, "", nil, time.Time{}, nil
+	e.resv = 0
 	s.lock(e, false) // E06.FR.10, E07.FR.07, E08.FR.03, E09.FR.02
 	if had {
 		s.emit(Permit{EVSE: e.n})

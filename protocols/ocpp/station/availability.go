@@ -57,7 +57,7 @@ func (s *Station) served(e *evse, was bool) {
 	}
 	s.emit(Operative{e.n, on})
 	if !on {
-		s.unreserve(e)
+		s.unreserve()
 	}
 	if !on && e.auth {
 		s.deauthorise(e)

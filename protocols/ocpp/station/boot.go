@@ -83,6 +83,7 @@ func (s *Station) sendBoot(reason v201.BootReasonEnum) {
 // booted at hears of every connector (B01.FR.05).
 func (s *Station) online(booted bool) {
 	all := booted || s.now.Sub(s.conns.lostAt) > s.model.seconds("OCPPCommCtrlr", "OfflineThreshold")
+	s.rebook()
 	for _, e := range s.evses { // B04.FR.01, B04.FR.02
 		if all || e.status() != e.reported {
 			s.sendStatus(e)

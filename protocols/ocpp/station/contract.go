@@ -45,7 +45,7 @@ func (s *Station) contractShown(e *evse, t v201.IdToken, c Contract) {
 	case !e.serves(), e.faulted != "", e.another(t):
 		refuse("")
 		return
-	case !s.model.flag("AuthCtrlr", "Enabled") && s.reservedFor(e) == 0:
+	case !s.model.flag("AuthCtrlr", "Enabled") && !s.barred(e, t, ""):
 		s.authorise(e, t, "", nil)
 		return
 	case !s.model.flag("ISO15118Ctrlr", "PnCEnabled"):
@@ -59,7 +59,7 @@ func (s *Station) contractShown(e *evse, t v201.IdToken, c Contract) {
 		}
 		e.pending = nil
 		group := groupOf(info)
-		if id := s.reservedFor(e); id != 0 && !s.resv[id].fits(t, group) { // H03
+		if s.barred(e, t, group) { // H03
 			info.Status, why = v201.AuthorizationStatusInvalid, ""
 		}
 		if !s.starts(e, info) {

@@ -36,7 +36,8 @@ type evse struct {
 	pending      *v201.IdToken    // being authorised
 	startProf    *profile.Profile // of RequestStartTransaction, until the transaction exists
 	plugBy       time.Time        // authorised, and a vehicle has to come until then
-	resv         int              // reservation that the authorised token uses
+	resv         int              // reservation that the authorised token has used, until the transaction says so
+	kept         bool             // for reservations
 	last         Reading
 	hasLast      bool
 	tx           *transaction
@@ -63,22 +64,41 @@ func (e *evse) status() v201.ConnectorStatusEnum {
 		return v201.ConnectorStatusFaulted
 	case !e.serves():
 		return v201.ConnectorStatusUnavailable
+	case e.kept && !e.auth && e.tx == nil: // with a vehicle, too, until the token is shown: G03.FR.09
+		return v201.ConnectorStatusReserved
 	case e.plugged || e.cable || e.tx != nil:
 		return v201.ConnectorStatusOccupied
-	case e.resv != 0 && !e.auth:
-		return v201.ConnectorStatusReserved
 	}
 	return v201.ConnectorStatusAvailable
 }
 
 // statusChanged reports the connector's state if it is new.
 func (s *Station) statusChanged(e *evse) {
+	s.rebook()
 	if s.Accepted() && e.status() != e.reported {
 		s.sendStatus(e)
+	}
+	s.statusesChanged() // another one may be kept for a reservation now, or be free again
+}
+
+func (s *Station) statusesChanged() {
+	s.rebook()
+	for _, e := range s.evses {
+		if s.Accepted() && e.status() != e.reported {
+			s.sendStatus(e)
+		}
+	}
+}
+
+// rebook works out which EVSEs are kept for reservations.
+func (s *Station) rebook() {
+	for _, e := range s.evses {
+		e.kept = len(s.reserved(e)) > 0
 	}
 }
 
 func (s *Station) sendStatus(e *evse) {
+	s.rebook()
 	now := e.status()
 	e.reported = now
 	s.callAsked(&v201.StatusNotificationRequest{Timestamp: s.now, ConnectorStatus: now, EvseId: e.n, ConnectorId: 1}, func(_ rpc.Message, why string) {
@@ -184,6 +204,9 @@ func (s *Station) fault(e *evse, code string) {
 		s.emit(Stop{e.n, code})
 		s.endTx(e, v201.TriggerReasonAbnormalCondition, v201.ReasonOther)
 		s.deauthorise(e)
+	}
+	if code != "" {
+		s.unreserve()
 	}
 	s.statusChanged(e)
 }

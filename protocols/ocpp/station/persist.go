@@ -231,9 +231,6 @@ func (s *Station) restore(saved map[string][]byte) error {
 			err = json.Unmarshal(value, &v)
 			n, _ := strconv.Atoi(r)
 			s.resv[n] = v
-			if e := s.evse(v.EVSE); e != nil {
-				e.resv = n
-			}
 		}
 		if err != nil {
 			return fmt.Errorf("stored record %q: %w", key, err)

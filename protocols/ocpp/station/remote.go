@@ -74,7 +74,7 @@ func (s *Station) startable(q *v201.RequestStartTransactionRequest) *evse {
 		if q.EvseId != nil && *q.EvseId != e.n || e.auth || e.faulted != "" || !e.serves() || e.departed || e.another(q.IdToken) { // F01.FR.23, F01.FR.24
 			continue
 		}
-		if id := s.reservedFor(e); id != 0 && !s.resv[id].fits(q.IdToken, group) { // F01.FR.21
+		if s.barred(e, q.IdToken, group) { // F01.FR.21, F01.FR.22
 			continue
 		}
 		if e.plugged || q.EvseId != nil {

@@ -1,9 +1,6 @@
 package station
 
 import (
-	"maps"
-	"slices"
-
 	"github.com/voltyard/voltyard/hal/si"
 	"github.com/voltyard/voltyard/protocols/ocpp/v201"
 )
@@ -66,17 +63,4 @@ func (s *Station) hold(e *evse) {
 	}
 	e.flow = v201.ChargingStateSuspendedEVSE
 	s.update(e, v201.TriggerReasonChargingStateChanged, nil)
-}
-
-// unreserve ends the reservations of an EVSE that goes out of service (H01.FR.17).
-func (s *Station) unreserve(e *evse) {
-	for _, id := range slices.Sorted(maps.Keys(s.resv)) {
-		if s.resv[id].EVSE != e.n {
-			continue
-		}
-		s.dropReservation(id)
-		if s.Accepted() {
-			s.call(&v201.ReservationStatusUpdateRequest{ReservationId: id, ReservationUpdateStatus: v201.ReservationUpdateStatusRemoved}, nil)
-		}
-	}
 }

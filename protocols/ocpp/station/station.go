@@ -186,6 +186,7 @@ func (s *Station) Step(now time.Time, ev Event, out []Effect) []Effect {
 	s.updateDue()
 	s.publishDue()
 	s.limits()
+	s.rebook()
 	s.observe()
 	s.draw()
 	s.flush()

@@ -253,7 +253,7 @@ func (s *Station) event(e *evse, kind v201.TransactionEventEnum, why v201.Trigge
 	if e.resv != 0 && e.auth && t.ResvID == 0 { // E01.FR.13
 		t.ResvID = e.resv
 		req.ReservationId = new(e.resv)
-		s.useReservation(e)
+		e.resv = 0
 	}
 	if e.phases > 0 && t.State == v201.ChargingStateCharging && e.phases != t.Phases { // E02.FR.18, E02.FR.19
 		t.Phases = e.phases
