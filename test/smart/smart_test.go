@@ -405,7 +405,9 @@ func sumStays(t *testing.T, some func(*rand.Rand) kind) {
 				}
 				ups := 0
 				for _, b := range p.boxes {
+					b.mu.Lock()
 					ups += b.ups
+					b.mu.Unlock()
 				}
 				t.Logf("%d stations, %d profiles set", len(p.boxes), ups)
 			})
@@ -438,11 +440,11 @@ func TestAStationThatFollowsNothing(t *testing.T) {
 					time.Sleep(time.Duration(rng.IntN(600)) * time.Second)
 					p.check(time.Now())
 					env.Send(p.boxes[0].id, plug{1})
-					readings := time.Duration(2)
+					notice := 2*deaf.reading + time.Minute
 					if deaf.says == "Energy.Active.Import.Register" {
-						readings = 4 // two that belong together, with a pause after the last change
+						notice += 2 * deaf.reading // two that belong together, with a pause after the last change
 					}
-					time.Sleep(readings*deaf.reading + 60*time.Second) // a reading, time to be wrong in, and others make room
+					time.Sleep(notice) // a reading, time to be wrong in, and others make room
 					for range 600 + rng.IntN(3000) {
 						if !p.check(time.Now()) {
 							return
