@@ -55,8 +55,14 @@ func sendLocalList(s *Station, q *v201.SendLocalListRequest) (rpc.Message, error
 	if len(next) > maxListEntries {
 		return status(v201.SendLocalListStatusFailed)
 	}
+	was := s.list
 	s.list = localList{Version: q.VersionNumber, Entries: next}
 	s.save(keyList, s.list)
+	s.otherwise(func() rpc.Message { // D01.FR.02: the CSMS is to know which list counts
+		s.list = was
+		s.save(keyList, was)
+		return &v201.SendLocalListResponse{Status: v201.SendLocalListStatusFailed, StatusInfo: info("OutOfStorage")}
+	})
 	return status(v201.SendLocalListStatusAccepted)
 }
 
@@ -75,6 +81,16 @@ func clearCache(s *Station, _ *v201.ClearCacheRequest) (rpc.Message, error) {
 	for _, k := range slices.Sorted(maps.Keys(s.cache)) {
 		s.saves.put(keyCache+k, nil)
 	}
+	was := s.cache
 	s.cache = map[string]cached{}
+	s.otherwise(func() rpc.Message { // C11.FR.05
+		for k, c := range was {
+			if _, newer := s.cache[k]; !newer {
+				s.cache[k] = c
+				s.save(keyCache+k, c)
+			}
+		}
+		return &v201.ClearCacheResponse{Status: v201.ClearCacheStatusRejected, StatusInfo: info("OutOfStorage")}
+	})
 	return &v201.ClearCacheResponse{Status: v201.ClearCacheStatusAccepted}, nil
 }

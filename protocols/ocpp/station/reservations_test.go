@@ -92,6 +92,19 @@ func TestAReservationIsUsedOnce(t *testing.T) {
 	if p, ok := w.permit(1); !ok || p.Allowed {
 		t.Error("free for whoever comes")
 	}
+	w.reserve(3, new(2), "MINE", func(q *v201.ReserveNowRequest) {
+		q.GroupIdToken = &v201.IdToken{IdToken: "G", Type: v201.IdTokenCentral}
+	})
+	w.do(Unplugged{1})
+	w.do(Plugged{2})
+	w.effects = nil
+	w.do(Presented{EVSE: 2})
+	if p, ok := w.permit(2); !ok || p.Allowed {
+		t.Error("free for whoever comes, where a group may use it")
+	}
+	w.do(Unplugged{2})
+	w.reserve(3, new(1), "MINE")
+	w.do(Plugged{1})
 	w.show(1, "MINE")
 	w.states(occupiedState, available)
 	w.do(Unplugged{1})

@@ -258,6 +258,49 @@ func TestTokensOffline(t *testing.T) {
 	}
 }
 
+// A list or an emptied cache that cannot be stored does not count, as the CSMS is told (D01.FR.02, C11.FR.05).
+func TestAListThatCannotBeStored(t *testing.T) {
+	w := newWorld(t, nil)
+	w.do(Connected{})
+	w.list(map[string]v201.IdTokenInfo{"OLD": group("")})
+	w.do(Plugged{1})
+	w.show(1, "CACHED")
+	w.do(Unplugged{1})
+	for _, q := range []rpc.Message{&v201.SendLocalListRequest{VersionNumber: 2, UpdateType: v201.UpdateFull}, &v201.ClearCacheRequest{}} {
+		w.noCommit, w.saves, w.results = true, nil, map[string]string{}
+		if got := w.ask(q); got != "" || len(w.saves) != 1 {
+			t.Fatalf("answered before it is stored: %s", got)
+		}
+		w.do(Stored{Token: w.saves[0].Token, Err: errTest})
+		w.noCommit = false
+		for _, s := range w.saves[1:] {
+			w.commit(s)
+		}
+		for _, got := range w.results {
+			if !strings.Contains(got, "OutOfStorage") {
+				t.Error(got)
+			}
+		}
+		w.wait(time.Minute)
+	}
+	for range 2 { // and after a restart
+		if got := w.ask(&v201.GetLocalListVersionRequest{}); got != `{"versionNumber":1}` {
+			t.Error(got)
+		}
+		w.do(Disconnected{})
+		w.start()
+		w.do(Connected{})
+	}
+	w.do(Disconnected{})
+	w.do(Plugged{1})
+	for _, id := range []string{"OLD", "CACHED"} {
+		if !w.show(1, id) {
+			t.Errorf("%s does not charge", id)
+		}
+		w.show(1, id)
+	}
+}
+
 // A transaction has one token (C01.FR.23): while it goes on without permission another one is refused, here and from afar (F01.FR.24).
 func TestATransactionHasOneToken(t *testing.T) {
 	w := newWorld(t, with("TxCtrlr.TxStartPoint", "EVConnected", "TxCtrlr.TxStopPoint", "EVConnected"))
