@@ -442,7 +442,7 @@ func TestAStationThatFollowsNothing(t *testing.T) {
 					env.Send(p.boxes[0].id, plug{1})
 					notice := 2*deaf.reading + time.Minute
 					if deaf.says == "Energy.Active.Import.Register" {
-						notice += 2 * deaf.reading // two that belong together, with a pause after the last change
+						notice += 2*deaf.reading + time.Minute // two that belong together, far enough apart to show a few amperes
 					}
 					time.Sleep(notice) // a reading, time to be wrong in, and others make room
 					for range 600 + rng.IntN(3000) {

@@ -13,8 +13,9 @@ import (
 // that by the growth of its energy registers over their own timestamps. No honest station may be accused, so everything speaks for it:
 // a tenth of voltage above the nominal, an ampere for its meter and its own needs, all phases where it is not known that a vehicle uses
 // one, the highest limit that it had at any time between two readings and for some seconds before, a step of the register, and time
-// for clocks that are set and for readings that wait. A vehicle on one phase of a station that does not say so may draw three times as
-// much before that shows.
+// for clocks that are set and for readings that wait. Only a station whose readings are late by more than lagged, or by more than slack
+// while its clock is set, may be wronged, until its next ones: to wait longer for all would leave fuses overloaded longer. A vehicle on
+// one phase of a station that does not say so may draw three times as much before that shows.
 
 const (
 	swell      = 1.1              // of the voltage, by which power may be more than it says
