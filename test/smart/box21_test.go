@@ -9,7 +9,7 @@ import (
 	"github.com/voltyard/voltyard/hal/si"
 	"github.com/voltyard/voltyard/protocols/ocpp/profile"
 	"github.com/voltyard/voltyard/protocols/ocpp/rpc"
-	"github.com/voltyard/voltyard/protocols/ocpp/v21"
+	v21 "github.com/voltyard/voltyard/protocols/ocpp/v21"
 )
 
 // What a station of OCPP 2.1 has that one of 2.0.1 has not (part 2, block K): profiles that move, that end when it is offline, that

@@ -18,8 +18,8 @@ import (
 	"github.com/voltyard/voltyard/hal/si"
 	"github.com/voltyard/voltyard/protocols/ocpp/profile"
 	"github.com/voltyard/voltyard/protocols/ocpp/rpc"
-	"github.com/voltyard/voltyard/protocols/ocpp/v16"
-	"github.com/voltyard/voltyard/protocols/ocpp/v201"
+	v16 "github.com/voltyard/voltyard/protocols/ocpp/v16"
+	v201 "github.com/voltyard/voltyard/protocols/ocpp/v201"
 )
 
 // kind is what sort of station a box is.

@@ -10,6 +10,7 @@ import (
 	"github.com/voltyard/voltyard/actors/kit/kittest"
 	"github.com/voltyard/voltyard/actors/msg"
 	"github.com/voltyard/voltyard/protocols/ocpp/profile"
+	"github.com/voltyard/voltyard/test/virtual"
 )
 
 // Stations whose clocks are off by minutes either way go away while they hold leases, and others take their room once these have
@@ -17,7 +18,7 @@ import (
 // by their clocks.
 func TestClocksOfAbsentStations(t *testing.T) {
 	leases := 0
-	for range rounds(t, seeds) {
+	for range virtual.Rounds(t, seeds) {
 		seed := rand.Uint64()
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			kittest.Run(t, func(t *testing.T, env *kit.Env) {

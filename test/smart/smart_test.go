@@ -29,8 +29,8 @@ import (
 	"github.com/voltyard/voltyard/hal/si"
 	"github.com/voltyard/voltyard/protocols/ocpp/profile"
 	"github.com/voltyard/voltyard/protocols/ocpp/rpc"
-	"github.com/voltyard/voltyard/protocols/ocpp/v16"
-	"github.com/voltyard/voltyard/protocols/ocpp/v201"
+	v16 "github.com/voltyard/voltyard/protocols/ocpp/v16"
+	v201 "github.com/voltyard/voltyard/protocols/ocpp/v201"
 	"github.com/voltyard/voltyard/site/allocate"
 	"github.com/voltyard/voltyard/site/lease"
 	"github.com/voltyard/voltyard/site/limits"
@@ -382,7 +382,7 @@ func TestSumStaysUnderTheTreeWith21(t *testing.T) {
 }
 
 func sumStays(t *testing.T, some func(*rand.Rand) kind) {
-	for range rounds(t, seeds) {
+	for range virtual.Rounds(t, seeds) {
 		seed := rand.Uint64()
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			kittest.Run(t, func(t *testing.T, env *kit.Env) {
@@ -418,7 +418,7 @@ func sumStays(t *testing.T, some func(*rand.Rand) kind) {
 // A station that accepts every profile and follows none is noticed by its own meter; from then on its maximum is reserved, until
 // it draws no more than it may.
 func TestAStationThatFollowsNothing(t *testing.T) {
-	noticed, n := 0, rounds(t, seeds)
+	noticed, n := 0, virtual.Rounds(t, seeds)
 	for range n {
 		seed := rand.Uint64()
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {

@@ -1,5 +1,0 @@
-//go:build race
-
-package smart
-
-const raceEnabled = true
