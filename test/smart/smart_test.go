@@ -444,13 +444,18 @@ func TestAStationThatFollowsNothing(t *testing.T) {
 					if deaf.says == "Energy.Active.Import.Register" {
 						notice += 2*deaf.reading + time.Minute // two that belong together, far enough apart to show a few amperes
 					}
-					time.Sleep(notice) // a reading, time to be wrong in, and others make room
+					// From the moment at which it has not room for all that it takes: a reading, time to be wrong in, and others make room.
+					bound := time.Now()
 					for range 600 + rng.IntN(3000) {
-						if !p.check(time.Now()) {
+						if deaf.passes(p.view.Load().Stations[0].Limit) >= deaf.max {
+							bound = time.Now()
+						}
+						if time.Since(bound) > notice && !p.check(time.Now()) {
 							return
 						}
 						time.Sleep(time.Second)
 					}
+					time.Sleep(notice)
 					switch got := p.view.Load().Stations[0].LimitedBy; {
 					case strings.Contains(got, "more than it accepted"):
 						noticed++

@@ -37,8 +37,9 @@ type mark struct {
 
 // gauge is what registers tell of a station.
 type gauge struct {
-	over bool
-	from time.Time // the readings that showed it
+	over  bool
+	from  time.Time // the readings that showed it
+	watts float64   // that it drew then, at the least
 }
 
 // watts is the most that a station draws which keeps to a limit.
@@ -148,9 +149,9 @@ func (r *Relay) register(e *evseSeen, ts time.Time, wh float64, age time.Duratio
 	e.marks = e.marks[max(0, len(e.marks)-maxMarks):]
 	r.seen.heard = r.now
 	for i := range e.marks {
-		switch over, clear := r.excess(e, i); {
+		switch over, clear, watts := r.excess(e, i); {
 		case over:
-			r.gauge = gauge{true, r.now}
+			r.gauge = gauge{true, r.now, watts}
 			for _, x := range r.seen.evses { // what comes from now on says whether it follows
 				x.marks = x.marks[max(0, len(x.marks)-1):]
 			}
@@ -162,15 +163,15 @@ func (r *Relay) register(e *evseSeen, ts time.Time, wh float64, age time.Duratio
 	}
 }
 
-// excess looks at what was drawn since a reading. Over: more than any limit since then allows; clear: no more than the limit in force,
-// as far as the registers can tell.
-func (r *Relay) excess(e *evseSeen, i int) (over, clear bool) {
+// excess looks at what was drawn since a reading. Over: more than any limit since then allows, namely watts at the least; clear: no more
+// than the limit in force, in a time that would have shown it had the station gone on as when it was noticed.
+func (r *Relay) excess(e *evseSeen, i int) (over, clear bool, watts float64) {
 	from := &e.marks[i]
 	var grown, grains float64
 	span := r.now.Sub(from.at)
 	most := from.most
 	if from.ts.Add(shortest).After(e.marks[len(e.marks)-1].ts) {
-		return false, false
+		return false, false, 0
 	}
 	for _, x := range r.seen.evses {
 		k := slices.IndexFunc(x.marks, func(m mark) bool { return !m.at.Before(from.at) })
@@ -186,7 +187,9 @@ func (r *Relay) excess(e *evseSeen, i int) (over, clear bool) {
 		}
 	}
 	may := r.watts(most) * (span + slack).Hours()
-	return grown-grains > may, most <= r.limit.inForce && may > 2*grains && grown+grains <= may
+	before := r.gauge.watts
+	tells := before <= r.watts(r.limit.inForce) || before*span.Hours()-grains > may
+	return grown-grains > may, tells && most <= r.limit.inForce && may > 2*grains && grown+grains <= may, grown / span.Hours()
 }
 
 // grain is by which steps a register may count that shows this.

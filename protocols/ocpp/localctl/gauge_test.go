@@ -159,3 +159,25 @@ func TestHonestStationsAreNotAccused(t *testing.T) {
 		}
 	})
 }
+
+// A station that goes on as when it was noticed stays noticed, though a short time afterwards shows too little to accuse it anew.
+func TestAStationThatGoesOnStaysNoticed(t *testing.T) {
+	w := newWorld(t, func(c *Config) { c.Settle = 6 * time.Second })
+	w.boot()
+	w.do(Grant{Seq: 1, Amps: 22.5})
+	wh, noticed := 0.0, false
+	for s := range 600 {
+		w.wait(time.Second)
+		wh += 32 * 230 * 3 / 3600.0
+		if s%13 == 0 {
+			w.measures(0, "Energy.Active.Import.Register", math.Floor(wh))
+		}
+		if noticed && !w.state.Over {
+			t.Fatalf("forgotten after %d s", s)
+		}
+		noticed = noticed || w.state.Over
+	}
+	if !noticed {
+		t.Fatal("never noticed")
+	}
+}
