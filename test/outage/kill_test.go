@@ -124,7 +124,12 @@ func TestKilledBetweenCuts(t *testing.T) {
 	y := &yard{t: t, env: env, disk: &disk{data: map[string][]byte{}}, record: csms.NewRecord(1<<20, nil), wire: w, pace: wallClock}
 	y.spawn("csms", csms.New(env, csms.Config{Listener: north, Path: "/ocpp", Record: y.record, Wire: ws.Options{Ping: 5 * time.Second}}))
 	p.start()
-	t.Cleanup(func() { p.stop(syscall.SIGKILL) })
+	t.Cleanup(func() {
+		p.stop(syscall.SIGKILL)
+		if t.Failed() {
+			t.Log(p.log.String()[max(0, p.log.Len()-8000):])
+		}
+	})
 	y.until("the controller", time.Minute, p.answers)
 	for i := range stations {
 		y.spawn(id(i), y.station(env, i, nil, "ws://"+south+"/ocpp"))
@@ -158,7 +163,4 @@ func TestKilledBetweenCuts(t *testing.T) {
 		t.Errorf("only %d records are on the disk", len(pairs))
 	}
 	y.check()
-	if t.Failed() {
-		t.Log(p.log.String()[max(0, p.log.Len()-8000):])
-	}
 }
