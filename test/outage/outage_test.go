@@ -318,7 +318,7 @@ func (y *yard) station(env *kit.Env, i int, dial func(ctx context.Context, netwo
 		Visits:    []station.Visit{{After: y.pace.come, EVSE: 1, Token: "04D5E6F7", Car: station.Car{MaxAmps: 16, Phases: 3}}}})
 }
 
-// limit is how long something may take: on the wall clock a minute.
+// limit is how long something may take: on the wall clock three minutes.
 func (p pace) limit(d time.Duration) time.Duration {
 	if p.real {
 		return min(d, 3*time.Minute) // a call that was lost takes half a minute to time out, and the pause before the next connection as long
