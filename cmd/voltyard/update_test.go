@@ -231,7 +231,7 @@ func (y *yard) ask(station string, q rpc.Message) string {
 		y.env.System.Root.Send(y.cloud, csms.Request{Station: station, Action: q.ActionName(), Payload: q.AppendJSON(nil),
 			Done: func(p []byte, fault string) { got <- answer{string(p), fault} }})
 		a := <-got
-		if a.fault == "not connected" {
+		if a.fault == "not connected" || a.fault == "connection closed" { // that of the process before was the last one known
 			time.Sleep(50 * time.Millisecond)
 			continue
 		}
